@@ -1,0 +1,164 @@
+//! The only seam to MongoDB on the reading side: each query bounded in time, named by a comment, allowed to
+//! spill to disk, and content with a secondary.
+
+use std::time::{Duration, Instant};
+
+use mongodb::bson::{Bson, Document, doc};
+use mongodb::options::{ReadPreference, SelectionCriteria};
+use mongodb::raw_batch_cursor::RawBatchCursor;
+use mongodb::{Collection, Database};
+
+/// Why a query gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The driver or the server refused or failed.
+    #[error("MongoDB: {}", .0.kind)]
+    MongoDb(#[from] mongodb::error::Error),
+    /// The reply was not BSON as it should be.
+    #[error("MongoDB sent a reply that is no valid BSON: {0}")]
+    Bson(#[from] mongodb::bson::error::Error),
+    /// The collector's time is used up.
+    #[error("timed out after {}; raise COLLECTOR_TIMEOUT or look at the load of MongoDB", seconds(.0))]
+    Timeout(Duration),
+    /// The task that reads the rows was ended from outside.
+    #[error("the task reading the rows was cancelled")]
+    Cancelled,
+}
+
+fn seconds(duration: &Duration) -> String {
+    format!("{} s", duration.as_secs_f64())
+}
+
+/// Reads the database on behalf of one collector until its deadline.
+#[derive(Clone, Debug)]
+pub struct Source {
+    database: Database,
+    comment: String,
+    deadline: Instant,
+    timeout: Duration,
+}
+
+impl Source {
+    /// A source for the named collector, whose queries may take `timeout` in all, from now.
+    #[must_use]
+    pub fn new(database: Database, collector: &str, timeout: Duration) -> Self {
+        let comment = format!("playarr-metrics {collector}");
+        Self { database, comment, deadline: Instant::now() + timeout, timeout }
+    }
+
+    /// Runs a pipeline and streams its raw replies, a batch at a time.
+    ///
+    /// # Errors
+    /// When the server refuses, fails or takes too long.
+    pub async fn aggregate(
+        &self,
+        collection: &str,
+        pipeline: &[Document],
+    ) -> Result<RawBatchCursor, SourceError> {
+        let cursor = self
+            .collection(collection)
+            .aggregate(pipeline.iter().cloned())
+            .allow_disk_use(true)
+            .comment(self.comment.as_str())
+            .max_time(self.remaining()?)
+            .selection_criteria(nearby())
+            .batch()
+            .await?;
+        Ok(cursor)
+    }
+
+    /// The distinct texts in a field; none if there are more than `most` (other types are passed over).
+    ///
+    /// # Errors
+    /// When the server refuses, fails or takes too long.
+    pub async fn distinct_texts(
+        &self,
+        collection: &str,
+        field: &str,
+        most: usize,
+    ) -> Result<Option<Vec<String>>, SourceError> {
+        let values = self
+            .collection(collection)
+            .distinct(field, doc! {})
+            .comment(self.comment.as_str())
+            .max_time(self.remaining()?)
+            .selection_criteria(nearby())
+            .await;
+        let values = match values {
+            Err(error) if is_too_big(&error) => return Ok(None),
+            values => values?,
+        };
+        let text = |value| if let Bson::String(text) = value { Some(text) } else { None };
+        let texts: Vec<_> = values.into_iter().filter_map(text).collect();
+        Ok((texts.len() <= most).then_some(texts))
+    }
+
+    /// The number of documents that match.
+    ///
+    /// # Errors
+    /// When the server refuses, fails or takes too long.
+    pub async fn count(&self, collection: &str, filter: Document) -> Result<u64, SourceError> {
+        let count = self
+            .collection(collection)
+            .count_documents(filter)
+            .comment(self.comment.as_str())
+            .max_time(self.remaining()?)
+            .selection_criteria(nearby())
+            .await?;
+        Ok(count)
+    }
+
+    /// Whether counting by this filter reads nothing but keys of an index that has one key for each document.
+    ///
+    /// # Errors
+    /// When the server refuses, fails or takes too long.
+    pub async fn counts_by_index(&self, collection: &str, filter: Document) -> Result<bool, SourceError> {
+        let max_time = i64::try_from(self.remaining()?.as_millis()).unwrap_or(i64::MAX);
+        let command = doc! {
+            "explain": { "count": collection, "query": filter },
+            "verbosity": "queryPlanner",
+            "comment": &self.comment,
+            "maxTimeMS": max_time,
+        };
+        let explained = self.database.run_command(command).selection_criteria(nearby()).await?;
+        let plan =
+            explained.get_document("queryPlanner").and_then(|planner| planner.get_document("winningPlan"));
+        Ok(plan.is_ok_and(is_plain_count_scan))
+    }
+
+    fn collection(&self, name: &str) -> Collection<Document> {
+        self.database.collection(name)
+    }
+
+    /// What is left of the collector's time; the server is told, so that it stops by itself.
+    fn remaining(&self) -> Result<Duration, SourceError> {
+        let remaining = self.deadline.saturating_duration_since(Instant::now());
+        // To the server, zero milliseconds mean no limit at all.
+        if remaining < Duration::from_millis(1) {
+            Err(SourceError::Timeout(self.timeout))
+        } else {
+            Ok(remaining)
+        }
+    }
+}
+
+/// More distinct values than fit in one reply.
+fn is_too_big(error: &mongodb::error::Error) -> bool {
+    const DISTINCT_TOO_BIG: i32 = 17217;
+    matches!(&*error.kind, mongodb::error::ErrorKind::Command(command) if command.code == DISTINCT_TOO_BIG)
+}
+
+fn nearby() -> SelectionCriteria {
+    SelectionCriteria::ReadPreference(ReadPreference::SecondaryPreferred { options: None })
+}
+
+/// An index with several keys a document (multikey) would count a document once for each of its array's values; a
+/// sparse or partial one would miss documents.
+fn is_plain_count_scan(plan: &Document) -> bool {
+    let is = |plan: &Document, field| plan.get_bool(field).unwrap_or(false);
+    match plan.get_str("stage") {
+        Ok("COUNT_SCAN") => !is(plan, "isMultiKey") && !is(plan, "isSparse") && !is(plan, "isPartial"),
+        Ok("COUNT") => plan.get_document("inputStage").is_ok_and(is_plain_count_scan),
+        _ => false,
+    }
+}

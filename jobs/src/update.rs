@@ -1,0 +1,325 @@
+//! `UpdateMetricsJob`: one refresh at a time, each collector on its own, the outcome published at once.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use futures_util::StreamExt;
+use mongodb::Database;
+use serde::Serialize;
+use tokio::sync::watch;
+
+use crate::budget::Budgeted;
+use crate::collector::collect;
+use crate::definition::Definition;
+use crate::history::History;
+use crate::snapshot::{Collector, Published, Snapshot, SnapshotStore};
+
+/// The name under which Playarr knows the job.
+pub const JOB_NAME: &str = "UpdateMetricsJob";
+
+/// What set a refresh off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Trigger {
+    /// The interval was over.
+    Schedule,
+    /// An admin asked for it.
+    Manual,
+    /// The service has no snapshot yet.
+    Startup,
+    /// The data is known to have changed.
+    Change,
+}
+
+impl Trigger {
+    /// All triggers, for metrics that show each from the start.
+    pub const ALL: [Self; 4] = [Self::Schedule, Self::Manual, Self::Startup, Self::Change];
+
+    /// The name in metrics and reports.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Schedule => "schedule",
+            Self::Manual => "manual",
+            Self::Startup => "startup",
+            Self::Change => "change",
+        }
+    }
+}
+
+impl fmt::Display for Trigger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What a refresh did.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The snapshot's generation.
+    pub generation: u64,
+    /// What set it off.
+    pub trigger: Trigger,
+    /// When it started.
+    pub started: SystemTime,
+    /// How long it took, from the first query to the published snapshot.
+    pub duration: Duration,
+    /// Each collector's part.
+    pub collectors: Vec<CollectorReport>,
+}
+
+/// A collector's part of a refresh.
+#[derive(Clone, Debug)]
+pub struct CollectorReport {
+    /// The name of the gauge.
+    pub name: String,
+    /// How many series it shows now.
+    pub series: usize,
+    /// How many series the budget folded away.
+    pub folded: usize,
+    /// How long it took.
+    pub duration: Duration,
+    /// Why it failed; its last good values stay.
+    pub error: Option<String>,
+}
+
+impl Report {
+    /// Whether every collector succeeded.
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        self.collectors.iter().all(|collector| collector.error.is_none())
+    }
+
+    /// Whether no collector succeeded.
+    #[must_use]
+    pub fn is_total_failure(&self) -> bool {
+        self.collectors.iter().all(|collector| collector.error.is_some())
+    }
+}
+
+/// What a refresh tells those who watch it, while it goes on.
+#[derive(Clone, Debug)]
+pub enum Progress {
+    /// A refresh began.
+    Started {
+        /// The generation it will publish.
+        generation: u64,
+        /// What set it off.
+        trigger: Trigger,
+    },
+    /// A collector is done.
+    Collected(CollectorReport),
+    /// The snapshot is published.
+    Finished(Arc<Report>),
+}
+
+/// A refresh ended without a report.
+#[derive(Debug, thiserror::Error)]
+#[error("the refresh was broken off (the log says why); start another")]
+pub struct RefreshError;
+
+/// How a refresh goes about it.
+#[derive(Clone, Debug)]
+pub struct RefreshOptions {
+    /// How many collectors run side by side.
+    pub concurrency: usize,
+    /// The time each collector has.
+    pub timeout: Duration,
+    /// How many series each gauge may have.
+    pub series_budget: usize,
+}
+
+/// How what a refresh found is made ready for its readers, and who hears of it.
+pub struct Hooks<P> {
+    /// Prepares what readers want ready-made. Runs on a thread for blocking work.
+    pub prepare: Box<dyn Fn(&Snapshot) -> P + Send + Sync>,
+    /// Hears of every step. Must not block.
+    pub progress: Box<dyn Fn(&Progress) + Send + Sync>,
+}
+
+/// The job that keeps the snapshot fresh. Clones are handles to the same job.
+pub struct UpdateMetricsJob<P> {
+    inner: Arc<Inner<P>>,
+}
+
+impl<P> Clone for UpdateMetricsJob<P> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone() }
+    }
+}
+
+struct Inner<P> {
+    database: Database,
+    definitions: Vec<Definition>,
+    options: RefreshOptions,
+    hooks: Hooks<P>,
+    store: Arc<SnapshotStore<P>>,
+    history: History,
+    /// The refresh under way, for later comers to join.
+    flight: Mutex<Option<Flight>>,
+}
+
+type Flight = watch::Receiver<Option<Arc<Report>>>;
+
+impl<P: Send + Sync + 'static> UpdateMetricsJob<P> {
+    /// A job that fills `store` from `database`.
+    #[must_use]
+    pub fn new(
+        database: Database,
+        definitions: Vec<Definition>,
+        options: RefreshOptions,
+        store: Arc<SnapshotStore<P>>,
+        hooks: Hooks<P>,
+    ) -> Self {
+        let history = History::new(&database, JOB_NAME);
+        let inner = Inner { database, definitions, options, hooks, store, history, flight: Mutex::new(None) };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Refreshes the snapshot, or joins the refresh under way, and returns its report.
+    ///
+    /// The refresh goes on if the caller goes away.
+    ///
+    /// # Errors
+    /// When the refresh panicked or the runtime shuts down.
+    pub async fn refresh(&self, trigger: Trigger) -> Result<Arc<Report>, RefreshError> {
+        let mut flight = self.start(trigger);
+        let landed = flight.wait_for(Option::is_some).await.map_err(|_| RefreshError)?;
+        landed.clone().ok_or(RefreshError)
+    }
+
+    /// Starts a refresh, unless one is under way, without waiting for it.
+    pub fn start(&self, trigger: Trigger) -> Flight {
+        let mut flight = self.inner.flight.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(under_way) = &*flight
+            // A refresh that panicked has dropped its sender without a report.
+            && under_way.has_changed().is_ok()
+        {
+            return under_way.clone();
+        }
+        let (landing, receiver) = watch::channel(None);
+        *flight = Some(receiver.clone());
+        drop(flight);
+        let inner = self.inner.clone();
+        tokio::spawn(async move {
+            let report = inner.clone().run(trigger).await;
+            *inner.flight.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            landing.send_replace(report);
+        });
+        receiver
+    }
+}
+
+impl<P: Send + Sync + 'static> Inner<P> {
+    async fn run(self: Arc<Self>, trigger: Trigger) -> Option<Arc<Report>> {
+        let (started, clock) = (SystemTime::now(), Instant::now());
+        let last = self.store.load();
+        let generation = last.snapshot.generation + 1;
+        (self.hooks.progress)(&Progress::Started { generation, trigger });
+
+        // The note in the history waits for nobody and nobody for it, least of all a database that is away.
+        let (collectors, ()) = tokio::join!(self.collect_all(&last.snapshot), self.history.running());
+        let succeeded = collectors.iter().any(Collector::is_successful);
+        let taken_at = if succeeded { Some(SystemTime::now()) } else { last.snapshot.taken_at };
+        let snapshot = Snapshot { generation, taken_at, collectors };
+        drop(last);
+
+        let this = self.clone();
+        let collectors = tokio::task::spawn_blocking(move || {
+            let prepared = (this.hooks.prepare)(&snapshot);
+            let collectors = snapshot.collectors.iter().map(report).collect();
+            this.store.publish(Published { snapshot, prepared });
+            collectors
+        })
+        .await
+        .inspect_err(|error| tracing::error!(%error, "preparing the snapshot failed; the last one stays"))
+        .ok()?;
+
+        let report = Arc::new(Report { generation, trigger, started, duration: clock.elapsed(), collectors });
+        summarise(&report);
+        (self.hooks.progress)(&Progress::Finished(report.clone()));
+        self.history.finished(&report).await;
+        Some(report)
+    }
+
+    /// Runs every collector; one that fails keeps what the last snapshot had.
+    async fn collect_all(&self, last: &Snapshot) -> Vec<Collector> {
+        let tasks: Vec<_> =
+            (0..self.definitions.len()).map(|position| self.collect_one(position, last)).collect();
+        let mut collectors: Vec<_> = futures_util::stream::iter(tasks)
+            .buffer_unordered(self.options.concurrency.max(1))
+            .collect()
+            .await;
+        collectors.sort_unstable_by_key(|(position, _)| *position);
+        collectors.into_iter().map(|(_, collector)| collector).collect()
+    }
+
+    async fn collect_one(&self, position: usize, last: &Snapshot) -> (usize, Collector) {
+        let definition = &self.definitions[position];
+        let clock = Instant::now();
+        let outcome =
+            collect(&self.database, definition, self.options.series_budget, self.options.timeout).await;
+        let duration = clock.elapsed();
+        let name = definition.name.clone();
+        let collector = match outcome {
+            Ok(Budgeted { family, folded }) => Collector {
+                name,
+                family: Some(Arc::new(family)),
+                folded,
+                duration,
+                last_success: Some(SystemTime::now()),
+                error: None,
+            },
+            Err(error) => {
+                let last = last.collectors.get(position);
+                Collector {
+                    name,
+                    family: last.and_then(|last| last.family.clone()),
+                    folded: last.map_or(0, |last| last.folded),
+                    duration,
+                    last_success: last.and_then(|last| last.last_success),
+                    error: Some(error.to_string()),
+                }
+            }
+        };
+        (self.hooks.progress)(&Progress::Collected(report(&collector)));
+        (position, collector)
+    }
+}
+
+fn report(collector: &Collector) -> CollectorReport {
+    CollectorReport {
+        name: collector.name.to_string(),
+        series: collector.series(),
+        folded: collector.folded,
+        duration: collector.duration,
+        error: collector.error.clone(),
+    }
+}
+
+/// One line for each refresh, and one for each thing that went wrong: a database that is away fails every collector
+/// in the same way, and is one line.
+fn summarise(report: &Report) {
+    let mut failures: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for collector in &report.collectors {
+        if let Some(error) = &collector.error {
+            failures.entry(error).or_default().push(&collector.name);
+        }
+    }
+    for (error, collectors) in &failures {
+        let collectors = collectors.join(",");
+        tracing::warn!(collectors, error, "collectors failed, their last good values stay");
+    }
+    tracing::info!(
+        generation = report.generation,
+        trigger = %report.trigger,
+        duration_ms = report.duration.as_millis(),
+        collectors = report.collectors.len(),
+        failed = failures.values().map(Vec::len).sum::<usize>(),
+        series = report.collectors.iter().map(|collector| collector.series).sum::<usize>(),
+        folded = report.collectors.iter().map(|collector| collector.folded).sum::<usize>(),
+        "refreshed"
+    );
+}

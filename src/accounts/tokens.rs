@@ -1,0 +1,199 @@
+//! The bearer tokens: kept in Playarr's `settings`, held in memory, watched in the background.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use mongodb::bson::{Bson, DateTime, Document, doc};
+use mongodb::error::{Error, ErrorKind, WriteFailure};
+use mongodb::options::ReturnDocument;
+use mongodb::{Collection, Database};
+use rand::Rng;
+use subtle::ConstantTimeEq;
+
+/// How often the database is asked whether a token has changed. Together with [`PATIENCE`] this keeps a change made
+/// elsewhere from taking more than ten seconds.
+pub const TOKEN_CHECK_INTERVAL: Duration = Duration::from_secs(4);
+
+/// How long one look at the tokens may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The token could not be read or written. Never means that there is none.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenError {
+    /// The driver or the server refused or failed.
+    #[error("the tokens could not be read from or written to the settings: MongoDB: {0}")]
+    MongoDb(#[from] Error),
+    /// No answer in time.
+    #[error("the tokens could not be read: no answer from MongoDB within {} s", PATIENCE.as_secs())]
+    Timeout,
+}
+
+/// Which token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenKind {
+    /// Guards `/metrics`.
+    Metrics,
+    /// Guards the ingestion of live events.
+    Ingest,
+}
+
+impl TokenKind {
+    /// Every token.
+    pub const ALL: [Self; 2] = [Self::Metrics, Self::Ingest];
+
+    /// The `_id` in `settings`.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Metrics => "metrics_token",
+            Self::Ingest => "metrics_ingest_token",
+        }
+    }
+}
+
+/// A token as it stands in memory.
+struct Secret(String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+/// The tokens that count. Checking one never asks the database.
+#[derive(Debug)]
+pub struct Tokens {
+    settings: Collection<Document>,
+    held: [ArcSwapOption<Secret>; TokenKind::ALL.len()],
+}
+
+impl Tokens {
+    /// The tokens in the settings of this database, none of them known yet.
+    #[must_use]
+    pub fn new(database: &Database) -> Self {
+        Self { settings: database.collection("settings"), held: Default::default() }
+    }
+
+    /// Whether the token was read from the database at least once.
+    #[must_use]
+    pub fn is_known(&self, kind: TokenKind) -> bool {
+        self.held[kind as usize].load().is_some()
+    }
+
+    /// Whether this is the token, in constant time; none if the token is not known yet.
+    #[must_use]
+    pub fn accepts(&self, kind: TokenKind, candidate: &str) -> Option<bool> {
+        let held = self.held[kind as usize].load();
+        let Secret(held) = held.as_deref()?;
+        Some(held.as_bytes().ct_eq(candidate.as_bytes()).into())
+    }
+
+    /// Reads every token from the settings and creates those that are absent or empty.
+    ///
+    /// # Errors
+    /// When the database fails; what is held in memory then stays.
+    pub async fn sync(&self) -> Result<(), TokenError> {
+        for kind in TokenKind::ALL {
+            let token = tokio::time::timeout(PATIENCE, self.read_or_create(kind))
+                .await
+                .map_err(|_| TokenError::Timeout)??;
+            self.hold(kind, token);
+        }
+        Ok(())
+    }
+
+    /// The token itself, from the settings, to be shown to its owner.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn show(&self, kind: TokenKind) -> Result<String, TokenError> {
+        self.read_or_create(kind).await
+    }
+
+    /// Replaces the token. The old one stops working here at once, in other instances with their next check.
+    ///
+    /// # Errors
+    /// When the database fails; then the old token stays.
+    pub async fn rotate(&self, kind: TokenKind) -> Result<String, TokenError> {
+        let (token, now) = (random_token(), DateTime::now());
+        let update = doc! {
+            "$set": { "value": &token, "lastUpdated": now },
+            "$setOnInsert": { "createdAt": now },
+        };
+        self.settings.update_one(doc! { "_id": kind.key() }, update).upsert(true).await?;
+        self.hold(kind, token.clone());
+        tracing::info!(token = kind.key(), "rotated the token");
+        Ok(token)
+    }
+
+    fn hold(&self, kind: TokenKind, token: String) {
+        let held = &self.held[kind as usize];
+        let is_new = held.load().as_ref().is_none_or(|held| held.0 != token);
+        if is_new {
+            held.store(Some(Arc::new(Secret(token))));
+            tracing::info!(token = kind.key(), "took over the token from the settings");
+        }
+    }
+
+    async fn read_or_create(&self, kind: TokenKind) -> Result<String, TokenError> {
+        loop {
+            let setting = self.settings.find_one(doc! { "_id": kind.key() }).await?;
+            if let Some(token) = usable(setting) {
+                return Ok(token);
+            }
+            match self.create(kind).await {
+                Ok(setting) => {
+                    if let Some(token) = usable(setting) {
+                        return Ok(token);
+                    }
+                }
+                // Another instance created it between our look and our write: then theirs counts.
+                Err(error) if is_duplicate_key(&error) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Sets a fresh token unless there is a usable one by now, and returns the setting as it stands then: whoever is
+    /// first wins, all others get the winner's.
+    async fn create(&self, kind: TokenKind) -> Result<Option<Document>, Error> {
+        let now = DateTime::now();
+        let is_usable =
+            doc! { "$and": [{ "$eq": [{ "$type": "$value" }, "string"] }, { "$ne": ["$value", ""] }] };
+        let update = vec![doc! { "$set": {
+            "value": { "$cond": [is_usable.clone(), "$value", random_token()] },
+            "createdAt": { "$ifNull": ["$createdAt", now] },
+            "lastUpdated": { "$cond": [is_usable, "$lastUpdated", now] },
+        } }];
+        self.settings
+            .find_one_and_update(doc! { "_id": kind.key() }, update)
+            .upsert(true)
+            .return_document(ReturnDocument::After)
+            .await
+    }
+}
+
+fn usable(setting: Option<Document>) -> Option<String> {
+    match setting?.remove("value") {
+        Some(Bson::String(token)) if !token.is_empty() => Some(token),
+        _ => None,
+    }
+}
+
+/// 32 random bytes as 64 hexadecimal digits.
+fn random_token() -> String {
+    let mut bytes = [0; 32];
+    rand::rng().fill_bytes(&mut bytes);
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn is_duplicate_key(error: &Error) -> bool {
+    const DUPLICATE_KEY: i32 = 11000;
+    match &*error.kind {
+        ErrorKind::Command(command) => command.code == DUPLICATE_KEY,
+        ErrorKind::Write(WriteFailure::WriteError(write)) => write.code == DUPLICATE_KEY,
+        _ => false,
+    }
+}

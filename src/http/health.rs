@@ -1,0 +1,30 @@
+//! Whether the service lives, and whether it has something to say.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use warp::{Filter, Rejection, Reply};
+
+use super::error::{ApiError, respond};
+use super::with;
+use crate::accounts::TokenKind;
+use crate::app::App;
+
+/// `GET /-/healthy`
+pub(super) fn healthy() -> impl Filter<Extract = (impl Reply,), Error = Rejection> + Clone {
+    warp::path!("-" / "healthy").and(warp::get()).map(|| warp::reply::json(&json!({ "status": "healthy" })))
+}
+
+/// `GET /-/ready`
+pub(super) fn ready(app: Arc<App>) -> impl Filter<Extract = (impl Reply,), Error = Rejection> + Clone {
+    warp::path!("-" / "ready").and(warp::get()).and(with(app)).map(|app: Arc<App>| {
+        let ready = if !app.tokens.is_known(TokenKind::Metrics) {
+            Err(ApiError::NotReady("the metrics token is not known yet (is MongoDB reachable?)"))
+        } else if !app.snapshots.load().snapshot.is_taken() {
+            Err(ApiError::NotReady("no snapshot was taken yet"))
+        } else {
+            Ok(warp::reply::json(&json!({ "status": "ready" })))
+        };
+        respond(ready)
+    })
+}

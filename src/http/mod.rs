@@ -1,0 +1,32 @@
+//! The HTTP interface. [`routes`] is the table; each resource has its file.
+
+mod error;
+mod health;
+mod metrics;
+mod negotiate;
+mod refresh;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use warp::{Filter, Reply};
+
+use crate::app::App;
+
+pub use error::ApiError;
+pub use negotiate::{accepts_gzip, format};
+
+/// Every route of the service.
+pub fn routes(app: Arc<App>) -> impl Filter<Extract = (impl Reply,), Error = Infallible> + Clone {
+    // The scrape comes first: it is what there are thousands of.
+    metrics::scrape(app.clone())
+        .or(health::healthy())
+        .or(health::ready(app.clone()))
+        .or(refresh::refresh(app))
+        .recover(error::recover)
+}
+
+/// Hands the parts of the service to a handler.
+fn with(app: Arc<App>) -> impl Filter<Extract = (Arc<App>,), Error = Infallible> + Clone {
+    warp::any().map(move || app.clone())
+}

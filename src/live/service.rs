@@ -1,0 +1,146 @@
+//! What the service tells about itself: refreshes and scrapes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use playarr_jobs::update::{Report, Trigger};
+use prometheus::core::Collector;
+use prometheus::{GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry};
+
+use crate::exposition::Format;
+
+const REFRESH_BUCKETS: [f64; 11] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0];
+const SCRAPE_BUCKETS: [f64; 9] = [0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1, 1.0, 10.0];
+
+/// Why a scrape got no exposition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScrapeFailure {
+    /// No `Authorization: Bearer` header, or a malformed one.
+    MissingToken,
+    /// Another token than the one that counts.
+    WrongToken,
+    /// The token was never read from the database.
+    TokenUnknown,
+    /// Too many scrapes at once.
+    TooMany,
+}
+
+impl ScrapeFailure {
+    const ALL: [Self; 4] = [Self::MissingToken, Self::WrongToken, Self::TokenUnknown, Self::TooMany];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::MissingToken => "missing_token",
+            Self::WrongToken => "wrong_token",
+            Self::TokenUnknown => "token_unknown",
+            Self::TooMany => "too_many",
+        }
+    }
+}
+
+/// The service's own metrics.
+pub struct Service {
+    changed: Arc<AtomicBool>,
+    refreshes: IntCounterVec,
+    refresh_duration: Histogram,
+    scrapes: [IntCounter; Format::ALL.len()],
+    scrape_failures: IntCounterVec,
+    scrape_duration: Histogram,
+}
+
+impl Service {
+    pub(super) fn new(registry: &Registry, changed: Arc<AtomicBool>) -> Result<Self, prometheus::Error> {
+        let build = register(
+            registry,
+            GaugeVec::new(
+                Opts::new("playarr_metrics_build_info", "Which build of the service this is; always 1."),
+                &["version", "revision", "rustc"],
+            )?,
+        )?;
+        build
+            .with_label_values(&[env!("CARGO_PKG_VERSION"), env!("BUILD_REVISION"), env!("BUILD_RUSTC")])
+            .set(1.0);
+
+        let refreshes = register(
+            registry,
+            IntCounterVec::new(
+                Opts::new(
+                    "playarr_metrics_refresh_total",
+                    "Refreshes by what set them off; a success is one in which every collector succeeded.",
+                ),
+                &["trigger", "status"],
+            )?,
+        )?;
+        for trigger in Trigger::ALL {
+            for status in ["success", "failure"] {
+                refreshes.with_label_values(&[trigger.as_str(), status]);
+            }
+        }
+        let refresh_duration = register(
+            registry,
+            Histogram::with_opts(
+                HistogramOpts::new("playarr_metrics_refresh_duration_seconds", "How long refreshes took.")
+                    .buckets(REFRESH_BUCKETS.to_vec()),
+            )?,
+        )?;
+        let scrapes = register(
+            registry,
+            IntCounterVec::new(
+                Opts::new("playarr_metrics_scrapes_total", "Scrapes answered with an exposition, by format."),
+                &["format"],
+            )?,
+        )?;
+        let scrape_failures = register(
+            registry,
+            IntCounterVec::new(
+                Opts::new("playarr_metrics_scrape_failures_total", "Scrapes refused, by reason."),
+                &["reason"],
+            )?,
+        )?;
+        for reason in ScrapeFailure::ALL {
+            scrape_failures.with_label_values(&[reason.as_str()]);
+        }
+        let scrape_duration = register(
+            registry,
+            Histogram::with_opts(
+                HistogramOpts::new(
+                    "playarr_metrics_scrape_duration_seconds",
+                    "How long scrapes took, from the request to the last byte handed to the connection.",
+                )
+                .buckets(SCRAPE_BUCKETS.to_vec()),
+            )?,
+        )?;
+        let scrapes = Format::ALL.map(|format| scrapes.with_label_values(&[format.as_str()]));
+        Ok(Self { changed, refreshes, refresh_duration, scrapes, scrape_failures, scrape_duration })
+    }
+
+    /// Records a refresh.
+    pub fn refreshed(&self, report: &Report) {
+        let status = if report.is_success() { "success" } else { "failure" };
+        self.refreshes.with_label_values(&[report.trigger.as_str(), status]).inc();
+        self.refresh_duration.observe(report.duration.as_secs_f64());
+        self.changed.store(true, Ordering::Release);
+    }
+
+    /// Records a scrape that got its exposition. Does not count as a change: it shows when something else does, or
+    /// after a moment.
+    pub fn scraped(&self, format: Format, duration: Duration) {
+        self.scrapes[format as usize].inc();
+        self.scrape_duration.observe(duration.as_secs_f64());
+    }
+
+    /// Records a scrape that was refused.
+    pub fn scrape_refused(&self, failure: ScrapeFailure) {
+        self.scrape_failures.with_label_values(&[failure.as_str()]).inc();
+        self.changed.store(true, Ordering::Release);
+    }
+}
+
+fn register<C: Collector + Clone + 'static>(
+    registry: &Registry,
+    collector: C,
+) -> Result<C, prometheus::Error> {
+    registry.register(Box::new(collector.clone()))?;
+    Ok(collector)
+}

@@ -1,0 +1,173 @@
+//! The program as an operator uses it: its commands, its complaints, its end.
+
+use std::time::Duration;
+
+use mongodb::bson::doc;
+use playarr_sandbox::TestDatabase;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Child;
+
+use crate::support::exposition::{database_gauges, parse};
+use crate::support::library::{fixtures, load};
+use crate::support::oracle::{self, Detail};
+use crate::support::program::{complaint, program, run, signal};
+
+async fn seeded() -> TestDatabase {
+    let database = playarr_sandbox::mongodb().await.unwrap().database();
+    load(&database.connect().await.unwrap(), &fixtures()).await.unwrap();
+    database
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn collect_prints_the_snapshot() {
+    let database = seeded().await;
+    let settings = [("MONGODB_URI", database.uri()), ("MONGODB_DB_NAME", database.name())];
+    let output = run(&settings, &["collect"]).await;
+    assert!(output.status.success(), "{}", complaint(&output));
+    let gauges = database_gauges(parse(&String::from_utf8(output.stdout).unwrap()));
+    assert_eq!(gauges, oracle::gauges(&fixtures(), Detail::Title));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn collect_fails_if_a_collector_fails_and_says_which() {
+    let database = playarr_sandbox::mongodb().await.unwrap().database();
+    let connected = database.connect().await.unwrap();
+    let divide = doc! { "$project": { "provider_id": { "$divide": [1, 0] } } };
+    connected.collection("users").insert_one(doc! { "username": "one" }).await.unwrap();
+    connected.create_collection("channels").view_on("users").pipeline([divide]).await.unwrap();
+    let settings =
+        [("MONGODB_URI", database.uri()), ("MONGODB_DB_NAME", database.name()), ("LOG_LEVEL", "error")];
+    let output = run(&settings, &["collect"]).await;
+    assert_eq!(output.status.code(), Some(1));
+    let complaint = complaint(&output);
+    assert_eq!(complaint.lines().count(), 1, "{complaint}");
+    assert!(complaint.contains("1 of 12 collectors failed: playarr_channels_count: "), "{complaint}");
+    assert!(
+        String::from_utf8(output.stdout).unwrap().contains("playarr_main_titles_count"),
+        "the others are printed"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn token_prints_the_token_and_rotates_it() {
+    let database = playarr_sandbox::mongodb().await.unwrap().database();
+    let settings = [("MONGODB_URI", database.uri()), ("MONGODB_DB_NAME", database.name())];
+    let token = |arguments: &'static [&'static str]| async move {
+        let output = run(&settings, arguments).await;
+        assert!(output.status.success(), "{}", complaint(&output));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let first = token(&["token"]).await;
+    assert_eq!((first.trim_end().len(), first.lines().count()), (64, 1));
+    assert_eq!(token(&["token"]).await, first);
+    let rotated = token(&["token", "--rotate"]).await;
+    assert_ne!(rotated, first);
+    assert_eq!(token(&["token"]).await, rotated);
+    assert_ne!(token(&["token", "--ingest"]).await, rotated);
+}
+
+/// Starts `serve` on a free port and returns it with its address.
+async fn serving(settings: &[(&str, &str)]) -> (Child, String) {
+    let settings: Vec<_> =
+        settings.iter().copied().chain([("LISTEN_ADDRESS", "127.0.0.1:0"), ("LOG_FORMAT", "json")]).collect();
+    let mut child = program(&settings, &[]).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let listening = async {
+        loop {
+            let line = lines.next_line().await.unwrap().expect("the program goes on");
+            let line: serde_json::Value = serde_json::from_str(&line).expect("a JSON object on each line");
+            if line["message"] == "listening" {
+                return line["address"].as_str().unwrap().to_owned();
+            }
+        }
+    };
+    let address = tokio::time::timeout(Duration::from_secs(30), listening).await.unwrap();
+    // Keep reading, or a full pipe would stop the program.
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    (child, address)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn serve_drains_and_exits_with_0_on_sigterm_and_sigint() {
+    let database = seeded().await;
+    for name in ["TERM", "INT"] {
+        let (mut child, address) =
+            serving(&[("MONGODB_URI", database.uri()), ("MONGODB_DB_NAME", database.name())]).await;
+        let listen = [("LISTEN_ADDRESS", &*address)];
+        let ready = || async { run(&listen, &["healthcheck", "--ready"]).await.status.success() };
+        crate::support::until("ready", Duration::from_secs(30), ready).await;
+        assert!(run(&listen, &["healthcheck"]).await.status.success());
+        signal(&child, name).await;
+        let status = tokio::time::timeout(Duration::from_secs(20), child.wait()).await.unwrap().unwrap();
+        assert_eq!(status.code(), Some(0), "SIG{name}");
+        let gone = run(&listen, &["healthcheck"]).await;
+        assert_eq!(gone.status.code(), Some(1));
+        assert!(complaint(&gone).contains(&format!("http://{address}/-/healthy")), "{}", complaint(&gone));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_mistake_is_one_clear_line_without_the_password() {
+    let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    let unreachable = "mongodb://user:hunter2@127.0.0.1:1/?serverSelectionTimeoutMS=300";
+    let keep = tokio::net::TcpListener::bind(&taken).await;
+    for (settings, arguments, expected) in [
+        (vec![("MONGODB_URI", "http://user:hunter2@host")], vec!["serve"], "MONGODB_URI="),
+        (
+            vec![("MONGODB_URI", "mongodb://user:hunter2@host:port")],
+            vec!["serve"],
+            "MONGODB_URI=mongodb://***@host:port: ",
+        ),
+        (vec![("MONGODB_URI", "mongodb://user:hunter2@host/?nonsense")], vec!["serve"], "MONGODB_URI="),
+        (vec![("REFRESH_INTERVAL", "1m")], vec!["serve"], "REFRESH_INTERVAL=1m: a duration from 5m to 15m"),
+        (vec![("REFRESH_INTERVAL", "5m")], vec!["--refresh-interval", "20m"], "REFRESH_INTERVAL=20m: "),
+        (vec![("LISTEN_ADDRESS", &*taken)], vec!["serve"], "cannot listen there: Address already in use"),
+        (
+            vec![("MONGODB_URI", unreachable)],
+            vec!["collect"],
+            "MongoDB at mongodb://***@127.0.0.1:1/ does not answer",
+        ),
+        (
+            vec![("MONGODB_URI", unreachable)],
+            vec!["token"],
+            "MongoDB at mongodb://***@127.0.0.1:1/ does not answer",
+        ),
+        (
+            vec![("MONGODB_URI_FILE", "/nowhere")],
+            vec!["serve"],
+            "MONGODB_URI_FILE=/nowhere: the file cannot be read",
+        ),
+    ] {
+        let output = run(&settings, &arguments).await;
+        let complaint = complaint(&output);
+        assert_eq!(output.status.code(), Some(1), "{complaint}");
+        assert!(complaint.contains(expected), "{complaint}");
+        assert!(!complaint.contains("hunter2"), "{complaint}");
+        assert_eq!(complaint.lines().count(), 1, "{complaint}");
+    }
+    drop(keep);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn flags_win_over_the_environment() {
+    let database = seeded().await;
+    let settings = [
+        ("MONGODB_URI", "mongodb://127.0.0.1:1"),
+        ("MONGODB_DB_NAME", "elsewhere"),
+        ("EPISODES_DETAIL", "title"),
+    ];
+    let arguments = [
+        "collect",
+        "--mongodb-uri",
+        database.uri(),
+        "--mongodb-db-name",
+        database.name(),
+        "--episodes-detail",
+        "source",
+    ];
+    let output = run(&settings, &arguments).await;
+    assert!(output.status.success(), "{}", complaint(&output));
+    let gauges = database_gauges(parse(&String::from_utf8(output.stdout).unwrap()));
+    assert_eq!(gauges, oracle::gauges(&fixtures(), Detail::Source));
+}

@@ -1,0 +1,41 @@
+//! The whole exposition of the fixtures, beside what it should be.
+//!
+//! After a change that is meant, refresh the goldens with `UPDATE_GOLDEN=1 cargo test golden` and read the diff.
+
+use std::path::PathBuf;
+
+use crate::support::library::fixtures;
+use crate::support::service::Service;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_exposition_of_the_fixtures_is_the_golden_one() {
+    let service = Service::with(fixtures()).ready().await;
+    for (accept, golden) in
+        [("text/plain", "metrics.txt"), ("application/openmetrics-text", "metrics.openmetrics.txt")]
+    {
+        let text = service.scrape_as(accept).await.text().await.unwrap();
+        let stable: String = text.split_inclusive('\n').map(stable).collect();
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/golden").join(golden);
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(&path, &stable).unwrap();
+        }
+        let expected = std::fs::read_to_string(&path).unwrap();
+        for (number, (found, expected)) in stable.lines().zip(expected.lines()).enumerate() {
+            assert_eq!(found, expected, "{golden} line {}", number + 1);
+        }
+        assert_eq!(stable.lines().count(), expected.lines().count(), "{golden}");
+    }
+}
+
+/// A line without what differs from run to run: times, the process and the build.
+fn stable(line: &str) -> String {
+    let own = ["process_", "playarr_metrics_"].iter().any(|prefix| line.starts_with(prefix));
+    let lasting = ["_success", "_series", "_refresh_total"].iter().any(|part| line.contains(part))
+        && !line.contains("_timestamp_");
+    if !own || lasting {
+        return line.to_owned();
+    }
+    let series = line.rsplit_once(' ').map_or(line, |(series, _)| series);
+    let name = if line.contains("_build_info") { "playarr_metrics_build_info{...}" } else { series };
+    format!("{name} <differs>\n")
+}

@@ -1,0 +1,17 @@
+//! The tests of the service as a whole, one file for each feature, all against a real MongoDB.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
+
+mod support;
+
+mod collect;
+mod commands;
+mod golden;
+mod one_generation;
+mod outage;
+mod refresh;
+mod scrape;
+mod tokens;
+
+#[cfg(feature = "system-tests")]
+mod system;

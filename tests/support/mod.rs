@@ -1,0 +1,26 @@
+//! What tests stand on: libraries, an oracle that counts them independently, and a running service.
+
+pub(crate) mod exposition;
+pub(crate) mod library;
+pub(crate) mod oracle;
+pub(crate) mod program;
+pub(crate) mod random_library;
+pub(crate) mod service;
+
+use std::time::{Duration, Instant};
+
+/// Awaits a condition, asked every 20 ms.
+///
+/// # Panics
+/// If it does not come true within `limit`.
+pub(crate) async fn until<F: Future<Output = bool>>(
+    what: &str,
+    limit: Duration,
+    mut holds: impl FnMut() -> F,
+) {
+    let started = Instant::now();
+    while !holds().await {
+        assert!(started.elapsed() < limit, "not within {} s: {what}", limit.as_secs_f64());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

@@ -1,0 +1,159 @@
+//! A running service in this process, with a database of its own.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use mongodb::Database;
+use mongodb::bson::{Document, doc};
+use playarr_metrics::app;
+use playarr_metrics::config::Config;
+use playarr_sandbox::TestDatabase;
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING};
+use reqwest::{RequestBuilder, Response, StatusCode};
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::library::{Library, load};
+use super::oracle::Gauges;
+use super::{exposition, until};
+
+/// What the service is started with.
+pub(crate) struct Builder {
+    library: Library,
+    settings: BTreeMap<String, String>,
+    uri: Option<String>,
+}
+
+impl Builder {
+    /// A setting, by its environment variable.
+    pub(crate) fn setting(mut self, name: &str, value: &str) -> Self {
+        self.settings.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Another server than the one that tests share.
+    pub(crate) fn server(mut self, uri: &str) -> Self {
+        self.uri = Some(uri.to_owned());
+        self
+    }
+
+    /// Starts the service without waiting for it to be ready.
+    pub(crate) async fn start(mut self) -> Service {
+        let own = match &self.uri {
+            Some(uri) => {
+                self.settings.insert("MONGODB_URI".to_owned(), uri.clone());
+                None
+            }
+            None => Some(playarr_sandbox::mongodb().await.unwrap().database()),
+        };
+        if let Some(own) = &own {
+            self.settings.insert("MONGODB_URI".to_owned(), own.uri().to_owned());
+            self.settings.insert("MONGODB_DB_NAME".to_owned(), own.name().to_owned());
+        }
+        let config = Config::read(|name| self.settings.get(name).cloned()).unwrap();
+        let database = app::database(&config).await.unwrap();
+        load(&database, &self.library).await.unwrap();
+
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (stop, stopped) = oneshot::channel::<()>();
+        let server = tokio::spawn(async move {
+            let shutdown = async {
+                let _ = stopped.await;
+            };
+            app::serve(&config, listener, shutdown).await.unwrap();
+        });
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        Service { url, database, client, stop, server, _own: own }
+    }
+
+    /// Starts the service and waits until it is ready.
+    pub(crate) async fn ready(self) -> Service {
+        let service = self.start().await;
+        service.until_ready().await;
+        service
+    }
+}
+
+/// A running service.
+pub(crate) struct Service {
+    pub(crate) url: String,
+    pub(crate) database: Database,
+    pub(crate) client: reqwest::Client,
+    stop: oneshot::Sender<()>,
+    server: JoinHandle<()>,
+    _own: Option<TestDatabase>,
+}
+
+impl Service {
+    pub(crate) fn with(library: Library) -> Builder {
+        Builder { library, settings: BTreeMap::new(), uri: None }
+    }
+
+    pub(crate) fn empty() -> Builder {
+        Self::with(Library::new())
+    }
+
+    pub(crate) async fn until_ready(&self) {
+        until("ready", Duration::from_secs(60), || async { self.status("/-/ready").await == StatusCode::OK })
+            .await;
+    }
+
+    pub(crate) fn get(&self, path: &str) -> RequestBuilder {
+        self.client.get(format!("{}{path}", self.url))
+    }
+
+    pub(crate) fn post(&self, path: &str) -> RequestBuilder {
+        self.client.post(format!("{}{path}", self.url))
+    }
+
+    pub(crate) async fn status(&self, path: &str) -> StatusCode {
+        self.get(path).send().await.unwrap().status()
+    }
+
+    /// The token as the settings have it.
+    pub(crate) async fn token(&self) -> String {
+        let settings = self.database.collection::<Document>("settings");
+        let setting = settings.find_one(doc! { "_id": "metrics_token" }).await.unwrap().unwrap();
+        setting.get_str("value").unwrap().to_owned()
+    }
+
+    /// A scrape with this token.
+    pub(crate) fn scrape_with(&self, token: &str) -> RequestBuilder {
+        self.get("/metrics").bearer_auth(token)
+    }
+
+    /// A scrape, plain, in the format that this `Accept` header asks for.
+    pub(crate) async fn scrape_as(&self, accept: &str) -> Response {
+        self.scrape_with(&self.token().await).header(ACCEPT, accept).send().await.unwrap()
+    }
+
+    /// A scrape in the text format.
+    pub(crate) async fn text(&self) -> String {
+        let response =
+            self.scrape_with(&self.token().await).header(ACCEPT_ENCODING, "identity").send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        response.text().await.unwrap()
+    }
+
+    /// Every series of a scrape.
+    pub(crate) async fn series(&self) -> Gauges {
+        exposition::parse(&self.text().await)
+    }
+
+    /// Refreshes as the admin of the fixtures and returns the report.
+    pub(crate) async fn refresh(&self) -> Value {
+        let response =
+            self.post("/api/metrics/refresh").header("x-api-key", "admin001").send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        response.json().await.unwrap()
+    }
+
+    /// Stops the service and waits until it has drained.
+    pub(crate) async fn stop(self) {
+        self.stop.send(()).unwrap();
+        self.server.await.unwrap();
+    }
+}
