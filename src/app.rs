@@ -159,11 +159,11 @@ pub async fn listen(config: &Config) -> Result<TcpListener, AppError> {
 /// When a part cannot be set up.
 pub async fn serve(
     config: &Config,
+    database: &Database,
     listener: TcpListener,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), AppError> {
-    let database = database(config).await?;
-    let app = App::new(config, &database)?;
+    let app = App::new(config, database)?;
     let mut schedule = scheduler::start(app.job.clone(), config.refresh_interval).await?;
     let watch = tokio::spawn(watch_tokens(app.clone()));
 

@@ -106,6 +106,7 @@ pub async fn run(cli: Cli) -> Result<(), CommandError> {
 async fn serve(config: &Config) -> Result<(), CommandError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(CommandError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(CommandError::Signals)?;
+    let database = app::database(config).await?;
     let listener = app::listen(config).await?;
     let address = listener.local_addr().unwrap_or(config.listen_address);
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
@@ -115,7 +116,7 @@ async fn serve(config: &Config) -> Result<(), CommandError> {
             _ = interrupt.recv() => {}
         }
     };
-    Ok(app::serve(config, listener, shutdown).await?)
+    Ok(app::serve(config, &database, listener, shutdown).await?)
 }
 
 async fn collect(config: &Config) -> Result<(), CommandError> {

@@ -46,7 +46,8 @@ async fn random_messy_libraries_with_playarrs_indexes_are_counted_exactly() {
     }
 }
 
-/// Without lists in the indexed fields the indexes have one key for each document, and counting takes them.
+/// Without arrays in the indexed fields the indexes have one key for each document, and counting takes them. (Nor
+/// with symbols: an index does not tell them from strings.)
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn counting_through_the_indexes_is_as_exact_as_counting_documents() {
     use mongodb::bson::Bson;
@@ -55,7 +56,7 @@ async fn counting_through_the_indexes_is_as_exact_as_counting_documents() {
         for collection in ["provider_titles", "titles"] {
             for document in library.get_mut(collection).unwrap() {
                 for field in ["provider_id", "type", "ignored"] {
-                    if matches!(document.get(field), Some(Bson::Array(_))) {
+                    if matches!(document.get(field), Some(Bson::Array(_) | Bson::Symbol(_))) {
                         document.remove(field);
                     }
                 }

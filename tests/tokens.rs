@@ -86,7 +86,7 @@ async fn a_rotated_token_replaces_the_old_one_at_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_error_is_never_taken_for_an_absent_token() {
     let mut mongod = playarr_sandbox::Mongod::start().await.unwrap();
-    let uri = format!("{}/?serverSelectionTimeoutMS=300", mongod.uri().trim_end_matches('/'));
+    let uri = format!("{}&serverSelectionTimeoutMS=300", mongod.uri());
     let database = mongodb::Client::with_uri_str(&uri).await.unwrap().database("playarr");
     let tokens = Tokens::new(&database);
     tokens.sync().await.unwrap();

@@ -62,6 +62,9 @@ pub struct NestedField {
 }
 
 /// Documents counted by two fields or one: through an index where there is one, else by one pass.
+///
+/// An index cannot tell the BSON type symbol, deprecated since MongoDB 2, from the string of its letters; counted
+/// through one, a symbol is a text.
 #[derive(Clone, Debug)]
 pub struct Counted {
     /// The collection to count.

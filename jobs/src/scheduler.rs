@@ -1,14 +1,13 @@
-//! When refreshes happen: at start-up, then every interval with a little jitter; sooner after a refresh that
-//! brought nothing at all. The only file that knows the scheduler crate.
+//! When refreshes happen: at start-up, then an interval and a little jitter after each; sooner after one that failed.
+//! The only file that knows the scheduler crate.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use futures_util::future::BoxFuture;
 use rand::RngExt;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
-use crate::update::{Trigger, UpdateMetricsJob};
+use crate::update::{Report, Trigger, UpdateMetricsJob};
 
 /// The shortest interval accepted.
 pub const MIN_INTERVAL: Duration = Duration::from_secs(5 * 60);
@@ -16,8 +15,11 @@ pub const MIN_INTERVAL: Duration = Duration::from_secs(5 * 60);
 pub const MAX_INTERVAL: Duration = Duration::from_secs(15 * 60);
 /// The jitter, as a share of the interval, that keeps instances started together apart.
 const MAX_JITTER: f64 = 0.1;
-/// The pauses after refreshes in which every collector failed: doubling from the first to the last.
-const RETRY_PAUSES: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(30));
+/// The pause after a refresh that failed; it doubles with each further one.
+const FIRST_RETRY: Duration = Duration::from_secs(2);
+/// The longest pause while every collector fails: asking a database that is away costs nothing, and it is back soon.
+/// (While only some fail, it grows up to the interval: they may be what the database suffers from.)
+const LONGEST_RETRY_WHILE_AWAY: Duration = Duration::from_secs(30);
 
 /// The scheduler could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -31,7 +33,7 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// When the next scheduled refresh is due; none while one runs.
+    /// When the next scheduled refresh is due; none before the first has ended, in the past while one runs.
     #[must_use]
     pub fn next_run(&self) -> Option<SystemTime> {
         *self.next_run.lock().unwrap_or_else(PoisonError::into_inner)
@@ -45,7 +47,7 @@ impl Schedule {
     }
 }
 
-/// Refreshes now, and from then on every `interval`.
+/// Refreshes now, and from then on an `interval` after each refresh, whatever set that off.
 ///
 /// # Errors
 /// When the scheduler cannot be started.
@@ -56,81 +58,104 @@ pub async fn start<P: Send + Sync + 'static>(
     let scheduler = JobScheduler::new().await?;
     scheduler.start().await?;
     let next_run = Arc::new(Mutex::new(None));
-    let rounds = Rounds { job, interval, scheduler: scheduler.clone(), next_run: next_run.clone() };
-    tokio::spawn(rounds.round(Trigger::Startup, 0));
+    tokio::spawn(plan(job, interval, scheduler.clone(), next_run.clone()));
     Ok(Schedule { scheduler, next_run })
 }
 
-/// Each round refreshes and then schedules the next, so that a refresh longer than the interval delays the next
-/// instead of meeting it.
-struct Rounds<P> {
+/// Plans the next refresh whenever one has ended. So none starts while one runs, and an outage that a manual refresh
+/// runs into is followed up as well.
+async fn plan<P: Send + Sync + 'static>(
     job: UpdateMetricsJob<P>,
     interval: Duration,
     scheduler: JobScheduler,
     next_run: Arc<Mutex<Option<SystemTime>>>,
-}
-
-impl<P: Send + Sync + 'static> Rounds<P> {
-    fn round(self, trigger: Trigger, failures: u32) -> BoxFuture<'static, ()> {
-        // Boxed, because a round schedules the next one and its type would contain itself.
-        Box::pin(async move {
-            let (failures, trigger) = match self.job.refresh(trigger).await {
-                Ok(report) if !report.is_total_failure() => (0, Trigger::Schedule),
-                _ => (failures.saturating_add(1), trigger),
-            };
-            self.schedule(trigger, failures).await;
-        })
-    }
-
-    async fn schedule(self, trigger: Trigger, failures: u32) {
-        let pause = pause(self.interval, failures, rand::rng().random_range(0.0..=1.0));
-        *self.next_run.lock().unwrap_or_else(PoisonError::into_inner) = Some(SystemTime::now() + pause);
-        let (scheduler, next_run) = (self.scheduler.clone(), self.next_run.clone());
-        let round = Mutex::new(Some(self));
-        let job = Job::new_one_shot_async(pause, move |_, _| {
-            let round = round.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let next_run = next_run.clone();
-            Box::pin(async move {
-                *next_run.lock().unwrap_or_else(PoisonError::into_inner) = None;
-                if let Some(round) = round {
-                    // A task of its own: it schedules its successor with the scheduler that waits for this one.
-                    tokio::spawn(round.round(trigger, failures));
-                }
-            })
+) {
+    let mut ended = job.ended();
+    let mut trigger = Trigger::Startup;
+    let mut failures = 0_u32;
+    let mut planned = None;
+    job.start(trigger);
+    while ended.changed().await.is_ok() {
+        let report = ended.borrow_and_update().clone();
+        let outcome = Outcome::of(report.as_deref());
+        failures = if outcome == Outcome::Success { 0 } else { failures.saturating_add(1) };
+        if outcome != Outcome::TotalFailure {
+            trigger = Trigger::Schedule;
+        }
+        let pause = pause(interval, outcome, failures, rand::rng().random_range(0.0..=1.0));
+        if let Some(superseded) = planned.take() {
+            // It is gone already if it was what started the refresh that ended.
+            let _ = scheduler.remove(&superseded).await;
+        }
+        let job = job.clone();
+        let one_shot = Job::new_one_shot_async(pause, move |_, _| {
+            job.start(trigger);
+            Box::pin(std::future::ready(()))
         });
-        let added = match job {
-            Ok(job) => scheduler.add(job).await.map(|_| ()),
+        let added = match one_shot {
+            Ok(one_shot) => scheduler.add(one_shot).await,
             Err(error) => Err(error),
         };
-        if let Err(error) = added {
-            tracing::error!(%error, "no further refresh could be scheduled; restart the service");
+        match added {
+            Ok(id) => planned = Some(id),
+            Err(error) => {
+                tracing::error!(%error, "no further refresh could be scheduled; restart the service")
+            }
+        }
+        *next_run.lock().unwrap_or_else(PoisonError::into_inner) = Some(SystemTime::now() + pause);
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Success,
+    SomeFailed,
+    TotalFailure,
+}
+
+impl Outcome {
+    fn of(report: Option<&Report>) -> Self {
+        match report {
+            Some(report) if report.is_success() => Self::Success,
+            Some(report) if !report.is_total_failure() => Self::SomeFailed,
+            _ => Self::TotalFailure,
         }
     }
 }
 
-/// How long to wait for the next refresh; `luck` is between 0 and 1.
-fn pause(interval: Duration, failures: u32, luck: f64) -> Duration {
-    if failures == 0 {
-        return interval.mul_f64(1.0 + MAX_JITTER * luck);
+/// How long to wait for the next refresh after this many failed ones in a row; `luck` is between 0 and 1.
+fn pause(interval: Duration, outcome: Outcome, failures: u32, luck: f64) -> Duration {
+    let retry = FIRST_RETRY.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1)));
+    let regular = interval.mul_f64(1.0 + MAX_JITTER * luck);
+    match outcome {
+        Outcome::Success => regular,
+        Outcome::SomeFailed => retry.min(regular),
+        Outcome::TotalFailure => retry.min(LONGEST_RETRY_WHILE_AWAY),
     }
-    let (first, last) = RETRY_PAUSES;
-    (first * 2_u32.saturating_pow(failures - 1).min(64)).min(last)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_jitter_adds_up_to_a_tenth() {
-        assert_eq!(pause(MIN_INTERVAL, 0, 0.0), Duration::from_secs(300));
-        assert_eq!(pause(MIN_INTERVAL, 0, 1.0), Duration::from_secs(330));
+    fn pauses(outcome: Outcome) -> Vec<u64> {
+        (1..=10).map(|failures| pause(MIN_INTERVAL, outcome, failures, 0.5).as_secs()).collect()
     }
 
     #[test]
-    fn after_refreshes_that_brought_nothing_the_next_comes_sooner_but_ever_less_so() {
-        let pauses = (1..8).map(|failures| pause(MIN_INTERVAL, failures, 0.5).as_secs());
-        assert_eq!(pauses.collect::<Vec<_>>(), [2, 4, 8, 16, 30, 30, 30]);
-        assert_eq!(pause(MIN_INTERVAL, u32::MAX, 0.5).as_secs(), 30);
+    fn the_jitter_adds_up_to_a_tenth() {
+        assert_eq!(pause(MIN_INTERVAL, Outcome::Success, 0, 0.0), Duration::from_secs(300));
+        assert_eq!(pause(MIN_INTERVAL, Outcome::Success, 0, 1.0), Duration::from_secs(330));
+    }
+
+    #[test]
+    fn while_the_database_is_away_it_is_asked_every_half_a_minute() {
+        assert_eq!(pauses(Outcome::TotalFailure), [2, 4, 8, 16, 30, 30, 30, 30, 30, 30]);
+        assert_eq!(pause(MIN_INTERVAL, Outcome::TotalFailure, u32::MAX, 0.5).as_secs(), 30);
+    }
+
+    #[test]
+    fn a_collector_that_keeps_failing_soon_waits_for_the_interval() {
+        assert_eq!(pauses(Outcome::SomeFailed), [2, 4, 8, 16, 32, 64, 128, 256, 315, 315]);
     }
 }

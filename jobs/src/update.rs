@@ -159,6 +159,8 @@ struct Inner<P> {
     history: History,
     /// The refresh under way, for later comers to join.
     flight: Mutex<Option<Flight>>,
+    /// How the last refresh ended.
+    ended: watch::Sender<Option<Arc<Report>>>,
 }
 
 type Flight = watch::Receiver<Option<Arc<Report>>>;
@@ -174,7 +176,8 @@ impl<P: Send + Sync + 'static> UpdateMetricsJob<P> {
         hooks: Hooks<P>,
     ) -> Self {
         let history = History::new(&database, JOB_NAME);
-        let inner = Inner { database, definitions, options, hooks, store, history, flight: Mutex::new(None) };
+        let (flight, ended) = (Mutex::new(None), watch::Sender::new(None));
+        let inner = Inner { database, definitions, options, hooks, store, history, flight, ended };
         Self { inner: Arc::new(inner) }
     }
 
@@ -186,6 +189,7 @@ impl<P: Send + Sync + 'static> UpdateMetricsJob<P> {
     /// When the refresh panicked or the runtime shuts down.
     pub async fn refresh(&self, trigger: Trigger) -> Result<Arc<Report>, RefreshError> {
         let mut flight = self.start(trigger);
+        // Without a report the sender is dropped.
         let landed = flight.wait_for(Option::is_some).await.map_err(|_| RefreshError)?;
         landed.clone().ok_or(RefreshError)
     }
@@ -193,10 +197,7 @@ impl<P: Send + Sync + 'static> UpdateMetricsJob<P> {
     /// Starts a refresh, unless one is under way, without waiting for it.
     pub fn start(&self, trigger: Trigger) -> Flight {
         let mut flight = self.inner.flight.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(under_way) = &*flight
-            // A refresh that panicked has dropped its sender without a report.
-            && under_way.has_changed().is_ok()
-        {
+        if let Some(under_way) = &*flight {
             return under_way.clone();
         }
         let (landing, receiver) = watch::channel(None);
@@ -204,11 +205,19 @@ impl<P: Send + Sync + 'static> UpdateMetricsJob<P> {
         drop(flight);
         let inner = self.inner.clone();
         tokio::spawn(async move {
-            let report = inner.clone().run(trigger).await;
+            // A task of its own, so that even a panic in it lets the next refresh begin.
+            let report = tokio::spawn(inner.clone().run(trigger)).await.ok().flatten();
             *inner.flight.lock().unwrap_or_else(PoisonError::into_inner) = None;
-            landing.send_replace(report);
+            landing.send_replace(report.clone());
+            inner.ended.send_replace(report);
         });
         receiver
+    }
+
+    /// Tells each time a refresh has ended, with its report if it has one.
+    #[must_use]
+    pub fn ended(&self) -> watch::Receiver<Option<Arc<Report>>> {
+        self.inner.ended.subscribe()
     }
 }
 

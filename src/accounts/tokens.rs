@@ -7,7 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use mongodb::bson::{Bson, DateTime, Document, doc};
 use mongodb::error::{Error, ErrorKind, WriteFailure};
-use mongodb::options::ReturnDocument;
+use mongodb::options::{Acknowledgment, CollectionOptions, ReturnDocument, WriteConcern};
 use mongodb::{Collection, Database};
 use rand::Rng;
 use subtle::ConstantTimeEq;
@@ -73,7 +73,10 @@ impl Tokens {
     /// The tokens in the settings of this database, none of them known yet.
     #[must_use]
     pub fn new(database: &Database) -> Self {
-        Self { settings: database.collection("settings"), held: Default::default() }
+        // A token that a crash or a failover of the database takes back would lock every scraper out.
+        let durable = WriteConcern::builder().w(Acknowledgment::Majority).journal(true).build();
+        let options = CollectionOptions::builder().write_concern(durable).build();
+        Self { settings: database.collection_with_options("settings", options), held: Default::default() }
     }
 
     /// Whether the token was read from the database at least once.

@@ -2,7 +2,7 @@
 
 use mongodb::bson::{Document, doc};
 
-use super::{EpisodesDetail, MEDIA_TYPES};
+use super::{EpisodesDetail, MEDIA_TYPES, is_text};
 use crate::definition::{Counted, Definition, NestedField, Query};
 
 /// `playarr_provider_titles_count{provider_id,media_type}`: every provider that is not deleted shows both types.
@@ -81,9 +81,9 @@ pub(super) fn episodes(detail: EpisodesDetail) -> Definition {
     .keeping("source")
     .query(Query::Nested {
         collection: "titles".into(),
-        // Equality takes arrays that hold the value as well; only the text itself makes a TV show.
+        // Equality uses the index, but takes arrays that hold the text as well; only the text itself will do.
         pipeline: vec![
-            doc! { "$match": { "type": "tvshows", "$expr": { "$eq": ["$type", "tvshows"] } } },
+            doc! { "$match": { "type": "tvshows", "$expr": is_text("type", "tvshows") } },
             doc! { "$project": projection },
         ],
         arrays: vec!["media".into(), "sources".into()],

@@ -72,6 +72,12 @@ pub(crate) fn labelable(field: &str) -> Bson {
     .into()
 }
 
+/// An expression: whether the field is exactly this text. To MongoDB a symbol equals the string of its letters.
+fn is_text(field: &str, text: &str) -> Bson {
+    let path = format!("${field}");
+    doc! { "$and": [{ "$eq": [{ "$type": &path }, "string"] }, { "$eq": [&path, text] }] }.into()
+}
+
 /// An expression: whether the field is an object (`{$type: "object"}` in a `$match` also takes arrays of them).
 fn is_object(field: &str) -> Bson {
     doc! { "$eq": [{ "$type": format!("${field}") }, "object"] }.into()

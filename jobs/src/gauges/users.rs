@@ -2,7 +2,7 @@
 
 use mongodb::bson::doc;
 
-use super::length;
+use super::{is_text, length};
 use crate::definition::Definition;
 
 /// `playarr_watchlist_titles_count{user,media_type}`: every user shows both types, 0 included.
@@ -39,7 +39,7 @@ pub(super) fn active_users() -> Definition {
     let active = doc! { "$and": [
         { "$eq": [{ "$type": "$api_key" }, "string"] },
         { "$ne": ["$api_key", ""] },
-        { "$ne": ["$status", "inactive"] },
+        { "$not": [is_text("status", "inactive")] },
     ] };
     Definition::new("playarr_active_users", "Users with an API key who are not inactive.")
         .query(crate::definition::Query::Fixed(vec![vec![]]))

@@ -1,0 +1,46 @@
+//! A running service in this process.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use mongodb::Database;
+use mongodb::bson::{Document, doc};
+use playarr_metrics::app;
+use playarr_metrics::config::Config;
+use tokio::net::TcpListener;
+
+/// Serves the database and returns the address once it is ready, with its token.
+pub(crate) async fn serve(uri: &str, database: &Database, settings: &[(&str, &str)]) -> (SocketAddr, String) {
+    let config = Config::read(|name| match name {
+        "MONGODB_URI" => Some(uri.to_owned()),
+        "MONGODB_DB_NAME" => Some(database.name().to_owned()),
+        _ => settings.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()),
+    })
+    .expect("the settings are fine");
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("a bound socket has an address");
+    let served = database.clone();
+    tokio::spawn(async move {
+        app::serve(&config, &served, listener, std::future::pending()).await.expect("the service runs");
+    });
+    until_ready(address).await;
+    (address, token(database).await)
+}
+
+/// Waits until the service is ready.
+pub(crate) async fn until_ready(address: SocketAddr) {
+    loop {
+        let ready = reqwest::get(format!("http://{address}/-/ready")).await;
+        if ready.is_ok_and(|response| response.status().is_success()) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// The metrics token of a database.
+pub(crate) async fn token(database: &Database) -> String {
+    let settings = database.collection::<Document>("settings");
+    let setting = settings.find_one(doc! { "_id": "metrics_token" }).await.expect("MongoDB answers");
+    setting.and_then(|setting| Some(setting.get_str("value").ok()?.to_owned())).expect("there is a token")
+}
