@@ -119,6 +119,12 @@ macro_rules! flags {
         }
 
         impl Flags {
+            /// These flags with another database.
+            #[must_use]
+            pub fn with_database(self, uri: &str, name: &str) -> Self {
+                Self { mongodb_uri: Some(uri.to_owned()), mongodb_db_name: Some(name.to_owned()), ..self }
+            }
+
             /// The flag of an environment variable.
             fn get(&self, name: &str) -> Option<String> {
                 match name {

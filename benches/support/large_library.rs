@@ -29,7 +29,7 @@ pub(crate) async fn load(database: &Database) -> mongodb::error::Result<()> {
     });
     insert(database, "provider_titles", provider_titles).await?;
 
-    let mut source = |number: i32, path: String| doc! { "provider_id": provider(number), "value": path };
+    let source = |number: i32, path: String| doc! { "provider_id": provider(number), "value": path };
     let movies: Vec<_> = (0..120_000)
         .map(|number| {
             let sources: Vec<_> = (0..random.random_range(1..=3))

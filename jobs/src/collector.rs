@@ -52,7 +52,7 @@ pub async fn collect(
                 Query::Nested { collection, pipeline, arrays, labels } => {
                     let mut walk = Walk::new(arrays.clone(), labels);
                     read(&source, collection, pipeline, table, move |table, document| {
-                        walk.add(table, document, 0)
+                        walk.add(table, document, 0);
                     })
                     .await?
                 }
@@ -142,10 +142,10 @@ impl Walk {
             table.add_key(&self.key, 1.0);
             return;
         };
-        let elements = field(object, array).and_then(|value| value.as_array());
+        let elements = field(object, array).and_then(RawBsonRef::as_array);
         for element in elements.into_iter().flatten() {
             // An element that cannot be read is no object.
-            if let Some(object) = element.ok().and_then(|element| element.as_document()) {
+            if let Some(object) = element.ok().and_then(RawBsonRef::as_document) {
                 self.add(table, object, depth + 1);
             }
         }

@@ -99,7 +99,7 @@ async fn plan<P: Send + Sync + 'static>(
         match added {
             Ok(id) => planned = Some(id),
             Err(error) => {
-                tracing::error!(%error, "no further refresh could be scheduled; restart the service")
+                tracing::error!(%error, "no further refresh could be scheduled; restart the service");
             }
         }
         *next_run.lock().unwrap_or_else(PoisonError::into_inner) = Some(SystemTime::now() + pause);

@@ -1,0 +1,83 @@
+//! The whole service on a machine that has nothing: starts a real MongoDB, seeds it from `fixtures/`, refreshes,
+//! serves, and prints what to try.
+//!
+//! ```text
+//! cargo run --example demo
+//! ```
+//!
+//! Settings are read from the environment as always, except for the database.
+
+use std::error::Error;
+use std::path::Path;
+use std::time::Duration;
+
+use clap::Parser;
+use mongodb::Database;
+use mongodb::bson::Document;
+use playarr_metrics::accounts::{TokenKind, Tokens};
+use playarr_metrics::app;
+use playarr_metrics::config::{Config, Flags};
+
+/// The service with a MongoDB of its own and a small library in it.
+#[derive(Parser)]
+struct Demo {
+    #[command(flatten)]
+    flags: Flags,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let mongod = playarr_sandbox::mongodb().await?;
+    let sandbox = mongod.database();
+    let flags = Demo::parse().flags.with_database(sandbox.uri(), sandbox.name());
+    let config = Config::load(&flags)?;
+    let database = app::database(&config).await?;
+    seed(&database).await?;
+    let token = Tokens::new(&database).show(TokenKind::Metrics).await?;
+
+    let listener = app::listen(&config).await?;
+    let address = format!("http://localhost:{}", listener.local_addr()?.port());
+    let interrupted = async {
+        let _ = tokio::signal::ctrl_c().await;
+    };
+    let greeting = tokio::spawn(greet(address, token));
+    app::serve(&config, &database, listener, interrupted).await?;
+    greeting.abort();
+    sandbox.drop_database().await?;
+    Ok(())
+}
+
+/// Loads every file of `fixtures/` into the collection it is named after.
+async fn seed(database: &Database) -> Result<(), Box<dyn Error>> {
+    for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures"))? {
+        let path = entry?.path();
+        let (Some(collection), Some("json")) = (
+            path.file_stem().and_then(|stem| stem.to_str()),
+            path.extension().and_then(|extension| extension.to_str()),
+        ) else {
+            continue;
+        };
+        let documents: Vec<Document> = serde_json::from_reader(std::fs::File::open(&path)?)?;
+        if !documents.is_empty() {
+            database.collection(collection).insert_many(documents).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Says what to try, as soon as there is something to see.
+async fn greet(address: String, token: String) {
+    while reqwest::get(format!("{address}/-/ready"))
+        .await
+        .is_ok_and(|response| !response.status().is_success())
+    {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    println!(
+        "\nServing a small library. In another terminal:\n\n  \
+         curl -H 'Authorization: Bearer {token}' {address}/metrics\n\n\
+         Refresh now, as the admin of the fixtures:\n\n  \
+         curl -X POST -H 'X-API-Key: admin001' {address}/api/metrics/refresh\n\n\
+         Ctrl-C ends it and throws the database away."
+    );
+}
