@@ -21,9 +21,6 @@ use support::{large_library, median_seconds};
 const ROUNDS: usize = 7;
 const CONCURRENCY: usize = 4;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 #[tokio::main]
 async fn main() {
     let mongod = Mongod::builder().cache_gb(2.0).start().await.expect("a MongoDB");

@@ -14,15 +14,13 @@ use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use warp::Filter;
+use warp::http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, VARY};
 
 use support::{large_library, median, service};
 
 const CONNECTIONS: usize = 8;
-const ROUND: Duration = Duration::from_millis(1500);
+const ROUND: Duration = Duration::from_millis(800);
 const ROUNDS: usize = 9;
-
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[tokio::main]
 async fn main() {
@@ -43,7 +41,7 @@ async fn main() {
             );
             let body = first_body(address, &request).await;
             let length = body.len();
-            let constant = serve_constant(body).await;
+            let constant = serve_constant(body, encoding == "gzip").await;
             compare(series, encoding, format, address, constant, &request, length).await;
         }
     }
@@ -83,12 +81,22 @@ async fn compare(
     );
 }
 
-/// warp with the same bytes ready in memory.
-async fn serve_constant(body: Bytes) -> SocketAddr {
+/// warp with the same answer, headers and bytes, ready in memory.
+async fn serve_constant(body: Bytes, gzip: bool) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("a bound socket has an address");
-    let route = warp::path!("metrics").map(move || warp::reply::Response::new(body.clone().into()));
-    tokio::spawn(warp::serve(route).incoming(listener).run());
+    let route = warp::path!("metrics").and(warp::get()).map(move || {
+        let mut response = warp::reply::Response::new(body.clone().into());
+        let mut header = |name, value| response.headers_mut().insert(name, HeaderValue::from_static(value));
+        header(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8");
+        header(VARY, "Accept, Accept-Encoding, Authorization");
+        header(CACHE_CONTROL, "no-store");
+        if gzip {
+            header(CONTENT_ENCODING, "gzip");
+        }
+        response
+    });
+    tokio::spawn(warp::serve(route).incoming(listener).graceful(std::future::pending()).run());
     address
 }
 

@@ -12,7 +12,6 @@ use playarr_jobs::scheduler::{self, ScheduleError};
 use playarr_jobs::snapshot::SnapshotStore;
 use playarr_jobs::update::{Hooks, Progress, RefreshOptions, UpdateMetricsJob};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio::time::MissedTickBehavior;
 
 use crate::accounts::{Admins, TOKEN_CHECK_INTERVAL, TokenError, Tokens};
@@ -20,7 +19,7 @@ use crate::config::{Config, ConfigError, redacted_uri};
 use crate::exposition::Page;
 use crate::http;
 use crate::live::Live;
-use crate::scrape::Exposition;
+use crate::scrape::{Exposition, Places};
 
 /// How long the driver looks for a server, and waits for a connection, unless the connection string says otherwise.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
@@ -72,7 +71,7 @@ pub struct App {
     /// What scrapes get.
     pub exposition: Exposition,
     /// Places for scrapes.
-    pub scrapes: Arc<Semaphore>,
+    pub scrapes: Places,
     /// The bearer tokens.
     pub tokens: Tokens,
     /// Who may refresh.
@@ -108,7 +107,7 @@ impl App {
             exposition: Exposition::new(snapshots.clone(), live.clone()),
             snapshots,
             live,
-            scrapes: Arc::new(Semaphore::new(config.max_concurrent_scrapes)),
+            scrapes: Places::new(config.max_concurrent_scrapes),
             tokens: Tokens::new(database),
             admins: Admins::new(database),
         }))

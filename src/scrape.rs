@@ -1,5 +1,6 @@
 //! What a scrape is made of: the live part, rendered now, and the snapshot's page, rendered at its refresh.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -7,9 +8,9 @@ use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use flate2::Compression;
 use playarr_jobs::family::Family;
-use playarr_jobs::snapshot::SnapshotStore;
+use playarr_jobs::snapshot::{Published, SnapshotStore};
 
-use crate::exposition::{Deflated, Format, GZIP_HEADER, Page, deflate, gzip_trailer, render};
+use crate::exposition::{Format, GZIP_HEADER, Page, deflate, gzip_trailer, render};
 use crate::live::Live;
 
 /// For how long a rendered live part serves further scrapes if nothing was recorded meanwhile.
@@ -22,8 +23,8 @@ const LIVE_PART_AGE: Duration = Duration::from_millis(20);
 pub struct Exposition {
     snapshots: Arc<SnapshotStore<Page>>,
     live: Live,
-    rendered: ArcSwapOption<LivePart>,
-    rendering: Mutex<()>,
+    current: ArcSwapOption<Joined>,
+    joining: Mutex<()>,
 }
 
 /// The body of an answer: frames to be sent one after the other. The large one, the snapshot's, is shared.
@@ -39,80 +40,102 @@ impl Exposition {
     /// An exposition of these snapshots and live metrics.
     #[must_use]
     pub fn new(snapshots: Arc<SnapshotStore<Page>>, live: Live) -> Self {
-        Self { snapshots, live, rendered: ArcSwapOption::empty(), rendering: Mutex::new(()) }
+        Self { snapshots, live, current: ArcSwapOption::empty(), joining: Mutex::new(()) }
     }
 
     /// The answer to a scrape.
     #[must_use]
     pub fn body(&self, format: Format, gzip: bool) -> Body {
-        let published = self.snapshots.load();
-        let page = &published.prepared;
-        let live = self.live_part();
-        let live = live.rendered(format);
-        let frames = if gzip {
-            let deflated = live.deflated();
-            let parts = [(deflated, live.text.len()), (&page.deflated, page.text.len())];
-            let trailer = gzip_trailer(parts, format.end());
-            [deflated.blocks.clone(), page.deflated.blocks.clone(), trailer.into()]
-        } else {
-            [live.text.clone(), page.text.clone(), Bytes::from_static(format.end())]
-        };
-        let length = frames.iter().map(Bytes::len).sum();
-        Body { frames, length }
+        if let Some(current) = &*self.current.load()
+            && self.is_fresh(current)
+        {
+            return current.body(format, gzip).clone();
+        }
+        self.join().body(format, gzip).clone()
     }
 
-    fn live_part(&self) -> Arc<LivePart> {
-        if let Some(part) = self.fresh() {
-            return part;
+    fn is_fresh(&self, joined: &Joined) -> bool {
+        self.snapshots.is_current(&joined.published)
+            && !self.live.has_changed()
+            && joined.gathered.elapsed() < LIVE_PART_AGE
+    }
+
+    fn join(&self) -> Arc<Joined> {
+        let _joining = self.joining.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever comes second finds what the first has joined.
+        if let Some(current) = self.current.load_full()
+            && self.is_fresh(&current)
+        {
+            return current;
         }
-        // Whoever comes second finds what the first has rendered.
-        let _rendering = self.rendering.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(part) = self.fresh() {
-            return part;
-        }
-        let part = Arc::new(LivePart {
+        let joined = Arc::new(Joined {
+            published: self.snapshots.load(),
             gathered: Instant::now(),
-            families: self.live.gather(),
-            rendered: Default::default(),
+            live: self.live.gather(),
+            bodies: Default::default(),
         });
-        self.rendered.store(Some(part.clone()));
-        part
-    }
-
-    fn fresh(&self) -> Option<Arc<LivePart>> {
-        let part = self.rendered.load();
-        let part = part.as_ref()?;
-        (part.gathered.elapsed() < LIVE_PART_AGE && !self.live.has_changed()).then(|| part.clone())
+        self.current.store(Some(joined.clone()));
+        joined
     }
 }
 
-/// The live families as gathered at one moment, rendered as far as somebody asked for it.
-struct LivePart {
+/// A snapshot and the live families as gathered at one moment, made into bodies as far as somebody asked for them.
+struct Joined {
+    published: Arc<Published<Page>>,
     gathered: Instant,
-    families: Vec<Family>,
-    rendered: [OnceLock<Rendered>; Format::ALL.len()],
+    live: Vec<Family>,
+    /// By format, plain and compressed.
+    bodies: [[OnceLock<Body>; 2]; Format::ALL.len()],
 }
 
-struct Rendered {
-    text: Bytes,
-    deflated: OnceLock<Deflated>,
-}
-
-impl LivePart {
-    fn rendered(&self, format: Format) -> &Rendered {
-        self.rendered[format as usize].get_or_init(|| {
+impl Joined {
+    fn body(&self, format: Format, gzip: bool) -> &Body {
+        self.bodies[format as usize][usize::from(gzip)].get_or_init(|| {
+            let page = &self.published.prepared;
             let mut text = Vec::new();
-            for family in &self.families {
+            for family in &self.live {
                 render(family, format, &mut text);
             }
-            Rendered { text: text.into(), deflated: OnceLock::new() }
+            let frames = if gzip {
+                let live = deflate(&GZIP_HEADER, &text, Compression::fast());
+                let trailer =
+                    gzip_trailer([(&live, text.len()), (&page.deflated, page.text.len())], format.end());
+                [live.blocks, page.deflated.blocks.clone(), trailer.into()]
+            } else {
+                [text.into(), page.text.clone(), Bytes::from_static(format.end())]
+            };
+            let length = frames.iter().map(Bytes::len).sum();
+            Body { frames, length }
         })
     }
 }
 
-impl Rendered {
-    /// The beginning of a gzip member: its header and the live part.
-    fn deflated(&self) -> &Deflated {
-        self.deflated.get_or_init(|| deflate(&GZIP_HEADER, &self.text, Compression::fast()))
+/// Places for scrapes, each taken until its answer is sent.
+#[derive(Debug)]
+pub struct Places {
+    all: usize,
+    taken: AtomicUsize,
+}
+
+impl Places {
+    /// This many free places.
+    #[must_use]
+    pub fn new(all: usize) -> Self {
+        Self { all, taken: AtomicUsize::new(0) }
+    }
+
+    /// Takes a place, if one is free.
+    #[must_use]
+    pub fn take(&self) -> bool {
+        let is_free = self.taken.fetch_add(1, Ordering::Relaxed) < self.all;
+        if !is_free {
+            self.give_back();
+        }
+        is_free
+    }
+
+    /// Gives a place back.
+    pub fn give_back(&self) {
+        self.taken.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -88,16 +88,71 @@ pub(crate) async fn load(database: &Database) -> mongodb::error::Result<()> {
     insert(database, "iptv_providers", providers).await
 }
 
-/// Shows of ten seasons and one source each, so that the episodes gauge has this many series.
+/// What titles are made of.
+const WORDS: [&str; 48] = [
+    "Abyss",
+    "Anatomy",
+    "Archive",
+    "Bitter",
+    "Blue",
+    "Border",
+    "Broken",
+    "Carnival",
+    "City",
+    "Cold",
+    "Crown",
+    "Dark",
+    "Daughters",
+    "Desert",
+    "Dragon",
+    "Echo",
+    "Empire",
+    "Fallen",
+    "Father",
+    "Fjord",
+    "Garden",
+    "Ghosts",
+    "Glass",
+    "Harbour",
+    "Hidden",
+    "House",
+    "Hunters",
+    "Island",
+    "Justice",
+    "Kitchen",
+    "Last",
+    "Letters",
+    "Midnight",
+    "Murder",
+    "Northern",
+    "Orchard",
+    "Patrol",
+    "Quiet",
+    "River",
+    "Secrets",
+    "Shadow",
+    "Silent",
+    "Station",
+    "Storm",
+    "Summer",
+    "Tales",
+    "Winter",
+    "Wolves",
+];
+
+/// Shows of ten seasons of some episodes from one source, so that the episodes gauge has this many series.
 pub(crate) async fn load_series(database: &Database, series: usize) -> mongodb::error::Result<()> {
+    let mut random = StdRng::seed_from_u64(2);
     let shows = (0..series / 10).map(|number| {
-        let media: Vec<_> = (1..=10)
-            .map(|season| doc! { "season": season, "sources": [{ "provider_id": "provider-01" }] })
-            .collect();
-        doc! {
-            "title_key": format!("tvshows-{number}"), "type": "tvshows",
-            "title": format!("The Long Running Show Number {number}"), "media": media,
+        let mut media = Vec::new();
+        for season in 1..=10 {
+            let episode = doc! { "season": season, "sources": [{ "provider_id": "provider-01" }] };
+            media.extend(std::iter::repeat_n(episode, random.random_range(1..=24)));
         }
+        let words: Vec<_> =
+            (0..random.random_range(1..=4)).map(|_| WORDS[random.random_range(0..WORDS.len())]).collect();
+        let title = format!("{} ({}) {number}", words.join(" "), random.random_range(1950..=2026));
+        doc! { "title_key": format!("tvshows-{number}"), "type": "tvshows", "title": title, "media": media }
     });
     insert(database, "titles", shows).await?;
     let admin = doc! { "username": "admin", "role": "admin", "api_key": "admin001" };

@@ -85,6 +85,12 @@ impl<P> SnapshotStore<P> {
         self.current.load_full()
     }
 
+    /// Whether this is still the current snapshot.
+    #[must_use]
+    pub fn is_current(&self, published: &Arc<Published<P>>) -> bool {
+        Arc::ptr_eq(&self.current.load(), published)
+    }
+
     pub(crate) fn publish(&self, published: Published<P>) {
         self.current.store(Arc::new(published));
     }

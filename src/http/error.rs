@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use serde_json::json;
 use warp::http::StatusCode;
 use warp::http::header::{CACHE_CONTROL, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use warp::reject::{InvalidQuery, MethodNotAllowed, PayloadTooLarge};
+use warp::reject::{InvalidHeader, InvalidQuery, MethodNotAllowed, PayloadTooLarge};
 use warp::reply::Response;
 use warp::{Rejection, Reply};
 
@@ -90,6 +90,8 @@ pub(super) async fn recover(rejection: Rejection) -> Result<Response, Infallible
         (StatusCode::NOT_FOUND, "No such route")
     } else if rejection.find::<InvalidQuery>().is_some() {
         (StatusCode::BAD_REQUEST, "The query string is not what this route takes")
+    } else if rejection.find::<InvalidHeader>().is_some() {
+        (StatusCode::BAD_REQUEST, "A header is not what this route takes")
     } else if rejection.find::<PayloadTooLarge>().is_some() {
         (StatusCode::PAYLOAD_TOO_LARGE, "The body is too large")
     } else if rejection.find::<MethodNotAllowed>().is_some() {

@@ -2,18 +2,14 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::Stream;
-use tokio::sync::OwnedSemaphorePermit;
-use warp::http::HeaderMap;
-use warp::http::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE,
-    HeaderName, HeaderValue, VARY,
-};
+use warp::http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, VARY};
 use warp::reply::Response;
 use warp::{Filter, Rejection, Reply};
 
@@ -22,38 +18,52 @@ use super::{negotiate, with};
 use crate::accounts::TokenKind;
 use crate::app::App;
 use crate::exposition::Format;
-use crate::live::{Live, ScrapeFailure};
+use crate::live::ScrapeFailure;
+use crate::scrape::Body;
 
 /// `GET /metrics`
 pub(super) fn scrape(app: Arc<App>) -> impl Filter<Extract = (impl Reply,), Error = Rejection> + Clone {
-    warp::path!("metrics").and(warp::get()).and(with(app)).and(warp::header::headers_cloned()).map(
-        |app: Arc<App>, headers: HeaderMap| {
-            let answer = answer(&app, &headers);
+    warp::path!("metrics")
+        .and(warp::get())
+        .and(with(app))
+        .and(header("authorization"))
+        .and(header("accept"))
+        .and(header("accept-encoding"))
+        .map(|app: Arc<App>, token: Option<Bearer>, format: Option<Preferred>, gzip: Option<Gzip>| {
+            let format = format.map_or(Format::Text, |Preferred(format)| format);
+            let answer = admit(&app, token.as_ref()).map(|()| answer(app.clone(), format, gzip.is_some()));
             if let Err(failure) = &answer {
                 app.live.service().scrape_refused(reason(failure));
             }
             respond(answer)
-        },
-    )
+        })
 }
 
-fn answer(app: &App, headers: &HeaderMap) -> Result<Response, ApiError> {
-    let started = Instant::now();
-    let token = bearer(text(headers, &AUTHORIZATION)).ok_or(ApiError::MissingToken)?;
-    match app.tokens.accepts(TokenKind::Metrics, token) {
-        None => return Err(ApiError::TokenUnknown),
-        Some(false) => return Err(ApiError::WrongToken),
-        Some(true) => {}
-    }
-    let permit = app.scrapes.clone().try_acquire_owned().map_err(|_| ApiError::TooManyScrapes)?;
-    let format = negotiate::format(text(headers, &ACCEPT));
-    let gzip = negotiate::accepts_gzip(text(headers, &ACCEPT_ENCODING));
+/// A header read straight from the request, or none where it is absent or cannot be read. (Cloning all headers, as
+/// warp offers, costs more than the rest of a scrape.)
+fn header<T: FromStr + Send + 'static>(
+    name: &'static str,
+) -> impl Filter<Extract = (Option<T>,), Error = Infallible> + Copy {
+    warp::header::optional::<T>(name).or_else(|_| std::future::ready(Ok::<_, Infallible>((None,))))
+}
 
+/// Checks the token and takes a place.
+fn admit(app: &App, token: Option<&Bearer>) -> Result<(), ApiError> {
+    let Bearer(token) = token.ok_or(ApiError::MissingToken)?;
+    match app.tokens.accepts(TokenKind::Metrics, token) {
+        None => Err(ApiError::TokenUnknown),
+        Some(false) => Err(ApiError::WrongToken),
+        Some(true) if app.scrapes.take() => Ok(()),
+        Some(true) => Err(ApiError::TooManyScrapes),
+    }
+}
+
+/// The answer to a scrape that has a place, which its body gives back.
+fn answer(app: Arc<App>, format: Format, gzip: bool) -> Response {
+    let started = Instant::now();
     let body = app.exposition.body(format, gzip);
     let length = body.length;
-    let frames =
-        Frames { frames: body.frames, next: 0, format, started, live: app.live.clone(), _permit: permit };
-    let mut response = warp::reply::stream(frames).into_response();
+    let mut response = warp::reply::stream(Frames { body, next: 0, format, started, app }).into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
@@ -62,7 +72,7 @@ fn answer(app: &App, headers: &HeaderMap) -> Result<Response, ApiError> {
     if gzip {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
-    Ok(response)
+    response
 }
 
 fn reason(failure: &ApiError) -> ScrapeFailure {
@@ -74,36 +84,72 @@ fn reason(failure: &ApiError) -> ScrapeFailure {
     }
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok()
+/// The format a client prefers.
+struct Preferred(Format);
+
+impl FromStr for Preferred {
+    type Err = Infallible;
+
+    fn from_str(accept: &str) -> Result<Self, Infallible> {
+        Ok(Self(negotiate::format(accept)))
+    }
+}
+
+/// The client takes gzip.
+struct Gzip;
+
+impl FromStr for Gzip {
+    type Err = ();
+
+    fn from_str(accept_encoding: &str) -> Result<Self, ()> {
+        if negotiate::accepts_gzip(accept_encoding) { Ok(Self) } else { Err(()) }
+    }
+}
+
+/// A bearer token as somebody sent it.
+struct Bearer(String);
+
+impl FromStr for Bearer {
+    type Err = ();
+
+    fn from_str(authorization: &str) -> Result<Self, ()> {
+        bearer(authorization).map(|token| Self(token.to_owned())).ok_or(())
+    }
 }
 
 /// The token of an `Authorization: Bearer <token>` header (RFC 6750, section 2.1; the scheme is case-insensitive).
-fn bearer(authorization: Option<&str>) -> Option<&str> {
-    let (scheme, token) = authorization?.split_once(' ')?;
+fn bearer(authorization: &str) -> Option<&str> {
+    let (scheme, token) = authorization.split_once(' ')?;
     let token = token.trim();
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() && !token.contains(char::is_whitespace))
         .then_some(token)
 }
 
-/// A body on its way. It holds the scrape's place among those allowed at once until it is sent or given up.
+/// The most that is handed over at once, in bytes. hyper sends when it has gathered 417,792 bytes or more; a large frame
+/// that is handed over whole leaves the few bytes after it to a packet of their own, which costs the reader a wait.
+const FRAME_BYTES: usize = 448 * 1024 * 1024;
+
+/// A body on its way. It keeps the scrape's place until it is sent or given up.
 struct Frames {
-    frames: [Bytes; 3],
+    body: Body,
     next: usize,
     format: Format,
     started: Instant,
-    live: Live,
-    _permit: OwnedSemaphorePermit,
+    app: Arc<App>,
 }
 
 impl Stream for Frames {
     type Item = Result<Bytes, Infallible>;
 
     fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        while let Some(frame) = self.frames.get(self.next).cloned() {
-            self.next += 1;
+        let this = &mut *self;
+        while let Some(frame) = this.body.frames.get_mut(this.next) {
+            if frame.len() > FRAME_BYTES {
+                return Poll::Ready(Some(Ok(frame.split_to(FRAME_BYTES))));
+            }
+            this.next += 1;
             if !frame.is_empty() {
-                return Poll::Ready(Some(Ok(frame)));
+                return Poll::Ready(Some(Ok(std::mem::take(frame))));
             }
         }
         Poll::Ready(None)
@@ -112,7 +158,8 @@ impl Stream for Frames {
 
 impl Drop for Frames {
     fn drop(&mut self) {
-        self.live.service().scraped(self.format, self.started.elapsed());
+        self.app.scrapes.give_back();
+        self.app.live.service().scraped(self.format, self.started.elapsed());
     }
 }
 
@@ -123,12 +170,11 @@ mod tests {
     #[test]
     fn the_scheme_is_case_insensitive_and_the_token_is_one_word() {
         for header in ["Bearer abc", "bearer abc", "BEARER   abc "] {
-            assert_eq!(bearer(Some(header)), Some("abc"), "{header}");
+            assert_eq!(bearer(header), Some("abc"), "{header}");
         }
         for header in ["", "abc", "Bearer", "Bearer ", "Basic abc", "Bearer a b", "Bearerabc", " Bearer abc"]
         {
-            assert_eq!(bearer(Some(header)), None, "{header}");
+            assert_eq!(bearer(header), None, "{header}");
         }
-        assert_eq!(bearer(None), None);
     }
 }

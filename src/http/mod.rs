@@ -14,7 +14,6 @@ use warp::{Filter, Reply};
 use crate::app::App;
 
 pub use error::ApiError;
-pub use negotiate::{accepts_gzip, format};
 
 /// Every route of the service.
 pub fn routes(app: Arc<App>) -> impl Filter<Extract = (impl Reply,), Error = Infallible> + Clone {

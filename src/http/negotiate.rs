@@ -8,8 +8,7 @@ use crate::exposition::Format;
 /// goes to everybody else, even to those who asked for neither: an exposition they did not ask for is of more use
 /// than an error.
 #[must_use]
-pub fn format(accept: Option<&str>) -> Format {
-    let Some(accept) = accept else { return Format::Text };
+pub(super) fn format(accept: &str) -> Format {
     let (mut openmetrics, mut text, mut any) = (None, None, None);
     for range in accept.split(',').filter_map(MediaRange::parse) {
         let best = match range.media_type {
@@ -33,9 +32,9 @@ pub fn format(accept: Option<&str>) -> Format {
 
 /// Whether an `Accept-Encoding` header takes gzip.
 #[must_use]
-pub fn accepts_gzip(accept_encoding: Option<&str>) -> bool {
+pub(super) fn accepts_gzip(accept_encoding: &str) -> bool {
     let (mut gzip, mut any) = (None, None);
-    for coding in accept_encoding.unwrap_or_default().split(',') {
+    for coding in accept_encoding.split(',') {
         let mut parts = coding.split(';').map(str::trim);
         match parts.next().unwrap_or_default() {
             name if is(name, "gzip") || is(name, "x-gzip") => gzip = Some(quality(parts)),
@@ -93,7 +92,7 @@ mod tests {
     fn prometheus_of_any_version_gets_openmetrics() {
         let in_2_49 = UP_TO_2_48.replace("*/*;q=0.1", "*/*;q=2");
         for accept in [UP_TO_2_48, &in_2_49, FROM_3_4] {
-            assert_eq!(format(Some(accept)), Format::OpenMetrics, "{accept}");
+            assert_eq!(format(accept), Format::OpenMetrics, "{accept}");
         }
     }
 
@@ -111,21 +110,19 @@ mod tests {
             "application/json",
             ";;q=,,",
         ] {
-            assert_eq!(format(Some(accept)), Format::Text, "{accept}");
+            assert_eq!(format(accept), Format::Text, "{accept}");
         }
-        assert_eq!(format(None), Format::Text);
-        assert_eq!(format(Some("APPLICATION/OpenMetrics-Text; Version=1.0.0; Q=1")), Format::OpenMetrics);
-        assert_eq!(format(Some("application/openmetrics-text, */*")), Format::OpenMetrics);
+        assert_eq!(format("APPLICATION/OpenMetrics-Text; Version=1.0.0; Q=1"), Format::OpenMetrics);
+        assert_eq!(format("application/openmetrics-text, */*"), Format::OpenMetrics);
     }
 
     #[test]
     fn gzip_is_for_those_who_take_it() {
         for accepted in ["gzip", "deflate, gzip;q=0.5", "*", "GZIP", "br, x-gzip"] {
-            assert!(accepts_gzip(Some(accepted)), "{accepted}");
+            assert!(accepts_gzip(accepted), "{accepted}");
         }
         for refused in ["", "identity", "gzip;q=0", "*, gzip;q=0.0", "br", "*;q=0", "gzip;q=x"] {
-            assert!(!accepts_gzip(Some(refused)), "{refused}");
+            assert!(!accepts_gzip(refused), "{refused}");
         }
-        assert!(!accepts_gzip(None));
     }
 }

@@ -1,0 +1,158 @@
+/**
+ * Drives every method against a real service and prints, as JSON, the client's `stats` and what the service must then
+ * have counted: `expected` maps series to values. All durations are sums of powers of two, so that sums are exact.
+ *
+ *     PLAYARR_METRICS_URL=http://localhost:3000 PLAYARR_METRICS_INGEST_TOKEN_FILE=token node test/real-server.mjs
+ *
+ * Exits with 1 if anything was not sent. The series are those of a service that has counted nothing else with these
+ * labels; the WebSocket connections and the cache have no labels of their own.
+ */
+
+import { MetricsClient } from '../index.js';
+
+const url = process.env.PLAYARR_METRICS_URL;
+const tokenFile = process.env.PLAYARR_METRICS_INGEST_TOKEN_FILE;
+if (!url || !tokenFile) {
+  // The test runner takes every file in this folder for a test when it is given none.
+  if (process.env.NODE_TEST_CONTEXT) process.exit(0);
+  console.error('set PLAYARR_METRICS_URL and PLAYARR_METRICS_INGEST_TOKEN_FILE');
+  process.exit(2);
+}
+
+const expected = {};
+const adds = (name, labels, value = 1) => {
+  const pairs = Object.entries(labels).map(([label, text]) => `${label}="${text}"`);
+  const series = pairs.length > 0 ? `${name}{${pairs.join(',')}}` : name;
+  expected[series] = (expected[series] ?? 0) + value;
+};
+const observes = (name, labels, seconds) => {
+  adds(`${name}_count`, labels);
+  adds(`${name}_sum`, labels, seconds);
+};
+
+const problems = [];
+const metrics = new MetricsClient({
+  url, tokenFile, reporter: 'node-client', batchSize: 7, onError: (error) => problems.push(error.message),
+});
+
+const provider_id = 'node-client';
+const mediaTypes = ['movies', 'tvshows', 'live'];
+
+// Counters of their own.
+for (const [operation, times] of [['hit', 7], ['miss', 3]]) {
+  metrics.incrementCounter('cache_operations', { operation }, times - 1);
+  metrics.incrementCounter('playarr_cache_operations_total', { operation });
+  adds('playarr_cache_operations_total', { operation }, times);
+}
+for (const error_type of ['502', 'timeout', 'other']) {
+  metrics.incrementCounter('provider_api_errors', { provider_id, error_type }, 2);
+  adds('playarr_provider_api_errors_total', { provider_id, error_type }, 2);
+}
+for (const media_type of mediaTypes) {
+  for (const [operation, times] of [['add', 3], ['remove', 2]]) {
+    const labels = { operation, media_type, username: 'node-alice' };
+    metrics.incrementCounter('watchlist_operations', labels, times);
+    adds('playarr_watchlist_operations_total', labels, times);
+  }
+}
+for (const [operation, times] of [['create', 1], ['update', 4], ['delete', 2]]) {
+  const labels = { operation, username: 'node-admin' };
+  metrics.incrementCounter('provider_operations', labels, times);
+  adds('playarr_provider_operations_total', labels, times);
+  metrics.incrementCounter('user_operations', labels, times + 1);
+  adds('playarr_user_operations_total', labels, times + 1);
+}
+for (const [media_type, count] of [['movies', 120], ['tvshows', 45]]) {
+  const labels = { provider_id, media_type };
+  metrics.incrementCounter('provider_titles_processed', labels, count);
+  adds('playarr_provider_titles_processed_total', labels, count);
+  metrics.incrementCounter('main_titles_processed', labels, count + 1);
+  adds('playarr_main_titles_processed_total', labels, count + 1);
+  metrics.incrementCounter('provider_categories_synced', labels, 14);
+  metrics.incrementCounter('provider_categories_synced', labels, 0);
+  adds('playarr_provider_categories_synced_total', labels, 14);
+}
+const endpoint = '/node-client/titles/:id';
+for (const error_type of ['NotFoundError', 'ValidationError']) {
+  metrics.incrementCounter('managed_errors', { endpoint, error_type, username: 'node-alice' }, 2);
+  adds('playarr_managed_errors_total', { endpoint, error_type }, 2);
+}
+metrics.incrementCounter('authentication_failures', { endpoint, reason: 'bad_password' }, 2);
+adds('playarr_authentication_failures_total', { endpoint, reason: 'bad_password' }, 2);
+metrics.incrementCounter('authentication_failures', { endpoint, username: 'node-alice' });
+adds('playarr_authentication_failures_total', { endpoint, reason: 'unspecified' });
+
+// Counters and histograms that belong together, the one or the other first.
+const durations = [0.0625, 0.5, 1.25, 8];
+durations.forEach((seconds, turn) => {
+  const media_type = mediaTypes[turn % 3];
+  const both = (count, observe) => {
+    for (const call of turn % 2 === 0 ? [count, observe] : [observe, count]) call();
+  };
+
+  both(
+    () => metrics.incrementCounter('stream_requests', { user: 'node-alice' }),
+    () => metrics.observeHistogram('stream_request_duration', { media_type }, seconds),
+  );
+  adds('playarr_stream_requests_total', { user: 'node-alice' });
+  observes('playarr_stream_request_duration_seconds', { media_type }, seconds);
+
+  both(
+    () => metrics.incrementCounter('best_source_selections', { provider_id }),
+    () => metrics.observeHistogram('best_source_selection_duration', { media_type }, seconds),
+  );
+  adds('playarr_best_source_selections_total', { provider_id });
+  observes('playarr_best_source_selection_duration_seconds', { media_type }, seconds);
+
+  const status = turn === 0 ? 'failure' : 'success';
+  both(
+    () => metrics.incrementCounter('provider_sync', { provider_id, status }),
+    () => metrics.observeHistogram('provider_sync_duration', { provider_id }, seconds),
+  );
+  adds('playarr_provider_sync_total', { provider_id, status });
+  observes('playarr_provider_sync_duration_seconds', { provider_id }, seconds);
+
+  const status_code = turn === 0 ? '502' : '200';
+  const api = { provider_id, endpoint: 'get_live_streams' };
+  both(
+    () => metrics.incrementCounter('provider_api_requests', { ...api, status_code }),
+    () => metrics.observeHistogram('provider_api_request_duration', { ...api, status_code }, seconds),
+  );
+  adds('playarr_provider_api_requests_total', { ...api, status_code });
+  observes('playarr_provider_api_request_duration_seconds', api, seconds);
+
+  const job_type = 'NodeClientJob';
+  both(
+    () => metrics.incrementCounter('job_executions', { job_type, status }),
+    () => metrics.observeHistogram('job_duration', { job_type }, seconds),
+  );
+  adds('playarr_job_executions_total', { job_type, status });
+  observes('playarr_job_duration_seconds', { job_type }, seconds);
+
+  const username = 'node-alice';
+  both(
+    () => metrics.incrementCounter('http_requests', { endpoint, status_code, username }),
+    () => metrics.observeHistogram('http_request_duration', { endpoint, username }, seconds),
+  );
+  adds('playarr_http_requests_total', { endpoint, status_code });
+  observes('playarr_http_request_duration_seconds', { endpoint }, seconds);
+});
+
+// Gauges: the last value counts, and what the service counts itself is ignored.
+metrics.setGauge('websocket_connections', {}, 9);
+metrics.setGauge('websocket_connections', {}, 3);
+metrics.setGauge('active_users', {}, 1_000);
+expected.playarr_websocket_connections = 3;
+
+// A typed event as it is.
+metrics.record({ type: 'stream_request', user: 'node-bob', media_type: 'live', duration_seconds: 2 });
+adds('playarr_stream_requests_total', { user: 'node-bob' });
+observes('playarr_stream_request_duration_seconds', { media_type: 'live' }, 2);
+
+const flushed = await metrics.flush();
+const closed = await metrics.close();
+const { stats } = metrics;
+console.log(JSON.stringify({ stats, expected, problems }, null, 2));
+
+const dropped = Object.values(stats.dropped).reduce((sum, count) => sum + count, 0);
+process.exitCode = flushed && closed && dropped === 0 && problems.length === 0 ? 0 : 1;
