@@ -167,10 +167,9 @@ pub async fn serve(
     let watch = tokio::spawn(watch_tokens(app.clone()));
 
     let (stop, stopped) = tokio::sync::oneshot::channel();
-    let server = warp::serve(http::routes(app)).incoming(listener).graceful(async {
+    let server = tokio::spawn(http::serve(http::routes(app), listener, async {
         let _ = stopped.await;
-    });
-    let server = tokio::spawn(server.run());
+    }));
     shutdown.await;
     tracing::info!("stopping: no new connections, requests under way go on");
     let _ = stop.send(());

@@ -43,28 +43,28 @@ impl Exposition {
         Self { snapshots, live, current: ArcSwapOption::empty(), joining: Mutex::new(()) }
     }
 
-    /// The answer to a scrape.
+    /// The answer to a scrape that began `now`.
     #[must_use]
-    pub fn body(&self, format: Format, gzip: bool) -> Body {
+    pub fn body(&self, format: Format, gzip: bool, now: Instant) -> Body {
         if let Some(current) = &*self.current.load()
-            && self.is_fresh(current)
+            && self.is_fresh(current, now)
         {
             return current.body(format, gzip).clone();
         }
-        self.join().body(format, gzip).clone()
+        self.join(now).body(format, gzip).clone()
     }
 
-    fn is_fresh(&self, joined: &Joined) -> bool {
+    fn is_fresh(&self, joined: &Joined, now: Instant) -> bool {
         self.snapshots.is_current(&joined.published)
             && !self.live.has_changed()
-            && joined.gathered.elapsed() < LIVE_PART_AGE
+            && now.saturating_duration_since(joined.gathered) < LIVE_PART_AGE
     }
 
-    fn join(&self) -> Arc<Joined> {
+    fn join(&self, now: Instant) -> Arc<Joined> {
         let _joining = self.joining.lock().unwrap_or_else(PoisonError::into_inner);
         // Whoever comes second finds what the first has joined.
         if let Some(current) = self.current.load_full()
-            && self.is_fresh(&current)
+            && self.is_fresh(&current, now)
         {
             return current;
         }

@@ -20,7 +20,7 @@ export class Delivery {
   #tally;
   #options;
   #queue = new Queue();
-  /** Batches before the queue: the one that is tried, and what was split off it. Each `{id, events, uncertainSince}`. */
+  /** Batches before the queue: the one that is tried, and what was split off it, as `batchOf` makes them. */
   #batches = [];
   /** Entries ever added, and those of them that were sent or dropped. */
   #added = 0;
@@ -39,7 +39,7 @@ export class Delivery {
    * @param {{post(body: string): Promise<import('./sender.js').Outcome>, stop(): void}} sender
    * @param {import('./reporter.js').Reporter} reporter
    * @param {{sent: number, retried: number, dropped: Record<string, number>}} tally is kept up to date
-   * @param {{maxQueue: number, batchSize: number, minBackoff: number, maxBackoff: number, replayWindow: number}} options
+   * @param {Record<'maxQueue' | 'batchSize' | 'minBackoff' | 'maxBackoff' | 'replayWindow', number>} options
    */
   constructor(sender, reporter, tally, options) {
     this.#sender = sender;
@@ -81,6 +81,8 @@ export class Delivery {
    */
   drain(timeout) {
     this.send();
+    // Somebody waits, so a long pause is cut short, and the next ones begin small again.
+    this.#failures = 0;
     this.#wake?.();
     const goal = this.#added;
     if (this.#settled >= goal) return Promise.resolve(true);
@@ -108,8 +110,7 @@ export class Delivery {
     if (this.#running) return;
     this.#running = true;
     try {
-      // A batch once tried is tried to its end; the goal lies behind it.
-      while (!this.#stopped && (this.#settled < this.#goal || this.#queue.length >= this.#options.batchSize)) {
+      while (!this.#stopped && this.#hasWork()) {
         if (this.#batches.length === 0) this.#batches.push(this.#take());
         await this.#attempt(this.#batches[0]);
       }
@@ -118,6 +119,12 @@ export class Delivery {
     } finally {
       this.#running = false;
     }
+  }
+
+  /** A batch that was begun, something to settle, or enough for a full batch. */
+  #hasWork() {
+    const full = this.#queue.length >= this.#options.batchSize;
+    return this.#batches.length > 0 || this.#settled < this.#goal || full;
   }
 
   /** The next batch of the queue. */

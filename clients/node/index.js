@@ -32,7 +32,7 @@ export class MetricsClient {
   #ticker;
   /** Bound once, so that it can be taken off again. */
   #beforeExit = () => this.#lastChance();
-  /** The event that says the WebSocket connections, when it was last put into the queue, and whether it is still there. */
+  /** The event about WebSocket connections, when it was last put into the queue, and whether it is still there. */
   #sockets = { event: undefined, queuedAt: 0, waits: false };
   #gaugeInterval;
   #closing;

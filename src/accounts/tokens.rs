@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
+use constant_time_eq::constant_time_eq;
 use mongodb::bson::{Bson, DateTime, Document, doc};
 use mongodb::error::{Error, ErrorKind, WriteFailure};
 use mongodb::options::{Acknowledgment, CollectionOptions, ReturnDocument, WriteConcern};
 use mongodb::{Collection, Database};
 use rand::Rng;
-use subtle::ConstantTimeEq;
 
 /// How often the database is asked whether a token has changed. Together with [`PATIENCE`] this keeps a change made
 /// elsewhere from taking more than ten seconds.
@@ -90,7 +90,7 @@ impl Tokens {
     pub fn accepts(&self, kind: TokenKind, candidate: &str) -> Option<bool> {
         let held = self.held[kind as usize].load();
         let Secret(held) = held.as_deref()?;
-        Some(held.as_bytes().ct_eq(candidate.as_bytes()).into())
+        Some(constant_time_eq(held.as_bytes(), candidate.as_bytes()))
     }
 
     /// Reads every token from the settings and creates those that are absent or empty.

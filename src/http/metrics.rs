@@ -14,7 +14,7 @@ use warp::reply::Response;
 use warp::{Filter, Rejection, Reply};
 
 use super::error::{ApiError, respond};
-use super::{negotiate, with};
+use super::negotiate;
 use crate::accounts::TokenKind;
 use crate::app::App;
 use crate::exposition::Format;
@@ -25,11 +25,10 @@ use crate::scrape::Body;
 pub(super) fn scrape(app: Arc<App>) -> impl Filter<Extract = (impl Reply,), Error = Rejection> + Clone {
     warp::path!("metrics")
         .and(warp::get())
-        .and(with(app))
         .and(header("authorization"))
         .and(header("accept"))
         .and(header("accept-encoding"))
-        .map(|app: Arc<App>, token: Option<Bearer>, format: Option<Preferred>, gzip: Option<Gzip>| {
+        .map(move |token: Option<Bearer>, format: Option<Preferred>, gzip: Option<Gzip>| {
             let format = format.map_or(Format::Text, |Preferred(format)| format);
             let answer = admit(&app, token.as_ref()).map(|()| answer(app.clone(), format, gzip.is_some()));
             if let Err(failure) = &answer {
@@ -61,7 +60,7 @@ fn admit(app: &App, token: Option<&Bearer>) -> Result<(), ApiError> {
 /// The answer to a scrape that has a place, which its body gives back.
 fn answer(app: Arc<App>, format: Format, gzip: bool) -> Response {
     let started = Instant::now();
-    let body = app.exposition.body(format, gzip);
+    let body = app.exposition.body(format, gzip, started);
     let length = body.length;
     let mut response = warp::reply::stream(Frames { body, next: 0, format, started, app }).into_response();
     let headers = response.headers_mut();
@@ -125,10 +124,6 @@ fn bearer(authorization: &str) -> Option<&str> {
         .then_some(token)
 }
 
-/// The most that is handed over at once, in bytes. hyper sends when it has gathered 417,792 bytes or more; a large frame
-/// that is handed over whole leaves the few bytes after it to a packet of their own, which costs the reader a wait.
-const FRAME_BYTES: usize = 448 * 1024 * 1024;
-
 /// A body on its way. It keeps the scrape's place until it is sent or given up.
 struct Frames {
     body: Body,
@@ -144,9 +139,6 @@ impl Stream for Frames {
     fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
         while let Some(frame) = this.body.frames.get_mut(this.next) {
-            if frame.len() > FRAME_BYTES {
-                return Poll::Ready(Some(Ok(frame.split_to(FRAME_BYTES))));
-            }
             this.next += 1;
             if !frame.is_empty() {
                 return Poll::Ready(Some(Ok(std::mem::take(frame))));

@@ -5,6 +5,7 @@ mod health;
 mod metrics;
 mod negotiate;
 mod refresh;
+mod server;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -14,15 +15,13 @@ use warp::{Filter, Reply};
 use crate::app::App;
 
 pub use error::ApiError;
+pub use server::serve;
 
 /// Every route of the service.
 pub fn routes(app: Arc<App>) -> impl Filter<Extract = (impl Reply,), Error = Infallible> + Clone {
     // The scrape comes first: it is what there are thousands of.
-    metrics::scrape(app.clone())
-        .or(health::healthy())
-        .or(health::ready(app.clone()))
-        .or(refresh::refresh(app))
-        .recover(error::recover)
+    let others = health::healthy().or(health::ready(app.clone())).or(refresh::refresh(app.clone()));
+    metrics::scrape(app).or(others.boxed()).recover(error::recover)
 }
 
 /// Hands the parts of the service to a handler.

@@ -4,6 +4,7 @@
 //! definition in the `jobs` crate; what is gone once it has happened is recorded here.
 
 mod families;
+mod scrapes;
 mod service;
 
 use std::sync::Arc;

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use playarr_jobs::update::{Report, Trigger};
 use prometheus::core::Collector;
-use prometheus::{GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry};
+use prometheus::{GaugeVec, Histogram, HistogramOpts, IntCounterVec, Opts, Registry};
 
+use super::scrapes::Scrapes;
 use crate::exposition::Format;
 
 const REFRESH_BUCKETS: [f64; 11] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0];
-const SCRAPE_BUCKETS: [f64; 9] = [0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1, 1.0, 10.0];
 
 /// Why a scrape got no exposition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,9 +44,8 @@ pub struct Service {
     changed: Arc<AtomicBool>,
     refreshes: IntCounterVec,
     refresh_duration: Histogram,
-    scrapes: [IntCounter; Format::ALL.len()],
+    scrapes: Scrapes,
     scrape_failures: IntCounterVec,
-    scrape_duration: Histogram,
 }
 
 impl Service {
@@ -84,13 +83,7 @@ impl Service {
                     .buckets(REFRESH_BUCKETS.to_vec()),
             )?,
         )?;
-        let scrapes = register(
-            registry,
-            IntCounterVec::new(
-                Opts::new("playarr_metrics_scrapes_total", "Scrapes answered with an exposition, by format."),
-                &["format"],
-            )?,
-        )?;
+        let scrapes = register(registry, Scrapes::new()?)?;
         let scrape_failures = register(
             registry,
             IntCounterVec::new(
@@ -101,18 +94,7 @@ impl Service {
         for reason in ScrapeFailure::ALL {
             scrape_failures.with_label_values(&[reason.as_str()]);
         }
-        let scrape_duration = register(
-            registry,
-            Histogram::with_opts(
-                HistogramOpts::new(
-                    "playarr_metrics_scrape_duration_seconds",
-                    "How long scrapes took, from the request to the last byte handed to the connection.",
-                )
-                .buckets(SCRAPE_BUCKETS.to_vec()),
-            )?,
-        )?;
-        let scrapes = Format::ALL.map(|format| scrapes.with_label_values(&[format.as_str()]));
-        Ok(Self { changed, refreshes, refresh_duration, scrapes, scrape_failures, scrape_duration })
+        Ok(Self { changed, refreshes, refresh_duration, scrapes, scrape_failures })
     }
 
     /// Records a refresh.
@@ -126,8 +108,7 @@ impl Service {
     /// Records a scrape that got its exposition. Does not count as a change: it shows when something else does, or
     /// after a moment.
     pub fn scraped(&self, format: Format, duration: Duration) {
-        self.scrapes[format as usize].inc();
-        self.scrape_duration.observe(duration.as_secs_f64());
+        self.scrapes.record(format, duration);
     }
 
     /// Records a scrape that was refused.

@@ -201,7 +201,9 @@ test('a rotated token is read again from its file', options, async (t) => {
   // The file may come later than the client.
   metrics.record(numbered(0));
   await until(() => metrics.stats.retried >= 2);
-  assert.deepEqual(told, ['playarr-metrics: cannot reach the service (cannot read the token file: ENOENT), trying again']);
+  assert.deepEqual(told, [
+    'playarr-metrics: cannot reach the service (cannot read the token file: ENOENT), trying again',
+  ]);
   await writeFile(tokenFile, `${TOKEN}\n`);
   assert.equal(await metrics.flush(), true);
 
@@ -303,6 +305,16 @@ test('flush gives up waiting, not sending', options, async (t) => {
   await until(() => service.counted.length === 1);
 });
 
+test('flush does not sit out a long pause', options, async (t) => {
+  const { service, metrics } = await pairFor(t, { drainTimeout: 20, minBackoff: 3_600_000, maxBackoff: 3_600_000 });
+  service.next(failing(503));
+  metrics.record(hit);
+  await until(() => service.requests.length === 1);
+  // The first may come before the pause.
+  while (!(await metrics.flush()));
+  assert.deepEqual(service.counted, [hit]);
+});
+
 test('close sends what is left, and what comes later is dropped', options, async (t) => {
   const { service, metrics } = await pairFor(t, { flushInterval: 60_000 });
   for (const event of range(3)) metrics.record(event);
@@ -321,7 +333,10 @@ test('close does not wait for a service that does not answer', options, async (t
   const { service, metrics, told } = await pairFor(t, { drainTimeout: 30, batchSize: 2 });
   service.next(hanging);
   for (const event of range(5)) metrics.record(event);
-  assert.equal(await metrics.close(), false);
+  const closed = metrics.close();
+  const flushed = metrics.flush();
+  assert.equal(await closed, false);
+  assert.equal(await flushed, false);
   assert.deepEqual(service.counted, []);
   assert.equal(metrics.stats.queued, 0);
   assert.equal(metrics.stats.dropped.closed, 5);

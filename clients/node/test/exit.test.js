@@ -58,10 +58,10 @@ test('what is recorded while the process ends is sent as well', options, async (
 for (const [name, first] of [['does not answer', hanging], ['refuses', failing(503)]]) {
   test(`a service that ${name} keeps no process from ending`, options, async (t) => {
     const service = await serviceFor(t);
-    service.next(...Array(1_000).fill(first));
+    service.next(...Array(100).fill(first));
     const { ended, output } = await application(t, service, {
-      // Its request is under way when the application is done.
-      client: { drainTimeout: 100, batchSize: 3, timeout: 3_600_000 },
+      // Its request is under way when the application is done, or it rests for an hour.
+      client: { drainTimeout: 100, batchSize: 3, timeout: 3_600_000, minBackoff: 3_600_000, maxBackoff: 3_600_000 },
     });
     assert.deepEqual(await ended, [0, null]);
     assert.match(output(), /the process ends with 3 events not sent/);
