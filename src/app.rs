@@ -9,7 +9,7 @@ use mongodb::options::ClientOptions;
 use mongodb::{Client, Database};
 use playarr_jobs::gauges;
 use playarr_jobs::scheduler::{self, ScheduleError};
-use playarr_jobs::snapshot::SnapshotStore;
+use playarr_jobs::snapshot::{Snapshot, SnapshotStore};
 use playarr_jobs::update::{Hooks, Progress, RefreshOptions, UpdateMetricsJob};
 use tokio::net::TcpListener;
 use tokio::time::MissedTickBehavior;
@@ -85,7 +85,7 @@ impl App {
     /// When the live metrics contradict each other.
     pub fn new(config: &Config, database: &Database) -> Result<Arc<Self>, AppError> {
         let live = Live::new()?;
-        let snapshots = Arc::new(SnapshotStore::new(Page::default()));
+        let snapshots = Arc::new(SnapshotStore::new(Page::of(&Snapshot::default())));
         let options = RefreshOptions {
             concurrency: config.refresh_concurrency,
             timeout: config.collector_timeout,

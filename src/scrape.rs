@@ -1,4 +1,4 @@
-//! What a scrape is made of: the live part, rendered now, and the snapshot's page, rendered at its refresh.
+//! What a scrape is made of: the snapshot's page, rendered at its refresh, and the live part, rendered now.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -10,7 +10,7 @@ use flate2::Compression;
 use playarr_jobs::family::Family;
 use playarr_jobs::snapshot::{Published, SnapshotStore};
 
-use crate::exposition::{Format, GZIP_HEADER, Page, deflate, gzip_trailer, render};
+use crate::exposition::{Format, Page, deflate, gzip_trailer, render};
 use crate::live::Live;
 
 /// For how long a rendered live part serves further scrapes if nothing was recorded meanwhile.
@@ -27,12 +27,14 @@ pub struct Exposition {
     joining: Mutex<()>,
 }
 
-/// The body of an answer: frames to be sent one after the other. The large one, the snapshot's, is shared.
+/// The body of an answer: two frames, to be sent one after the other.
 #[derive(Clone, Debug)]
 pub struct Body {
-    /// The live part, the snapshot, and what ends them.
-    pub frames: [Bytes; 3],
-    /// The length of all frames, in bytes.
+    /// The snapshot, shared with every other answer, and the live part with what ends the exposition.
+    ///
+    /// In this order, because the end cannot be shared: gzip's checksum is of both parts, and `# EOF` of one format.
+    pub frames: [Bytes; 2],
+    /// The length of both frames, in bytes.
     pub length: usize,
 }
 
@@ -97,12 +99,13 @@ impl Joined {
                 render(family, format, &mut text);
             }
             let frames = if gzip {
-                let live = deflate(&GZIP_HEADER, &text, Compression::fast());
-                let trailer =
-                    gzip_trailer([(&live, text.len()), (&page.deflated, page.text.len())], format.end());
-                [live.blocks, page.deflated.blocks.clone(), trailer.into()]
+                let live = deflate(&[], &text, Compression::fast());
+                let parts = [(&page.deflated, page.text.len()), (&live, text.len())];
+                let trailer = gzip_trailer(parts, format.end());
+                [page.deflated.blocks.clone(), [&*live.blocks, &*trailer].concat().into()]
             } else {
-                [text.into(), page.text.clone(), Bytes::from_static(format.end())]
+                text.extend_from_slice(format.end());
+                [page.text.clone(), text.into()]
             };
             let length = frames.iter().map(Bytes::len).sum();
             Body { frames, length }

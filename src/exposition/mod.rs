@@ -5,7 +5,7 @@ mod deflate;
 mod page;
 mod render;
 
-pub use deflate::{Deflated, GZIP_HEADER, deflate, gzip_trailer};
+pub use deflate::{Deflated, deflate, gzip_trailer};
 pub use page::{Page, service_families};
 pub use render::render;
 

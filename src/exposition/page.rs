@@ -7,16 +7,17 @@ use flate2::Compression;
 use playarr_jobs::family::{Family, Kind};
 use playarr_jobs::snapshot::{Collector, Snapshot};
 
+use super::deflate::GZIP_HEADER;
 use super::{Deflated, Format, deflate, render};
 
 /// A snapshot's gauges and how they were collected, as text and compressed.
 ///
 /// Both formats share it: it holds gauges only, and they read the same in both.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Page {
     /// The text.
     pub text: Bytes,
-    /// The text compressed.
+    /// The text compressed: the beginning of a gzip member.
     pub deflated: Deflated,
 }
 
@@ -32,7 +33,7 @@ impl Page {
             render(&family, Format::Text, &mut text);
         }
         text.shrink_to_fit();
-        let deflated = deflate(&[], &text, Compression::default());
+        let deflated = deflate(&GZIP_HEADER, &text, Compression::default());
         Self { text: text.into(), deflated }
     }
 }

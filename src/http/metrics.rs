@@ -1,14 +1,11 @@
 //! The scrape.
 
 use std::convert::Infallible;
-use std::pin::Pin;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
-use futures_util::Stream;
 use warp::http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, VARY};
 use warp::reply::Response;
 use warp::{Filter, Rejection, Reply};
@@ -57,12 +54,13 @@ fn admit(app: &App, token: Option<&Bearer>) -> Result<(), ApiError> {
     }
 }
 
-/// The answer to a scrape that has a place, which its body gives back.
+/// The answer to a scrape that has a place, which its last frame gives back.
 fn answer(app: Arc<App>, format: Format, gzip: bool) -> Response {
     let started = Instant::now();
-    let body = app.exposition.body(format, gzip, started);
-    let length = body.length;
-    let mut response = warp::reply::stream(Frames { body, next: 0, format, started, app }).into_response();
+    let Body { frames: [snapshot, live], length } = app.exposition.body(format, gzip, started);
+    let live = Bytes::from_owner(LastFrame { live, format, started, app });
+    let frames = [snapshot, live].map(Ok::<_, Infallible>);
+    let mut response = warp::reply::stream(futures_util::stream::iter(frames)).into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
@@ -124,31 +122,21 @@ fn bearer(authorization: &str) -> Option<&str> {
         .then_some(token)
 }
 
-/// A body on its way. It keeps the scrape's place until it is sent or given up.
-struct Frames {
-    body: Body,
-    next: usize,
+/// The frame that ends an answer. It keeps the scrape's place until the connection has sent it or given up.
+struct LastFrame {
+    live: Bytes,
     format: Format,
     started: Instant,
     app: Arc<App>,
 }
 
-impl Stream for Frames {
-    type Item = Result<Bytes, Infallible>;
-
-    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let this = &mut *self;
-        while let Some(frame) = this.body.frames.get_mut(this.next) {
-            this.next += 1;
-            if !frame.is_empty() {
-                return Poll::Ready(Some(Ok(std::mem::take(frame))));
-            }
-        }
-        Poll::Ready(None)
+impl AsRef<[u8]> for LastFrame {
+    fn as_ref(&self) -> &[u8] {
+        &self.live
     }
 }
 
-impl Drop for Frames {
+impl Drop for LastFrame {
     fn drop(&mut self) {
         self.app.scrapes.give_back();
         self.app.live.service().scraped(self.format, self.started.elapsed());

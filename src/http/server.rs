@@ -1,21 +1,18 @@
 //! Accepts connections and answers them with the routes.
 //!
-//! warp would do it too, but leaves no say in three things a scrape feels: small packets wait for the last large one
-//! (Nagle), a body beyond some 400 KB is sent in several steps, and a client may take forever to send its headers.
+//! warp would do it too, but leaves no say in what a scrape feels: small packets wait for the last large one (Nagle), a
+//! body beyond some 400 KB is sent in several steps, and the routes are copied for each request.
 
 use std::cell::RefCell;
 use std::future::Future;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
 use tower_service::Service;
 use warp::{Filter, Reply};
-
-/// How long a client may take to send the headers of a request.
-const HEADER_PATIENCE: Duration = Duration::from_secs(30);
 
 /// How many bytes of a body may wait to be sent together. Nothing is copied for it.
 const SEND_TOGETHER: usize = 64 << 20;
@@ -30,7 +27,7 @@ where
     F::Extract: Reply,
 {
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEADER_PATIENCE).max_buf_size(SEND_TOGETHER);
+    http.max_buf_size(SEND_TOGETHER);
     let connections = GracefulShutdown::new();
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
