@@ -15,8 +15,9 @@ use clap::Parser;
 use mongodb::Database;
 use mongodb::bson::Document;
 use playarr_metrics::accounts::{TokenKind, Tokens};
-use playarr_metrics::app;
 use playarr_metrics::config::{Config, Flags};
+use playarr_metrics::database;
+use playarr_metrics::serve;
 
 /// The service with a MongoDB of its own and a small library in it.
 #[derive(Parser)]
@@ -31,17 +32,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let sandbox = mongod.database();
     let flags = Demo::parse().flags.with_database(sandbox.uri(), sandbox.name());
     let config = Config::load(&flags)?;
-    let database = app::database(&config).await?;
+    let database = database::connect(&config).await?;
     seed(&database).await?;
     let token = Tokens::new(&database).show(TokenKind::Metrics).await?;
 
-    let listener = app::listen(&config).await?;
+    let listener = serve::listen(&config).await?;
     let address = format!("http://localhost:{}", listener.local_addr()?.port());
     let interrupted = async {
         let _ = tokio::signal::ctrl_c().await;
     };
     let greeting = tokio::spawn(greet(address, token));
-    app::serve(&config, &database, listener, interrupted).await?;
+    serve::serve(&config, &database, listener, interrupted).await?;
     greeting.abort();
     sandbox.drop_database().await?;
     Ok(())

@@ -5,12 +5,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use playarr_jobs::update::Trigger;
+use playarr_jobs::report::Trigger;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::accounts::{TokenKind, Tokens};
-use crate::app::{self, App, AppError};
+use crate::app::{App, AppError};
 use crate::config::{Config, Flags, LogFormat};
+use crate::{database, serve};
 
 /// Prometheus metrics of a Playarr library.
 #[derive(Parser)]
@@ -106,8 +107,8 @@ pub async fn run(cli: Cli) -> Result<(), CommandError> {
 async fn serve(config: &Config) -> Result<(), CommandError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(CommandError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(CommandError::Signals)?;
-    let database = app::database(config).await?;
-    let listener = app::listen(config).await?;
+    let database = database::connect(config).await?;
+    let listener = serve::listen(config).await?;
     let address = listener.local_addr().unwrap_or(config.listen_address);
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
     let shutdown = async move {
@@ -116,12 +117,12 @@ async fn serve(config: &Config) -> Result<(), CommandError> {
             _ = interrupt.recv() => {}
         }
     };
-    Ok(app::serve(config, &database, listener, shutdown).await?)
+    Ok(serve::serve(config, &database, listener, shutdown).await?)
 }
 
 async fn collect(config: &Config) -> Result<(), CommandError> {
-    let database = app::database(config).await?;
-    app::ping(config, &database).await?;
+    let database = database::connect(config).await?;
+    database::ping(config, &database).await?;
     let app = App::new(config, &database)?;
     let report = app.job.refresh(Trigger::Manual).await?;
     let published = app.snapshots.load();
@@ -139,8 +140,8 @@ async fn collect(config: &Config) -> Result<(), CommandError> {
 }
 
 async fn token(config: &Config, rotate: bool, kind: TokenKind) -> Result<(), CommandError> {
-    let database = app::database(config).await?;
-    app::ping(config, &database).await?;
+    let database = database::connect(config).await?;
+    database::ping(config, &database).await?;
     let tokens = Tokens::new(&database);
     let token = if rotate { tokens.rotate(kind).await } else { tokens.show(kind).await };
     let token = token.map_err(AppError::from)?;

@@ -104,6 +104,14 @@ pub struct Config {
     pub episodes_detail: EpisodesDetail,
     /// How many scrapes are answered at once.
     pub max_concurrent_scrapes: usize,
+    /// The key that signs Playarr's sessions; none is none.
+    pub jwt_secret_key: Option<Secret>,
+    /// For how many days a session lasts.
+    pub access_token_expire_days: usize,
+    /// The name of the first admin of an empty database.
+    pub default_admin_username: String,
+    /// The password of the first admin; none makes no admin.
+    pub default_admin_password: Option<Secret>,
     /// The log filter, as `tracing-subscriber` reads it.
     pub log_level: String,
     /// How log lines look.
@@ -159,6 +167,18 @@ flags! {
     episodes_detail: "EPISODES_DETAIL",
     /// Scrapes answered at once, 1 to 10000 [env: MAX_CONCURRENT_SCRAPES] [default: 40]
     max_concurrent_scrapes: "MAX_CONCURRENT_SCRAPES",
+    /// Key that signs Playarr's sessions [env: JWT_SECRET_KEY]
+    jwt_secret_key: "JWT_SECRET_KEY",
+    /// File that holds the key [env: JWT_SECRET_KEY_FILE]
+    jwt_secret_key_file: "JWT_SECRET_KEY_FILE",
+    /// Days a session lasts, 1 to 365 [env: ACCESS_TOKEN_EXPIRE_DAYS] [default: 7]
+    access_token_expire_days: "ACCESS_TOKEN_EXPIRE_DAYS",
+    /// Name of the first admin of an empty database [env: DEFAULT_ADMIN_USERNAME] [default: admin]
+    default_admin_username: "DEFAULT_ADMIN_USERNAME",
+    /// Password of the first admin [env: DEFAULT_ADMIN_PASSWORD]
+    default_admin_password: "DEFAULT_ADMIN_PASSWORD",
+    /// File that holds the password [env: DEFAULT_ADMIN_PASSWORD_FILE]
+    default_admin_password_file: "DEFAULT_ADMIN_PASSWORD_FILE",
     /// error, warn, info, debug, trace, or a filter by module [env: LOG_LEVEL] [default: info]
     log_level: "LOG_LEVEL",
     /// text or json [env: LOG_FORMAT] [default: text]
@@ -233,6 +253,20 @@ impl Config {
                 10_000,
                 "a number from 1 to 10000 is accepted",
             )?,
+            jwt_secret_key: read.secret("JWT_SECRET_KEY")?,
+            access_token_expire_days: read.number(
+                "ACCESS_TOKEN_EXPIRE_DAYS",
+                "7",
+                365,
+                "a number of days from 1 to 365 is accepted",
+            )?,
+            default_admin_username: read.parsed(
+                "DEFAULT_ADMIN_USERNAME",
+                "admin",
+                "a name that is not empty is accepted",
+                |name| (!name.is_empty()).then(|| name.to_owned()),
+            )?,
+            default_admin_password: read.secret("DEFAULT_ADMIN_PASSWORD")?,
             log_level: read.parsed("LOG_LEVEL", "info", level_accepted, |text| {
                 tracing_subscriber::EnvFilter::try_new(text).ok().map(|_| text.to_owned())
             })?,
@@ -375,6 +409,7 @@ mod tests {
             ("SERIES_BUDGET", "many"),
             ("EPISODES_DETAIL", "episode"),
             ("MAX_CONCURRENT_SCRAPES", "0"),
+            ("ACCESS_TOKEN_EXPIRE_DAYS", "a week"),
             ("LOG_LEVEL", "lo=ud=er"),
             ("LOG_FORMAT", "xml"),
             ("MONGODB_DB_NAME", "a.b"),

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use mongodb::Database;
 use mongodb::bson::{Document, doc};
-use playarr_metrics::app;
 use playarr_metrics::config::Config;
+use playarr_metrics::serve;
 use tokio::net::TcpListener;
 
 /// Serves the database and returns the address once it is ready, with its token.
@@ -21,7 +21,7 @@ pub(crate) async fn serve(uri: &str, database: &Database, settings: &[(&str, &st
     let address = listener.local_addr().expect("a bound socket has an address");
     let served = database.clone();
     tokio::spawn(async move {
-        app::serve(&config, &served, listener, std::future::pending()).await.expect("the service runs");
+        serve::serve(&config, &served, listener, std::future::pending()).await.expect("the service runs");
     });
     until_ready(address).await;
     (address, token(database).await)

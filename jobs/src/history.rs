@@ -7,7 +7,7 @@ use mongodb::bson::{DateTime, Document, doc};
 use mongodb::error::{Error, ErrorKind, WriteFailure};
 use mongodb::{Collection, Database};
 
-use crate::update::Report;
+use crate::report::Report;
 
 /// The history is a courtesy: a database that does not take the note in time is left alone.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -12,6 +12,7 @@ pub mod family;
 pub mod gauges;
 mod history;
 pub mod label;
+pub mod report;
 pub mod scheduler;
 pub mod series;
 pub mod snapshot;

@@ -7,7 +7,8 @@ use std::time::{Duration, SystemTime};
 use rand::RngExt;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
-use crate::update::{Report, Trigger, UpdateMetricsJob};
+use crate::report::{Report, Trigger};
+use crate::update::UpdateMetricsJob;
 
 /// The shortest interval accepted.
 pub const MIN_INTERVAL: Duration = Duration::from_secs(5 * 60);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use playarr_jobs::update::{CollectorReport, Report, Trigger};
+use playarr_jobs::report::{CollectorReport, Report, Trigger};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use warp::http::StatusCode;

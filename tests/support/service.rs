@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use mongodb::Database;
 use mongodb::bson::{Document, doc};
-use playarr_metrics::app;
 use playarr_metrics::config::Config;
+use playarr_metrics::database;
+use playarr_metrics::serve;
 use playarr_sandbox::TestDatabase;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING};
 use reqwest::{RequestBuilder, Response, StatusCode};
@@ -53,7 +54,7 @@ impl Builder {
             self.settings.insert("MONGODB_DB_NAME".to_owned(), own.name().to_owned());
         }
         let config = Config::read(|name| self.settings.get(name).cloned()).unwrap();
-        let database = app::database(&config).await.unwrap();
+        let database = database::connect(&config).await.unwrap();
         load(&database, &self.library).await.unwrap();
 
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -64,7 +65,7 @@ impl Builder {
             let shutdown = async {
                 let _ = stopped.await;
             };
-            app::serve(&config, &served, listener, shutdown).await.unwrap();
+            serve::serve(&config, &served, listener, shutdown).await.unwrap();
         });
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         Service { url, database, client, stop, server, _own: own }

@@ -1,0 +1,75 @@
+//! Runs the service: refreshes, watches the tokens and answers requests, until it is told to stop.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mongodb::Database;
+use playarr_jobs::scheduler;
+use tokio::net::TcpListener;
+use tokio::time::MissedTickBehavior;
+
+use crate::accounts::TOKEN_CHECK_INTERVAL;
+use crate::app::{App, AppError};
+use crate::config::Config;
+use crate::http;
+
+/// How long requests under way may go on after the signal to stop.
+const DRAIN_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Binds the address of the configuration.
+///
+/// # Errors
+/// When it is taken or not ours.
+pub async fn listen(config: &Config) -> Result<TcpListener, AppError> {
+    let address = config.listen_address;
+    TcpListener::bind(address).await.map_err(|error| AppError::Listen { address, error })
+}
+
+/// Serves until `shutdown` is done, then drains and returns.
+///
+/// # Errors
+/// When a part cannot be set up.
+pub async fn serve(
+    config: &Config,
+    database: &Database,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), AppError> {
+    let app = App::new(config, database)?;
+    let mut schedule = scheduler::start(app.job.clone(), config.refresh_interval).await?;
+    let watch = tokio::spawn(watch_tokens(app.clone()));
+
+    let (stop, stopped) = tokio::sync::oneshot::channel();
+    let server = tokio::spawn(http::serve(http::routes(app), listener, async {
+        let _ = stopped.await;
+    }));
+    shutdown.await;
+    tracing::info!("stopping: no new connections, requests under way go on");
+    let _ = stop.send(());
+    schedule.stop().await;
+    watch.abort();
+    if tokio::time::timeout(DRAIN_PATIENCE, server).await.is_err() {
+        tracing::warn!(
+            "some requests were still under way after {} s and are cut off",
+            DRAIN_PATIENCE.as_secs()
+        );
+    }
+    Ok(())
+}
+
+/// Keeps the tokens as the settings have them. Says so when the database goes away and when it is back.
+async fn watch_tokens(app: Arc<App>) {
+    let mut check = tokio::time::interval(TOKEN_CHECK_INTERVAL);
+    check.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut failing = false;
+    loop {
+        check.tick().await;
+        match app.tokens.sync().await {
+            Ok(()) if failing => tracing::info!("the tokens can be read again"),
+            Err(error) if !failing => tracing::warn!(%error, "the tokens held in memory stay"),
+            _ => continue,
+        }
+        failing = !failing;
+    }
+}
