@@ -125,6 +125,7 @@ async fn collect(config: &Config) -> Result<(), CommandError> {
     database::ping(config, &database).await?;
     let app = App::new(config, &database)?;
     let report = app.job.refresh(Trigger::Manual).await?;
+    app.job.idle().await;
     let published = app.snapshots.load();
     std::io::stdout().write_all(&published.prepared.text).map_err(CommandError::Output)?;
     let failed: Vec<_> = report

@@ -39,6 +39,7 @@ pub async fn serve(
     let app = App::new(config, database)?;
     let mut schedule = scheduler::start(app.job.clone(), config.refresh_interval).await?;
     let watch = tokio::spawn(watch_tokens(app.clone()));
+    let job = app.job.clone();
 
     let (stop, stopped) = tokio::sync::oneshot::channel();
     let server = tokio::spawn(http::serve(http::routes(app), listener, async {
@@ -49,9 +50,10 @@ pub async fn serve(
     let _ = stop.send(());
     schedule.stop().await;
     watch.abort();
-    if tokio::time::timeout(DRAIN_PATIENCE, server).await.is_err() {
+    let drained = async { tokio::join!(server, job.idle()) };
+    if tokio::time::timeout(DRAIN_PATIENCE, drained).await.is_err() {
         tracing::warn!(
-            "some requests were still under way after {} s and are cut off",
+            "some requests or a refresh were still under way after {} s and are cut off",
             DRAIN_PATIENCE.as_secs()
         );
     }

@@ -59,8 +59,10 @@ struct Inner<P> {
     hooks: Hooks<P>,
     store: Arc<SnapshotStore<P>>,
     history: History,
-    /// The refresh under way, for later comers to join.
+    /// The last refresh begun, for later comers to join until it has its report.
     flight: Mutex<Option<Flight>>,
+    /// Held by the refresh that runs, from its first query to its note in the history.
+    turn: tokio::sync::Mutex<()>,
     /// How the last refresh ended.
     ended: watch::Sender<Option<Arc<Report>>>,
 }
@@ -78,8 +80,8 @@ impl<P: Send + Sync + 'static> UpdateMetricsJob<P> {
         hooks: Hooks<P>,
     ) -> Self {
         let history = History::new(&database, JOB_NAME);
-        let (flight, ended) = (Mutex::new(None), watch::Sender::new(None));
-        let inner = Inner { database, definitions, options, hooks, store, history, flight, ended };
+        let (flight, turn, ended) = (Mutex::new(None), tokio::sync::Mutex::new(()), watch::Sender::new(None));
+        let inner = Inner { database, definitions, options, hooks, store, history, flight, turn, ended };
         Self { inner: Arc::new(inner) }
     }
 
@@ -99,7 +101,11 @@ impl<P: Send + Sync + 'static> UpdateMetricsJob<P> {
     /// Starts a refresh, unless one is under way, without waiting for it.
     pub fn start(&self, trigger: Trigger) -> Flight {
         let mut flight = self.inner.flight.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(under_way) = &*flight {
+        if let Some(under_way) = &*flight
+            // One that has published its snapshot is too late to join: what changed since would not be in it.
+            && under_way.borrow().is_none()
+            && under_way.has_changed().is_ok()
+        {
             return under_way.clone();
         }
         let (landing, receiver) = watch::channel(None);
@@ -107,13 +113,17 @@ impl<P: Send + Sync + 'static> UpdateMetricsJob<P> {
         drop(flight);
         let inner = self.inner.clone();
         tokio::spawn(async move {
+            let _turn = inner.turn.lock().await;
             // A task of its own, so that even a panic in it lets the next refresh begin.
-            let report = tokio::spawn(inner.clone().run(trigger)).await.ok().flatten();
-            *inner.flight.lock().unwrap_or_else(PoisonError::into_inner) = None;
-            landing.send_replace(report.clone());
+            let report = tokio::spawn(inner.clone().run(trigger, landing)).await.ok().flatten();
             inner.ended.send_replace(report);
         });
         receiver
+    }
+
+    /// Waits until no refresh is under way, the note in the history included.
+    pub async fn idle(&self) {
+        drop(self.inner.turn.lock().await);
     }
 
     /// Tells each time a refresh has ended, with its report if it has one.
@@ -124,7 +134,11 @@ impl<P: Send + Sync + 'static> UpdateMetricsJob<P> {
 }
 
 impl<P: Send + Sync + 'static> Inner<P> {
-    async fn run(self: Arc<Self>, trigger: Trigger) -> Option<Arc<Report>> {
+    async fn run(
+        self: Arc<Self>,
+        trigger: Trigger,
+        landing: watch::Sender<Option<Arc<Report>>>,
+    ) -> Option<Arc<Report>> {
         let (started, clock) = (SystemTime::now(), Instant::now());
         let last = self.store.load();
         let generation = last.snapshot.generation + 1;
@@ -151,6 +165,7 @@ impl<P: Send + Sync + 'static> Inner<P> {
         let report = Arc::new(Report { generation, trigger, started, duration: clock.elapsed(), collectors });
         report.log();
         (self.hooks.progress)(&Progress::Finished(report.clone()));
+        landing.send_replace(Some(report.clone()));
         self.history.finished(&report).await;
         Some(report)
     }
