@@ -166,7 +166,9 @@ fn healthcheck(config: &Config, what: &str) -> Result<(), CommandError> {
 }
 
 fn log_to_stderr(config: &Config) {
-    let filter = tracing_subscriber::EnvFilter::new(&config.log_level);
+    // The scheduler speaks at each refresh, of itself only. Who wants to hear it can name it in LOG_LEVEL.
+    let filter =
+        tracing_subscriber::EnvFilter::new(format!("tokio_cron_scheduler=warn,{}", config.log_level));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())

@@ -5,6 +5,7 @@ use std::time::Duration;
 use mongodb::bson::doc;
 use mongodb::options::ClientOptions;
 use mongodb::{Client, Database};
+use playarr_jobs::source::plain_message;
 
 use crate::app::AppError;
 use crate::config::{Config, ConfigError, redacted_uri};
@@ -36,7 +37,7 @@ pub async fn ping(config: &Config, database: &Database) -> Result<(), AppError> 
     let ping = database.run_command(doc! { "ping": 1 }).into_future();
     match tokio::time::timeout(2 * CONNECT_PATIENCE, ping).await {
         Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) => Err(unreachable(error.kind.to_string())),
+        Ok(Err(error)) => Err(unreachable(plain_message(&error))),
         Err(_) => Err(unreachable("no answer in time".to_owned())),
     }
 }

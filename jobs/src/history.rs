@@ -8,6 +8,7 @@ use mongodb::error::{Error, ErrorKind, WriteFailure};
 use mongodb::{Collection, Database};
 
 use crate::report::Report;
+use crate::source::plain_message;
 
 /// The history is a courtesy: a database that does not take the note in time is left alone.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -83,7 +84,7 @@ impl History {
         };
         let failure = match tokio::time::timeout(PATIENCE, write).await {
             Ok(Ok(_)) => return,
-            Ok(Err(error)) => error.to_string(),
+            Ok(Err(error)) => plain_message(&error),
             Err(_) => format!("no answer within {} s", PATIENCE.as_secs()),
         };
         tracing::warn!(job = name, error = failure, "the run could not be noted in job_history");

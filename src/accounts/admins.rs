@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use mongodb::bson::{Document, doc};
 use mongodb::{Collection, Database};
+use playarr_jobs::source::plain_message;
 
 /// How long looking up a user may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -45,7 +46,7 @@ impl Admins {
         let user = match tokio::time::timeout(PATIENCE, look_up).await {
             Ok(Ok(user)) => user.ok_or(AuthError::Unauthenticated)?,
             Ok(Err(error)) => {
-                tracing::warn!(%error, "a user could not be looked up");
+                tracing::warn!(error = plain_message(&error), "a user could not be looked up");
                 return Err(AuthError::Unavailable);
             }
             Err(_) => return Err(AuthError::Unavailable),

@@ -10,6 +10,7 @@ use mongodb::bson::{Bson, DateTime, Document, doc};
 use mongodb::error::{Error, ErrorKind, WriteFailure};
 use mongodb::options::{Acknowledgment, CollectionOptions, ReturnDocument, WriteConcern};
 use mongodb::{Collection, Database};
+use playarr_jobs::source::plain_message;
 use rand::Rng;
 
 /// How often the database is asked whether a token has changed. Together with [`PATIENCE`] this keeps a change made
@@ -23,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
     /// The driver or the server refused or failed.
-    #[error("the tokens could not be read from or written to the settings: MongoDB: {0}")]
+    #[error("the tokens could not be read from or written to the settings: MongoDB: {}", plain_message(.0))]
     MongoDb(#[from] Error),
     /// No answer in time.
     #[error("the tokens could not be read: no answer from MongoDB within {} s", PATIENCE.as_secs())]
