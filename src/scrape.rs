@@ -17,7 +17,7 @@ use crate::live::Live;
 ///
 /// Scrapes and the process's own readings change all the time; without this, a hundred scrapers at once would each
 /// render the same few kilobytes again.
-const LIVE_PART_AGE: Duration = Duration::from_millis(20);
+const LIVE_PART_AGE: Duration = Duration::from_millis(50);
 
 /// Everything a scrape can get, from one consistent state.
 pub struct Exposition {
