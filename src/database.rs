@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use mongodb::bson::doc;
+use mongodb::error::{Error, ErrorKind};
 use mongodb::options::ClientOptions;
 use mongodb::{Client, Database};
 use playarr_jobs::source::plain_message;
@@ -18,9 +19,16 @@ const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 /// # Errors
 /// When the connection string is none, or names a host that cannot be looked up (`mongodb+srv`).
 pub async fn connect(config: &Config) -> Result<Database, AppError> {
+    let uri = config.mongodb_uri.reveal();
     // The driver's own message may quote the connection string, password and all.
-    let refused = |_| ConfigError::Uri { redacted: redacted_uri(config.mongodb_uri.reveal()) };
-    let mut options = ClientOptions::parse(config.mongodb_uri.reveal()).await.map_err(refused)?;
+    let refused = |error: Error| match *error.kind {
+        ErrorKind::DnsResolve { .. } => AppError::Unreachable {
+            uri: redacted_uri(uri),
+            error: "its servers could not be looked up in the DNS".to_owned(),
+        },
+        _ => ConfigError::Uri { redacted: redacted_uri(uri) }.into(),
+    };
+    let mut options = ClientOptions::parse(uri).await.map_err(refused)?;
     options.app_name.get_or_insert_with(|| "playarr-metrics".to_owned());
     options.server_selection_timeout.get_or_insert(CONNECT_PATIENCE);
     options.connect_timeout.get_or_insert(CONNECT_PATIENCE);

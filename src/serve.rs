@@ -14,8 +14,12 @@ use crate::app::{App, AppError};
 use crate::config::Config;
 use crate::http;
 
-/// How long requests under way may go on after the signal to stop.
-const DRAIN_PATIENCE: Duration = Duration::from_secs(10);
+/// How long requests under way may go on after the signal to stop. With [`REFRESH_PATIENCE`] it stays below the ten
+/// seconds after which containers are killed.
+const DRAIN_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long a refresh under way may go on: enough to end and note it, not enough to wait for a database that is away.
+const REFRESH_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Binds the address of the configuration.
 ///
@@ -50,12 +54,18 @@ pub async fn serve(
     let _ = stop.send(());
     schedule.stop().await;
     watch.abort();
-    let drained = async { tokio::join!(server, job.idle()) };
-    if tokio::time::timeout(DRAIN_PATIENCE, drained).await.is_err() {
+    let (requests, refresh) = tokio::join!(
+        tokio::time::timeout(DRAIN_PATIENCE, server),
+        tokio::time::timeout(REFRESH_PATIENCE, job.idle()),
+    );
+    if requests.is_err() {
         tracing::warn!(
-            "some requests or a refresh were still under way after {} s and are cut off",
+            "some requests were still under way after {} s and are cut off",
             DRAIN_PATIENCE.as_secs()
         );
+    }
+    if refresh.is_err() {
+        tracing::warn!("a refresh was still under way after {} s and is cut off", REFRESH_PATIENCE.as_secs());
     }
     Ok(())
 }
