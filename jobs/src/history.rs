@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, Document, doc};
-use mongodb::error::{Error, ErrorKind, WriteFailure};
 use mongodb::{Collection, Database};
 
 use crate::report::Report;
-use crate::source::plain_message;
+use crate::source::{is_duplicate_key, plain_message};
 
 /// The history is a courtesy: a database that does not take the note in time is left alone.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -89,9 +88,4 @@ impl History {
         };
         tracing::warn!(job = name, error = failure, "the run could not be noted in job_history");
     }
-}
-
-fn is_duplicate_key(error: &Error) -> bool {
-    const DUPLICATE_KEY: i32 = 11000;
-    matches!(&*error.kind, ErrorKind::Write(WriteFailure::WriteError(write)) if write.code == DUPLICATE_KEY)
 }

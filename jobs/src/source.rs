@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use mongodb::bson::{Bson, Document, doc};
+use mongodb::error::{ErrorKind, WriteFailure};
 use mongodb::options::{ReadPreference, SelectionCriteria};
 use mongodb::raw_batch_cursor::RawBatchCursor;
 use mongodb::{Collection, Database};
@@ -38,6 +39,17 @@ pub fn plain_message(error: &mongodb::error::Error) -> String {
         }
     }
     message
+}
+
+/// Whether a write failed because another one has just inserted the same key.
+#[must_use]
+pub fn is_duplicate_key(error: &mongodb::error::Error) -> bool {
+    const DUPLICATE_KEY: i32 = 11000;
+    match &*error.kind {
+        ErrorKind::Command(command) => command.code == DUPLICATE_KEY,
+        ErrorKind::Write(WriteFailure::WriteError(write)) => write.code == DUPLICATE_KEY,
+        _ => false,
+    }
 }
 
 fn seconds(duration: &Duration) -> String {
@@ -160,7 +172,7 @@ impl Source {
 /// More distinct values than fit in one reply.
 fn is_too_big(error: &mongodb::error::Error) -> bool {
     const DISTINCT_TOO_BIG: i32 = 17217;
-    matches!(&*error.kind, mongodb::error::ErrorKind::Command(command) if command.code == DISTINCT_TOO_BIG)
+    matches!(&*error.kind, ErrorKind::Command(command) if command.code == DISTINCT_TOO_BIG)
 }
 
 fn nearby() -> SelectionCriteria {

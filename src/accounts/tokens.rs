@@ -1,17 +1,18 @@
 //! The bearer tokens: kept in Playarr's `settings`, held in memory, watched in the background.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use constant_time_eq::constant_time_eq;
 use mongodb::bson::{Bson, DateTime, Document, doc};
-use mongodb::error::{Error, ErrorKind, WriteFailure};
+use mongodb::error::Error;
 use mongodb::options::{Acknowledgment, CollectionOptions, ReturnDocument, WriteConcern};
 use mongodb::{Collection, Database};
-use playarr_jobs::source::plain_message;
+use playarr_jobs::source::{is_duplicate_key, plain_message};
 use rand::Rng;
+
+use crate::config::Secret;
 
 /// How often the database is asked whether a token has changed. Together with [`PATIENCE`] this keeps a change made
 /// elsewhere from taking more than ten seconds.
@@ -54,15 +55,6 @@ impl TokenKind {
     }
 }
 
-/// A token as it stands in memory.
-struct Secret(String);
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(..)")
-    }
-}
-
 /// The tokens that count. Checking one never asks the database.
 #[derive(Debug)]
 pub struct Tokens {
@@ -90,7 +82,7 @@ impl Tokens {
     #[must_use]
     pub fn accepts(&self, kind: TokenKind, candidate: &str) -> Option<bool> {
         let held = self.held[kind as usize].load();
-        let Secret(held) = held.as_deref()?;
+        let held = held.as_deref()?.reveal();
         Some(constant_time_eq(held.as_bytes(), candidate.as_bytes()))
     }
 
@@ -134,9 +126,9 @@ impl Tokens {
 
     fn hold(&self, kind: TokenKind, token: String) {
         let held = &self.held[kind as usize];
-        let is_new = held.load().as_ref().is_none_or(|held| held.0 != token);
+        let is_new = held.load().as_ref().is_none_or(|held| held.reveal() != token);
         if is_new {
-            held.store(Some(Arc::new(Secret(token))));
+            held.store(Some(Arc::new(token.into())));
             tracing::info!(token = kind.key(), "took over the token from the settings");
         }
     }
@@ -191,13 +183,4 @@ fn random_token() -> String {
     let mut bytes = [0; 32];
     rand::rng().fill_bytes(&mut bytes);
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn is_duplicate_key(error: &Error) -> bool {
-    const DUPLICATE_KEY: i32 = 11000;
-    match &*error.kind {
-        ErrorKind::Command(command) => command.code == DUPLICATE_KEY,
-        ErrorKind::Write(WriteFailure::WriteError(write)) => write.code == DUPLICATE_KEY,
-        _ => false,
-    }
 }

@@ -35,8 +35,7 @@ pub(super) fn scrape(app: Arc<App>) -> impl Filter<Extract = (impl Reply,), Erro
         })
 }
 
-/// A header read straight from the request, or none where it is absent or cannot be read. (Cloning all headers, as
-/// warp offers, costs more than the rest of a scrape.)
+/// A header read straight from the request, or none where it is absent or cannot be read.
 fn header<T: FromStr + Send + 'static>(
     name: &'static str,
 ) -> impl Filter<Extract = (Option<T>,), Error = Infallible> + Copy {
