@@ -8,6 +8,7 @@ use playarr_jobs::report::Progress;
 use playarr_jobs::scheduler::ScheduleError;
 use playarr_jobs::snapshot::{Snapshot, SnapshotStore};
 use playarr_jobs::update::{Hooks, RefreshOptions, UpdateMetricsJob};
+use tokio::sync::Semaphore;
 
 use crate::accounts::{Admins, TokenError, Tokens};
 use crate::config::{Config, ConfigError};
@@ -62,6 +63,8 @@ pub struct App {
     pub scrapes: Places,
     /// The bearer tokens.
     pub tokens: Tokens,
+    /// Places for large bodies of events: as many as there are cores, so that memory stays bounded.
+    pub unpacking: Semaphore,
     /// Who may refresh.
     pub admins: Admins,
 }
@@ -84,7 +87,7 @@ impl App {
             prepare: Box::new(Page::of),
             progress: Box::new(move |progress| {
                 if let Progress::Finished(report) = progress {
-                    recorder.service().refreshed(report);
+                    recorder.refreshed(report);
                 }
             }),
         };
@@ -97,6 +100,7 @@ impl App {
             live,
             scrapes: Places::new(config.max_concurrent_scrapes),
             tokens: Tokens::new(database),
+            unpacking: Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)),
             admins: Admins::new(database),
         }))
     }

@@ -2,14 +2,16 @@
 
 use std::convert::Infallible;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use warp::http::StatusCode;
 use warp::http::header::{CACHE_CONTROL, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use warp::reject::{InvalidHeader, InvalidQuery, MethodNotAllowed, PayloadTooLarge};
 use warp::reply::Response;
 use warp::{Rejection, Reply};
 
-use crate::accounts::AuthError;
+use super::observe::made_by;
+use crate::accounts::{AuthError, TokenKind};
+use crate::live::{BatchError, TooManyBatches};
 
 /// A request that is answered with an error.
 #[derive(Debug, thiserror::Error)]
@@ -18,11 +20,11 @@ pub enum ApiError {
     #[error("Missing or invalid Authorization header")]
     MissingToken,
     /// Another token than the one that counts.
-    #[error("Invalid metrics token")]
-    WrongToken,
+    #[error("Invalid {0} token")]
+    WrongToken(TokenKind),
     /// The token was never read from the database.
-    #[error("The metrics token is not known yet: the database has not been reached since the start")]
-    TokenUnknown,
+    #[error("The {0} token is not known yet: the database has not been reached since the start")]
+    TokenUnknown(TokenKind),
     /// More scrapes at once than allowed.
     #[error("Too many scrapes at once; raise MAX_CONCURRENT_SCRAPES if this many are meant")]
     TooManyScrapes,
@@ -35,20 +37,48 @@ pub enum ApiError {
     /// The refresh ended without a report.
     #[error("The refresh was broken off; the log says why")]
     RefreshFailed,
+    /// A body in a form that is not understood.
+    #[error("Content-Type {0:?} is not understood; send application/json or application/x-ndjson")]
+    ContentType(String),
+    /// A body packed in a way that is not understood.
+    #[error("Content-Encoding {0:?} is not understood; send gzip, or leave it away")]
+    ContentEncoding(String),
+    /// A body that is no gzip.
+    #[error("The body says it is gzip and cannot be unpacked: {0}")]
+    BrokenGzip(String),
+    /// A body larger than allowed.
+    #[error("The body has more than {0} bytes, unpacked; send several smaller ones")]
+    BodyTooLarge(usize),
+    /// The connection ended within the body.
+    #[error("The body ended early")]
+    BodyCutShort,
+    /// A body that is no batch of events.
+    #[error("{0}")]
+    Batch(#[from] BatchError),
+    /// Too many batches to remember.
+    #[error(transparent)]
+    TooManyBatches(#[from] TooManyBatches),
+    /// Something that should not happen.
+    #[error("Internal server error")]
+    Internal,
 }
 
 impl ApiError {
     fn status(&self) -> StatusCode {
         match self {
-            Self::MissingToken | Self::WrongToken | Self::Auth(AuthError::Unauthenticated) => {
+            Self::MissingToken | Self::WrongToken(_) | Self::Auth(AuthError::Unauthenticated) => {
                 StatusCode::UNAUTHORIZED
             }
             Self::Auth(AuthError::Forbidden) => StatusCode::FORBIDDEN,
-            Self::TokenUnknown
+            Self::TokenUnknown(_)
             | Self::TooManyScrapes
             | Self::NotReady(_)
             | Self::Auth(AuthError::Unavailable) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::RefreshFailed => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::RefreshFailed | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::ContentType(_) | Self::ContentEncoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::BodyTooLarge(_) | Self::Batch(BatchError::TooMany) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BrokenGzip(_) | Self::BodyCutShort | Self::Batch(_) => StatusCode::BAD_REQUEST,
+            Self::TooManyBatches(_) => StatusCode::TOO_MANY_REQUESTS,
         }
     }
 
@@ -56,7 +86,7 @@ impl ApiError {
     fn challenge(&self) -> Option<&'static str> {
         match self {
             Self::MissingToken => Some("Bearer realm=\"playarr-metrics\""),
-            Self::WrongToken => Some("Bearer realm=\"playarr-metrics\", error=\"invalid_token\""),
+            Self::WrongToken(_) => Some("Bearer realm=\"playarr-metrics\", error=\"invalid_token\""),
             _ => None,
         }
     }
@@ -64,12 +94,17 @@ impl ApiError {
 
 impl Reply for ApiError {
     fn into_response(self) -> Response {
-        let mut response = error(self.status(), &self.to_string());
+        let mut body = json!({ "error": self.to_string() });
+        if let Self::Batch(BatchError::Events { bad, .. }) = &self {
+            let bad = bad.iter().map(|(index, error)| json!({ "index": index, "error": error.to_string() }));
+            body["events"] = bad.collect();
+        }
+        let mut response = error(self.status(), &body);
         let headers = response.headers_mut();
         if let Some(challenge) = self.challenge() {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
-        if self.status() == StatusCode::SERVICE_UNAVAILABLE {
+        if matches!(self.status(), StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
         }
         response
@@ -83,6 +118,9 @@ pub(super) fn respond(outcome: Result<impl Reply, ApiError>) -> Response {
         Err(error) => error.into_response(),
     }
 }
+
+/// The template under which requests are recorded that no route took.
+const UNMATCHED: &str = "unmatched";
 
 /// Answers what no route took.
 pub(super) async fn recover(rejection: Rejection) -> Result<Response, Infallible> {
@@ -100,12 +138,11 @@ pub(super) async fn recover(rejection: Rejection) -> Result<Response, Infallible
         tracing::error!(?rejection, "a request was rejected for a reason no answer is known for");
         (StatusCode::INTERNAL_SERVER_ERROR, "Internal server error")
     };
-    Ok(error(status, message))
+    Ok(made_by(UNMATCHED, error(status, &json!({ "error": message }))))
 }
 
-fn error(status: StatusCode, message: &str) -> Response {
-    let mut response =
-        warp::reply::with_status(warp::reply::json(&json!({ "error": message })), status).into_response();
+fn error(status: StatusCode, body: &Value) -> Response {
+    let mut response = warp::reply::with_status(warp::reply::json(body), status).into_response();
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

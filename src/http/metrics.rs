@@ -10,13 +10,17 @@ use warp::http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTEN
 use warp::reply::Response;
 use warp::{Filter, Rejection, Reply};
 
-use super::error::{ApiError, respond};
+use super::bearer::{Bearer, header};
+use super::error::ApiError;
 use super::negotiate;
+use super::observe::{authentication_failed, made_by};
 use crate::accounts::TokenKind;
 use crate::app::App;
 use crate::exposition::Format;
 use crate::live::ScrapeFailure;
 use crate::scrape::Body;
+
+const TEMPLATE: &str = "/metrics";
 
 /// `GET /metrics`
 pub(super) fn scrape(app: Arc<App>) -> impl Filter<Extract = (impl Reply,), Error = Rejection> + Clone {
@@ -28,29 +32,18 @@ pub(super) fn scrape(app: Arc<App>) -> impl Filter<Extract = (impl Reply,), Erro
         .map(move |token: Option<Bearer>, format: Option<Preferred>, gzip: Option<Gzip>| {
             let format = format.map_or(Format::Text, |Preferred(format)| format);
             let answer = admit(&app, token.as_ref()).map(|()| answer(app.clone(), format, gzip.is_some()));
-            if let Err(failure) = &answer {
-                app.live.service().scrape_refused(reason(failure));
+            match answer {
+                // Recorded when its last frame is sent.
+                Ok(answer) => answer,
+                Err(error) => refuse(&app, error),
             }
-            respond(answer)
         })
-}
-
-/// A header read straight from the request, or none where it is absent or cannot be read.
-fn header<T: FromStr + Send + 'static>(
-    name: &'static str,
-) -> impl Filter<Extract = (Option<T>,), Error = Infallible> + Copy {
-    warp::header::optional::<T>(name).or_else(|_| std::future::ready(Ok::<_, Infallible>((None,))))
 }
 
 /// Checks the token and takes a place.
 fn admit(app: &App, token: Option<&Bearer>) -> Result<(), ApiError> {
-    let Bearer(token) = token.ok_or(ApiError::MissingToken)?;
-    match app.tokens.accepts(TokenKind::Metrics, token) {
-        None => Err(ApiError::TokenUnknown),
-        Some(false) => Err(ApiError::WrongToken),
-        Some(true) if app.scrapes.take() => Ok(()),
-        Some(true) => Err(ApiError::TooManyScrapes),
-    }
+    Bearer::check(token, &app.tokens, TokenKind::Metrics)?;
+    if app.scrapes.take() { Ok(()) } else { Err(ApiError::TooManyScrapes) }
 }
 
 /// The answer to a scrape that has a place, which its last frame gives back.
@@ -71,13 +64,18 @@ fn answer(app: Arc<App>, format: Format, gzip: bool) -> Response {
     response
 }
 
-fn reason(failure: &ApiError) -> ScrapeFailure {
-    match failure {
-        ApiError::WrongToken => ScrapeFailure::WrongToken,
-        ApiError::TokenUnknown => ScrapeFailure::TokenUnknown,
+fn refuse(app: &App, error: ApiError) -> Response {
+    let failure = match error {
+        ApiError::WrongToken(_) => ScrapeFailure::WrongToken,
+        ApiError::TokenUnknown(_) => ScrapeFailure::TokenUnknown,
         ApiError::TooManyScrapes => ScrapeFailure::TooMany,
         _ => ScrapeFailure::MissingToken,
+    };
+    app.live.scrape_refused(failure);
+    if let ScrapeFailure::WrongToken | ScrapeFailure::MissingToken = failure {
+        authentication_failed(app, TEMPLATE, failure.as_str());
     }
+    made_by(TEMPLATE, error)
 }
 
 /// The format a client prefers.
@@ -102,25 +100,6 @@ impl FromStr for Gzip {
     }
 }
 
-/// A bearer token as somebody sent it.
-struct Bearer(String);
-
-impl FromStr for Bearer {
-    type Err = ();
-
-    fn from_str(authorization: &str) -> Result<Self, ()> {
-        bearer(authorization).map(|token| Self(token.to_owned())).ok_or(())
-    }
-}
-
-/// The token of an `Authorization: Bearer <token>` header (RFC 6750, section 2.1; the scheme is case-insensitive).
-fn bearer(authorization: &str) -> Option<&str> {
-    let (scheme, token) = authorization.split_once(' ')?;
-    let token = token.trim();
-    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() && !token.contains(char::is_whitespace))
-        .then_some(token)
-}
-
 /// The frame that ends an answer. It keeps the scrape's place until the connection has sent it or given up.
 struct LastFrame {
     live: Bytes,
@@ -139,21 +118,5 @@ impl Drop for LastFrame {
     fn drop(&mut self) {
         self.app.scrapes.give_back();
         self.app.live.service().scraped(self.format, self.started.elapsed());
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::bearer;
-
-    #[test]
-    fn the_scheme_is_case_insensitive_and_the_token_is_one_word() {
-        for header in ["Bearer abc", "bearer abc", "BEARER   abc "] {
-            assert_eq!(bearer(header), Some("abc"), "{header}");
-        }
-        for header in ["", "abc", "Bearer", "Bearer ", "Basic abc", "Bearer a b", "Bearerabc", " Bearer abc"]
-        {
-            assert_eq!(bearer(header), None, "{header}");
-        }
     }
 }

@@ -1,9 +1,12 @@
 //! The HTTP interface. [`routes`] is the table; each resource has its file.
 
+mod bearer;
 mod error;
+mod events;
 mod health;
 mod metrics;
 mod negotiate;
+mod observe;
 mod refresh;
 mod server;
 
@@ -14,14 +17,20 @@ use warp::{Filter, Reply};
 
 use crate::app::App;
 
+use observe::at;
+
 pub use error::ApiError;
 pub use server::serve;
 
-/// Every route of the service.
+/// Every route of the service, each under its template.
 pub fn routes(app: Arc<App>) -> impl Filter<Extract = (impl Reply,), Error = Infallible> + Clone {
+    let others = at("/-/healthy", health::healthy())
+        .or(at("/-/ready", health::ready(app.clone())))
+        .or(at(events::TEMPLATE, events::record(app.clone())))
+        .or(at("/api/metrics/refresh", refresh::refresh(app.clone())));
     // The scrape comes first: it is what there are thousands of.
-    let others = health::healthy().or(health::ready(app.clone())).or(refresh::refresh(app.clone()));
-    metrics::scrape(app).or(others.boxed()).recover(error::recover)
+    let all = metrics::scrape(app.clone()).or(others.boxed()).recover(error::recover);
+    observe::requests(app, all)
 }
 
 /// Hands the parts of the service to a handler.
