@@ -12,7 +12,11 @@ mod one_generation;
 mod outage;
 mod refresh;
 mod scrape;
+mod sessions;
+mod settings;
+mod status;
 mod tokens;
+mod websocket;
 
 #[cfg(feature = "system-tests")]
 mod system;
