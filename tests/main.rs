@@ -12,6 +12,7 @@ mod one_generation;
 mod outage;
 mod refresh;
 mod scrape;
+mod secrets;
 mod sessions;
 mod settings;
 mod status;
