@@ -164,7 +164,7 @@ async fn planned(next_run: &mut Option<watch::Receiver<Option<SystemTime>>>) {
     {
         return;
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 fn every(period: Duration) -> tokio::time::Interval {
