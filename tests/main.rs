@@ -4,8 +4,10 @@
 
 mod support;
 
+mod checkpoints;
 mod collect;
 mod commands;
+mod events;
 mod golden;
 mod one_generation;
 mod outage;
