@@ -5,8 +5,10 @@
 mod support;
 
 mod accounts;
+mod checkpoints;
 mod collect;
 mod commands;
+mod events;
 mod golden;
 mod one_generation;
 mod outage;
