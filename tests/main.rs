@@ -16,4 +16,6 @@ mod scrape;
 mod tokens;
 
 #[cfg(feature = "system-tests")]
+mod node_client;
+#[cfg(feature = "system-tests")]
 mod system;
