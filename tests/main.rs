@@ -22,4 +22,6 @@ mod tokens;
 mod websocket;
 
 #[cfg(feature = "system-tests")]
+mod node_client;
+#[cfg(feature = "system-tests")]
 mod system;

@@ -76,6 +76,12 @@ impl Running {
         parse(&request.send().await.unwrap().error_for_status().unwrap().text().await.unwrap())
     }
 
+    /// The token for events.
+    #[cfg(feature = "system-tests")]
+    pub(crate) fn ingest_token(&self) -> &str {
+        &self.ingest_token
+    }
+
     /// A batch of events, to be completed.
     pub(crate) fn events(&self) -> RequestBuilder {
         self.client.post(format!("{}/api/metrics/events", self.url)).bearer_auth(&self.ingest_token)
