@@ -11,5 +11,6 @@ pub mod database;
 pub mod exposition;
 pub mod http;
 pub mod live;
+pub mod pages;
 pub mod scrape;
 pub mod serve;
