@@ -4,14 +4,18 @@
 
 mod support;
 
+mod accounts;
 mod collect;
 mod commands;
 mod golden;
 mod one_generation;
 mod outage;
+mod pages;
 mod refresh;
 mod scrape;
 mod tokens;
 
+#[cfg(feature = "system-tests")]
+mod browser;
 #[cfg(feature = "system-tests")]
 mod system;

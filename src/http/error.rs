@@ -4,12 +4,12 @@ use std::convert::Infallible;
 
 use serde_json::json;
 use warp::http::StatusCode;
-use warp::http::header::{CACHE_CONTROL, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use warp::http::header::{CACHE_CONTROL, HeaderValue, RETRY_AFTER, UPGRADE, WWW_AUTHENTICATE};
 use warp::reject::{InvalidHeader, InvalidQuery, MethodNotAllowed, PayloadTooLarge};
 use warp::reply::Response;
 use warp::{Rejection, Reply};
 
-use crate::accounts::AuthError;
+use crate::accounts::{AuthError, TokenError};
 
 /// A request that is answered with an error.
 #[derive(Debug, thiserror::Error)]
@@ -35,20 +35,62 @@ pub enum ApiError {
     /// The refresh ended without a report.
     #[error("The refresh was broken off; the log says why")]
     RefreshFailed,
+    /// The settings could not be read or written.
+    #[error("The token could not be read or written: MongoDB does not answer; the log says more")]
+    Token(#[from] TokenError),
+    /// A body that is not what the route takes.
+    #[error("The body cannot be used: {0}")]
+    BadBody(&'static str),
+    /// A body of another type.
+    #[error("The body must have the Content-Type {0}")]
+    UnsupportedMediaType(&'static str),
+    /// A body longer than the route takes.
+    #[error("The body is too large")]
+    BodyTooLarge,
+    /// A body that does not come.
+    #[error("The body did not come in time")]
+    BodyTooSlow,
+    /// A request without the headers of a WebSocket handshake.
+    #[error("This route is a WebSocket; behind a reverse proxy, let it pass on Upgrade and Connection")]
+    NotAWebSocket,
+    /// More WebSockets at once than anybody needs.
+    #[error("Too many WebSockets are open; close some pages")]
+    TooManyWebSockets,
+    /// A part of the service failed.
+    #[error("Internal server error")]
+    Broken,
 }
 
 impl ApiError {
     fn status(&self) -> StatusCode {
         match self {
-            Self::MissingToken | Self::WrongToken | Self::Auth(AuthError::Unauthenticated) => {
-                StatusCode::UNAUTHORIZED
-            }
-            Self::Auth(AuthError::Forbidden) => StatusCode::FORBIDDEN,
+            Self::MissingToken | Self::WrongToken => StatusCode::UNAUTHORIZED,
+            Self::Auth(error) => match error {
+                AuthError::Unauthenticated(_) | AuthError::WrongLogin(_) => StatusCode::UNAUTHORIZED,
+                AuthError::Forbidden | AuthError::OtherSite => StatusCode::FORBIDDEN,
+                AuthError::TooManyFailures { .. } => StatusCode::TOO_MANY_REQUESTS,
+                AuthError::Busy | AuthError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            },
             Self::TokenUnknown
             | Self::TooManyScrapes
+            | Self::TooManyWebSockets
             | Self::NotReady(_)
-            | Self::Auth(AuthError::Unavailable) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::RefreshFailed => StatusCode::INTERNAL_SERVER_ERROR,
+            | Self::Token(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::BadBody(_) => StatusCode::BAD_REQUEST,
+            Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::NotAWebSocket => StatusCode::UPGRADE_REQUIRED,
+            Self::RefreshFailed | Self::Broken => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// After how many seconds it is worth asking again.
+    fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::Auth(AuthError::TooManyFailures { retry_after }) => Some(retry_after.as_secs()),
+            _ if self.status() == StatusCode::SERVICE_UNAVAILABLE => Some(5),
+            _ => None,
         }
     }
 
@@ -64,13 +106,19 @@ impl ApiError {
 
 impl Reply for ApiError {
     fn into_response(self) -> Response {
+        if let Self::Token(error) = &self {
+            tracing::warn!(%error, "an admin could not be answered");
+        }
         let mut response = error(self.status(), &self.to_string());
         let headers = response.headers_mut();
         if let Some(challenge) = self.challenge() {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
-        if self.status() == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
+        if let Some(seconds) = self.retry_after() {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if matches!(self, Self::NotAWebSocket) {
+            headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
         }
         response
     }

@@ -1,6 +1,7 @@
 //! The scrape.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,12 +11,12 @@ use warp::http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTEN
 use warp::reply::Response;
 use warp::{Filter, Rejection, Reply};
 
-use super::error::{ApiError, respond};
-use super::negotiate;
-use crate::accounts::TokenKind;
+use super::error::ApiError;
+use super::{negotiate, server};
+use crate::accounts::{Client, TokenKind};
 use crate::app::App;
 use crate::exposition::Format;
-use crate::live::ScrapeFailure;
+use crate::recent::{Answered, Cause, Failed, UserAgent};
 use crate::scrape::Body;
 
 /// `GET /metrics`
@@ -25,14 +26,30 @@ pub(super) fn scrape(app: Arc<App>) -> impl Filter<Extract = (impl Reply,), Erro
         .and(header("authorization"))
         .and(header("accept"))
         .and(header("accept-encoding"))
-        .map(move |token: Option<Bearer>, format: Option<Preferred>, gzip: Option<Gzip>| {
-            let format = format.map_or(Format::Text, |Preferred(format)| format);
-            let answer = admit(&app, token.as_ref()).map(|()| answer(app.clone(), format, gzip.is_some()));
-            if let Err(failure) = &answer {
-                app.live.service().scrape_refused(reason(failure));
-            }
-            respond(answer)
+        .and(header("x-forwarded-for"))
+        .and(header("user-agent"))
+        .map(move |authorization, format, gzip, forwarded, user_agent| {
+            scraped(&app, authorization, format, gzip, forwarded, user_agent)
         })
+}
+
+fn scraped(
+    app: &Arc<App>,
+    authorization: Option<Authorization>,
+    format: Option<Preferred>,
+    gzip: Option<Gzip>,
+    forwarded: Option<Forwarded>,
+    user_agent: Option<UserAgent>,
+) -> Response {
+    let at = Instant::now();
+    let client = Client::of(server::peer(), forwarded.as_ref().map(|Forwarded(by)| &**by)).address;
+    if let Err(cause) = admit(app, authorization.as_ref()) {
+        app.live.service().scrape_refused(cause.failure());
+        app.recent.failed(Failed { client, at, cause, user_agent });
+        return refusal(cause).into_response();
+    }
+    let format = format.map_or(Format::Text, |Preferred(format)| format);
+    answer(Scrape { app: app.clone(), at, client, format, gzip: gzip.is_some(), user_agent })
 }
 
 /// A header read straight from the request, or none where it is absent or cannot be read.
@@ -43,21 +60,45 @@ fn header<T: FromStr + Send + 'static>(
 }
 
 /// Checks the token and takes a place.
-fn admit(app: &App, token: Option<&Bearer>) -> Result<(), ApiError> {
-    let Bearer(token) = token.ok_or(ApiError::MissingToken)?;
+fn admit(app: &App, authorization: Option<&Authorization>) -> Result<(), Cause> {
+    let token = match authorization {
+        Some(Authorization::Bearer(token)) => token,
+        Some(Authorization::Other) => return Err(Cause::NotBearer),
+        None => return Err(Cause::NoHeader),
+    };
     match app.tokens.accepts(TokenKind::Metrics, token) {
-        None => Err(ApiError::TokenUnknown),
-        Some(false) => Err(ApiError::WrongToken),
+        None => Err(Cause::TokenUnknown),
+        Some(false) if app.tokens.accepts(TokenKind::Ingest, token) == Some(true) => Err(Cause::IngestToken),
+        Some(false) => Err(Cause::OtherToken),
         Some(true) if app.scrapes.take() => Ok(()),
-        Some(true) => Err(ApiError::TooManyScrapes),
+        Some(true) => Err(Cause::TooMany),
     }
 }
 
+fn refusal(cause: Cause) -> ApiError {
+    match cause {
+        Cause::NoHeader | Cause::NotBearer => ApiError::MissingToken,
+        Cause::IngestToken | Cause::OtherToken => ApiError::WrongToken,
+        Cause::TokenUnknown => ApiError::TokenUnknown,
+        Cause::TooMany => ApiError::TooManyScrapes,
+    }
+}
+
+/// A scrape that has a place, and what is remembered of it.
+struct Scrape {
+    app: Arc<App>,
+    at: Instant,
+    client: IpAddr,
+    format: Format,
+    gzip: bool,
+    user_agent: Option<UserAgent>,
+}
+
 /// The answer to a scrape that has a place, which its last frame gives back.
-fn answer(app: Arc<App>, format: Format, gzip: bool) -> Response {
-    let started = Instant::now();
-    let Body { frames: [snapshot, live], length } = app.exposition.body(format, gzip, started);
-    let live = Bytes::from_owner(LastFrame { live, format, started, app });
+fn answer(scrape: Scrape) -> Response {
+    let Scrape { format, gzip, .. } = scrape;
+    let Body { frames: [snapshot, live], length } = scrape.app.exposition.body(format, gzip, scrape.at);
+    let live = Bytes::from_owner(LastFrame { live, length, scrape });
     let frames = [snapshot, live].map(Ok::<_, Infallible>);
     let mut response = warp::reply::stream(futures_util::stream::iter(frames)).into_response();
     let headers = response.headers_mut();
@@ -69,15 +110,6 @@ fn answer(app: Arc<App>, format: Format, gzip: bool) -> Response {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
     response
-}
-
-fn reason(failure: &ApiError) -> ScrapeFailure {
-    match failure {
-        ApiError::WrongToken => ScrapeFailure::WrongToken,
-        ApiError::TokenUnknown => ScrapeFailure::TokenUnknown,
-        ApiError::TooManyScrapes => ScrapeFailure::TooMany,
-        _ => ScrapeFailure::MissingToken,
-    }
 }
 
 /// The format a client prefers.
@@ -102,14 +134,30 @@ impl FromStr for Gzip {
     }
 }
 
-/// A bearer token as somebody sent it.
-struct Bearer(String);
+/// An `Authorization` header.
+enum Authorization {
+    /// With a bearer token.
+    Bearer(String),
+    /// With anything else.
+    Other,
+}
 
-impl FromStr for Bearer {
-    type Err = ();
+impl FromStr for Authorization {
+    type Err = Infallible;
 
-    fn from_str(authorization: &str) -> Result<Self, ()> {
-        bearer(authorization).map(|token| Self(token.to_owned())).ok_or(())
+    fn from_str(authorization: &str) -> Result<Self, Infallible> {
+        Ok(bearer(authorization).map_or(Self::Other, |token| Self::Bearer(token.to_owned())))
+    }
+}
+
+/// An `X-Forwarded-For` header.
+struct Forwarded(Box<str>);
+
+impl FromStr for Forwarded {
+    type Err = Infallible;
+
+    fn from_str(forwarded_for: &str) -> Result<Self, Infallible> {
+        Ok(Self(forwarded_for.into()))
     }
 }
 
@@ -124,9 +172,8 @@ fn bearer(authorization: &str) -> Option<&str> {
 /// The frame that ends an answer. It keeps the scrape's place until the connection has sent it or given up.
 struct LastFrame {
     live: Bytes,
-    format: Format,
-    started: Instant,
-    app: Arc<App>,
+    length: usize,
+    scrape: Scrape,
 }
 
 impl AsRef<[u8]> for LastFrame {
@@ -137,8 +184,19 @@ impl AsRef<[u8]> for LastFrame {
 
 impl Drop for LastFrame {
     fn drop(&mut self) {
-        self.app.scrapes.give_back();
-        self.app.live.service().scraped(self.format, self.started.elapsed());
+        let Scrape { app, at, client, format, gzip, user_agent } = &self.scrape;
+        let duration = at.elapsed();
+        app.scrapes.give_back(*format);
+        app.live.service().scraped(*format, duration);
+        app.recent.answered(Answered {
+            client: *client,
+            format: *format,
+            gzip: *gzip,
+            bytes: self.length,
+            at: *at,
+            duration,
+            user_agent: *user_agent,
+        });
     }
 }
 
