@@ -9,7 +9,7 @@ use playarr_jobs::report::Progress;
 use playarr_jobs::scheduler::ScheduleError;
 use playarr_jobs::snapshot::{Snapshot, SnapshotStore};
 use playarr_jobs::update::{Hooks, RefreshOptions, UpdateMetricsJob};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::accounts::{Admins, TokenError, Tokens};
 use crate::config::{Config, ConfigError};
@@ -68,6 +68,8 @@ pub struct App {
     pub recent: Recent,
     /// The bearer tokens.
     pub tokens: Tokens,
+    /// Places for large bodies of events: as many as there are cores, so that memory stays bounded.
+    pub unpacking: Semaphore,
     /// Who may see and change things.
     pub admins: Admins,
     /// What those who watch are told.
@@ -98,7 +100,7 @@ impl App {
             prepare: Box::new(Page::of),
             progress: Box::new(move |progress| {
                 if let Progress::Finished(report) = progress {
-                    recorder.service().refreshed(report);
+                    recorder.refreshed(report);
                 }
                 watchers.publish(progress);
             }),
@@ -112,6 +114,7 @@ impl App {
             scrapes: Places::new(config.max_concurrent_scrapes),
             recent: Recent::default(),
             tokens: Tokens::new(database),
+            unpacking: Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)),
             admins: Admins::new(config, database),
             feed,
             refresh_interval: config.refresh_interval,

@@ -1,4 +1,4 @@
-//! What those who watch the service are told as it happens, and how many there are.
+//! What those who watch the service are told as it happens.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,7 +16,6 @@ pub struct Feed {
     done: AtomicUsize,
     last_report: watch::Sender<Option<Arc<Report>>>,
     steps: broadcast::Sender<Step>,
-    watchers: AtomicUsize,
     stopping: watch::Sender<bool>,
 }
 
@@ -54,7 +53,6 @@ impl Feed {
             done: AtomicUsize::new(0),
             last_report: watch::Sender::new(None),
             steps: broadcast::Sender::new(BACKLOG),
-            watchers: AtomicUsize::new(0),
             stopping: watch::Sender::new(false),
         }
     }
@@ -92,43 +90,27 @@ impl Feed {
         self.steps.subscribe()
     }
 
-    /// Counts a watcher for as long as the guard is held.
+    /// What tells somebody who watches that the service stops. [`Feed::stop`] waits until it is dropped.
     #[must_use]
-    pub fn watcher(self: &Arc<Self>) -> Watcher {
-        self.watchers.fetch_add(1, Ordering::Relaxed);
-        Watcher { feed: self.clone(), stopping: self.stopping.subscribe() }
+    pub fn stop_signal(&self) -> StopSignal {
+        StopSignal(self.stopping.subscribe())
     }
 
-    /// How many watch.
-    #[must_use]
-    pub fn watchers(&self) -> usize {
-        self.watchers.load(Ordering::Relaxed)
-    }
-
-    /// Tells every watcher that the service stops, and waits until they are gone.
+    /// Tells everybody who watches that the service stops, and waits until they are gone.
     pub async fn stop(&self) {
         self.stopping.send_replace(true);
         self.stopping.closed().await;
     }
 }
 
-/// Somebody who watches.
+/// Tells that the service stops.
 #[derive(Debug)]
-pub struct Watcher {
-    feed: Arc<Feed>,
-    stopping: watch::Receiver<bool>,
-}
+pub struct StopSignal(watch::Receiver<bool>);
 
-impl Watcher {
+impl StopSignal {
     /// Waits until the service stops.
-    pub async fn stopping(&mut self) {
+    pub async fn given(&mut self) {
         // An error says that the feed is gone, and with it the service.
-        let _ = self.stopping.wait_for(|stopping| *stopping).await;
-    }
-}
-
-impl Drop for Watcher {
-    fn drop(&mut self) {
-        self.feed.watchers.fetch_sub(1, Ordering::Relaxed);
+        let _ = self.0.wait_for(|stopping| *stopping).await;
     }
 }

@@ -26,12 +26,12 @@ pub struct Recent {
     failures: [AtomicU64; FAILURES.len()],
 }
 
-/// The ways to fail, with their names in metrics.
-pub const FAILURES: [(ScrapeFailure, &str); 4] = [
-    (ScrapeFailure::MissingToken, "missing_token"),
-    (ScrapeFailure::WrongToken, "wrong_token"),
-    (ScrapeFailure::TokenUnknown, "token_unknown"),
-    (ScrapeFailure::TooMany, "too_many"),
+/// The ways to fail.
+pub const FAILURES: [ScrapeFailure; 4] = [
+    ScrapeFailure::MissingToken,
+    ScrapeFailure::WrongToken,
+    ScrapeFailure::TokenUnknown,
+    ScrapeFailure::TooMany,
 ];
 
 /// A scrape that got its exposition.

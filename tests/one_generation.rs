@@ -55,7 +55,7 @@ async fn ten_thousand_scrapes_during_refreshes_each_show_one_generation() {
 
 /// What stands from the first gauge of the database to the last word about its collectors, before the live part.
 fn snapshot_part(text: &str) -> &str {
-    &text[..text.find("# HELP playarr_metrics_build_info ").unwrap()]
+    &text[..text.find("# HELP playarr_stream_requests").unwrap()]
 }
 
 async fn refresh_in_a_loop(service: Arc<Service>, over: Arc<AtomicBool>) -> u64 {

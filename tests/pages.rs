@@ -84,7 +84,10 @@ async fn the_page_holds_no_token_until_it_is_asked_for() {
         let setting = settings.find_one(doc! { "_id": key }).await.unwrap().unwrap();
         assert!(!html.contains(setting.get_str("value").unwrap()), "{key}");
     }
-    assert!(!html.contains("<style") && !html.contains(" style=") && !html.contains(" onclick"), "nothing inline");
+    assert!(
+        !html.contains("<style") && !html.contains(" style=") && !html.contains(" onclick"),
+        "nothing inline"
+    );
     assert!(!html.contains("https://"), "nothing from elsewhere");
 }
 
@@ -118,7 +121,10 @@ async fn a_username_is_text_whatever_is_in_it() {
         let page = get(&service, PAGE).header(COOKIE, session).send().await.unwrap();
         assert_eq!(page.status(), expected);
         let html = page.text().await.unwrap();
-        assert!(html.contains("&#60;script&#62;alert(&#34;1&#34;)&#60;/script&#62;&#39;\n&#38;amp;"), "{html}");
+        assert!(
+            html.contains("&#60;script&#62;alert(&#34;1&#34;)&#60;/script&#62;&#39;\n&#38;amp;"),
+            "{html}"
+        );
         assert!(!html.contains("<script>"), "{html}");
     }
 }

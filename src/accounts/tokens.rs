@@ -1,5 +1,6 @@
 //! The bearer tokens: kept in Playarr's `settings`, held in memory, watched in the background.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -52,6 +53,15 @@ impl TokenKind {
             Self::Metrics => "metrics_token",
             Self::Ingest => "metrics_ingest_token",
         }
+    }
+}
+
+impl fmt::Display for TokenKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Metrics => "metrics",
+            Self::Ingest => "ingest",
+        })
     }
 }
 

@@ -7,6 +7,8 @@ use warp::{Filter, Rejection, Reply};
 
 use crate::pages::assets::{self, Asset};
 
+pub(super) const TEMPLATE: &str = "/assets/:name";
+
 /// `GET /assets/<name>`
 pub(super) fn asset() -> impl Filter<Extract = (impl Reply,), Error = Rejection> + Clone {
     warp::path!("assets" / String)
@@ -20,11 +22,8 @@ pub(super) fn asset() -> impl Filter<Extract = (impl Reply,), Error = Rejection>
 /// of one version, also right after an update.
 fn answer(asset: &Asset, known: Option<&str>) -> Response {
     let is_known = known.is_some_and(|known| known.split(',').any(|known| is_same(known, &asset.etag)));
-    let mut response = if is_known {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else {
-        asset.body.into_response()
-    };
+    let mut response =
+        if is_known { StatusCode::NOT_MODIFIED.into_response() } else { asset.body.into_response() };
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(asset.content_type));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

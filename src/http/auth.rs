@@ -6,10 +6,11 @@ use std::time::Duration;
 use bytes::Buf;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use warp::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, SET_COOKIE};
+use warp::http::header::{CACHE_CONTROL, HeaderValue, SET_COOKIE};
 use warp::reply::Response;
 use warp::{Filter, Rejection, Reply, Stream};
 
+use super::bearer::header;
 use super::body;
 use super::caller::{COOKIE_NAME, Caller, caller, inactive, noted};
 use super::error::{ApiError, respond};
@@ -21,8 +22,9 @@ use crate::config::Secret;
 /// The longest login.
 const MAX_LOGIN: usize = 16 << 10;
 
-const LOGIN: &str = "/api/auth/login";
-const VERIFY: &str = "/api/auth/verify";
+pub(super) const LOGIN: &str = "/api/auth/login";
+pub(super) const LOGOUT: &str = "/api/auth/logout";
+pub(super) const VERIFY: &str = "/api/auth/verify";
 
 #[derive(Deserialize)]
 struct Login {
@@ -36,7 +38,7 @@ pub(super) fn login(app: Arc<App>) -> impl Filter<Extract = (impl Reply,), Error
         .and(warp::post())
         .and(with(app))
         .and(caller())
-        .and(warp::header::optional(CONTENT_TYPE.as_str()))
+        .and(header("content-type"))
         .and(warp::body::stream())
         .then(|app: Arc<App>, caller: Caller, content_type: Option<String>, body| async move {
             respond(sign_in(&app, &caller, content_type.as_deref(), body).await)
@@ -78,9 +80,7 @@ async fn sign_in(
     body::expect_json(content_type)?;
     let body = body::read(body, MAX_LOGIN).await?;
     // What the parser has to say might quote the password.
-    let Login { username, password } = serde_json::from_slice(&body).map_err(|_| {
-        ApiError::BadBody("a JSON object with the texts \"username\" and \"password\" is expected")
-    })?;
+    let Login { username, password } = serde_json::from_slice(&body).map_err(|_| ApiError::NoLogin)?;
     let login = app.admins.login(caller.client(), &username, Secret::from(password)).await;
     let login = noted(app, LOGIN, login)?;
     let answer = json!({ "success": true, "user": shown(&login.user) });

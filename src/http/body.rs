@@ -17,7 +17,7 @@ pub(super) fn expect_json(content_type: Option<&str>) -> Result<(), ApiError> {
     let media_type = content_type.and_then(|content_type| content_type.split(';').next());
     match media_type {
         Some(media_type) if media_type.trim().eq_ignore_ascii_case("application/json") => Ok(()),
-        _ => Err(ApiError::UnsupportedMediaType("application/json")),
+        _ => Err(ApiError::NotJson),
     }
 }
 
@@ -29,9 +29,9 @@ pub(super) async fn read(
     let all = async {
         let (mut body, mut bytes) = (pin!(body), Vec::new());
         while let Some(part) = body.next().await {
-            let mut part = part.map_err(|_| ApiError::BadBody("the connection broke off before its end"))?;
+            let mut part = part.map_err(|_| ApiError::BodyCutShort)?;
             if bytes.len() + part.remaining() > limit {
-                return Err(ApiError::BodyTooLarge);
+                return Err(ApiError::LongLogin(limit));
             }
             while part.has_remaining() {
                 bytes.extend_from_slice(part.chunk());

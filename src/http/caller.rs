@@ -7,6 +7,7 @@ use warp::http::HeaderMap;
 use warp::http::header::{AsHeaderName, COOKIE, HOST, ORIGIN, REFERER};
 
 use super::error::ApiError;
+use super::observe::authentication_failed;
 use super::server;
 use crate::accounts::{AuthError, Client, Credentials, Reason, User};
 use crate::app::App;
@@ -141,11 +142,6 @@ pub(super) fn noted<T>(
         _ => {}
     }
     Ok(outcome?)
-}
-
-/// Counts a failed authentication.
-fn authentication_failed(_app: &App, endpoint: &'static str, reason: &'static str) {
-    tracing::debug!(endpoint, reason, "authentication failed");
 }
 
 /// What is said to somebody who is known, but whose account is not in use.

@@ -2,14 +2,16 @@
 
 use std::convert::Infallible;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use warp::http::StatusCode;
 use warp::http::header::{CACHE_CONTROL, HeaderValue, RETRY_AFTER, UPGRADE, WWW_AUTHENTICATE};
 use warp::reject::{InvalidHeader, InvalidQuery, MethodNotAllowed, PayloadTooLarge};
 use warp::reply::Response;
 use warp::{Rejection, Reply};
 
-use crate::accounts::{AuthError, TokenError};
+use super::observe::made_by;
+use crate::accounts::{AuthError, TokenError, TokenKind};
+use crate::live::{BatchError, TooManyBatches};
 
 /// A request that is answered with an error.
 #[derive(Debug, thiserror::Error)]
@@ -18,11 +20,11 @@ pub enum ApiError {
     #[error("Missing or invalid Authorization header")]
     MissingToken,
     /// Another token than the one that counts.
-    #[error("Invalid metrics token")]
-    WrongToken,
+    #[error("Invalid {0} token")]
+    WrongToken(TokenKind),
     /// The token was never read from the database.
-    #[error("The metrics token is not known yet: the database has not been reached since the start")]
-    TokenUnknown,
+    #[error("The {0} token is not known yet: the database has not been reached since the start")]
+    TokenUnknown(TokenKind),
     /// More scrapes at once than allowed.
     #[error("Too many scrapes at once; raise MAX_CONCURRENT_SCRAPES if this many are meant")]
     TooManyScrapes,
@@ -38,15 +40,15 @@ pub enum ApiError {
     /// The settings could not be read or written.
     #[error("The token could not be read or written: MongoDB does not answer; the log says more")]
     Token(#[from] TokenError),
-    /// A body that is not what the route takes.
-    #[error("The body cannot be used: {0}")]
-    BadBody(&'static str),
-    /// A body of another type.
-    #[error("The body must have the Content-Type {0}")]
-    UnsupportedMediaType(&'static str),
-    /// A body longer than the route takes.
-    #[error("The body is too large")]
-    BodyTooLarge,
+    /// A login that is none.
+    #[error("A login is a JSON object with the texts \"username\" and \"password\"")]
+    NoLogin,
+    /// A body longer than a login.
+    #[error("The body has more than {0} bytes")]
+    LongLogin(usize),
+    /// A login of another type.
+    #[error("The Content-Type must be application/json")]
+    NotJson,
     /// A body that does not come.
     #[error("The body did not come in time")]
     BodyTooSlow,
@@ -56,32 +58,60 @@ pub enum ApiError {
     /// More WebSockets at once than anybody needs.
     #[error("Too many WebSockets are open; close some pages")]
     TooManyWebSockets,
-    /// A part of the service failed.
+    /// A body in a form that is not understood.
+    #[error("Content-Type {0:?} is not understood; send application/json or application/x-ndjson")]
+    ContentType(String),
+    /// A body packed in a way that is not understood.
+    #[error("Content-Encoding {0:?} is not understood; send gzip, or leave it away")]
+    ContentEncoding(String),
+    /// A body that is no gzip.
+    #[error("The body says it is gzip and cannot be unpacked: {0}")]
+    BrokenGzip(String),
+    /// A body larger than allowed.
+    #[error("The body has more than {0} bytes, unpacked; send several smaller ones")]
+    BodyTooLarge(usize),
+    /// The connection ended within the body.
+    #[error("The body ended early")]
+    BodyCutShort,
+    /// A body that is no batch of events.
+    #[error("{0}")]
+    Batch(#[from] BatchError),
+    /// Too many batches to remember.
+    #[error(transparent)]
+    TooManyBatches(#[from] TooManyBatches),
+    /// Something that should not happen.
     #[error("Internal server error")]
-    Broken,
+    Internal,
 }
 
 impl ApiError {
     fn status(&self) -> StatusCode {
         match self {
-            Self::MissingToken | Self::WrongToken => StatusCode::UNAUTHORIZED,
+            Self::MissingToken | Self::WrongToken(_) => StatusCode::UNAUTHORIZED,
             Self::Auth(error) => match error {
                 AuthError::Unauthenticated(_) | AuthError::WrongLogin(_) => StatusCode::UNAUTHORIZED,
                 AuthError::Forbidden | AuthError::OtherSite => StatusCode::FORBIDDEN,
                 AuthError::TooManyFailures { .. } => StatusCode::TOO_MANY_REQUESTS,
                 AuthError::Busy | AuthError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             },
-            Self::TokenUnknown
+            Self::TokenUnknown(_)
             | Self::TooManyScrapes
             | Self::TooManyWebSockets
             | Self::NotReady(_)
             | Self::Token(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::BadBody(_) => StatusCode::BAD_REQUEST,
-            Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::RefreshFailed | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::ContentType(_) | Self::ContentEncoding(_) | Self::NotJson => {
+                StatusCode::UNSUPPORTED_MEDIA_TYPE
+            }
+            Self::BodyTooLarge(_) | Self::LongLogin(_) | Self::Batch(BatchError::TooMany) => {
+                StatusCode::PAYLOAD_TOO_LARGE
+            }
+            Self::BrokenGzip(_) | Self::BodyCutShort | Self::NoLogin | Self::Batch(_) => {
+                StatusCode::BAD_REQUEST
+            }
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::TooManyBatches(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::NotAWebSocket => StatusCode::UPGRADE_REQUIRED,
-            Self::RefreshFailed | Self::Broken => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -90,6 +120,7 @@ impl ApiError {
         match self {
             Self::Auth(AuthError::TooManyFailures { retry_after }) => Some(retry_after.as_secs()),
             _ if self.status() == StatusCode::SERVICE_UNAVAILABLE => Some(5),
+            Self::TooManyBatches(_) => Some(5),
             _ => None,
         }
     }
@@ -98,7 +129,7 @@ impl ApiError {
     fn challenge(&self) -> Option<&'static str> {
         match self {
             Self::MissingToken => Some("Bearer realm=\"playarr-metrics\""),
-            Self::WrongToken => Some("Bearer realm=\"playarr-metrics\", error=\"invalid_token\""),
+            Self::WrongToken(_) => Some("Bearer realm=\"playarr-metrics\", error=\"invalid_token\""),
             _ => None,
         }
     }
@@ -109,7 +140,12 @@ impl Reply for ApiError {
         if let Self::Token(error) = &self {
             tracing::warn!(%error, "an admin could not be answered");
         }
-        let mut response = error(self.status(), &self.to_string());
+        let mut body = json!({ "error": self.to_string() });
+        if let Self::Batch(BatchError::Events { bad, .. }) = &self {
+            let bad = bad.iter().map(|(index, error)| json!({ "index": index, "error": error.to_string() }));
+            body["events"] = bad.collect();
+        }
+        let mut response = error(self.status(), &body);
         let headers = response.headers_mut();
         if let Some(challenge) = self.challenge() {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
@@ -132,6 +168,9 @@ pub(super) fn respond(outcome: Result<impl Reply, ApiError>) -> Response {
     }
 }
 
+/// The template under which requests are recorded that no route took.
+const UNMATCHED: &str = "unmatched";
+
 /// Answers what no route took.
 pub(super) async fn recover(rejection: Rejection) -> Result<Response, Infallible> {
     let (status, message) = if rejection.is_not_found() {
@@ -148,12 +187,11 @@ pub(super) async fn recover(rejection: Rejection) -> Result<Response, Infallible
         tracing::error!(?rejection, "a request was rejected for a reason no answer is known for");
         (StatusCode::INTERNAL_SERVER_ERROR, "Internal server error")
     };
-    Ok(error(status, message))
+    Ok(made_by(UNMATCHED, error(status, &json!({ "error": message }))))
 }
 
-fn error(status: StatusCode, message: &str) -> Response {
-    let mut response =
-        warp::reply::with_status(warp::reply::json(&json!({ "error": message })), status).into_response();
+fn error(status: StatusCode, body: &Value) -> Response {
+    let mut response = warp::reply::with_status(warp::reply::json(body), status).into_response();
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

@@ -11,13 +11,18 @@ use warp::http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTEN
 use warp::reply::Response;
 use warp::{Filter, Rejection, Reply};
 
+use super::bearer::{Bearer, header};
 use super::error::ApiError;
+use super::observe::{authentication_failed, made_by};
 use super::{negotiate, server};
 use crate::accounts::{Client, TokenKind};
 use crate::app::App;
 use crate::exposition::Format;
+use crate::live::ScrapeFailure;
 use crate::recent::{Answered, Cause, Failed, UserAgent};
 use crate::scrape::Body;
+
+const TEMPLATE: &str = "/metrics";
 
 /// `GET /metrics`
 pub(super) fn scrape(app: Arc<App>) -> impl Filter<Extract = (impl Reply,), Error = Rejection> + Clone {
@@ -28,14 +33,14 @@ pub(super) fn scrape(app: Arc<App>) -> impl Filter<Extract = (impl Reply,), Erro
         .and(header("accept-encoding"))
         .and(header("x-forwarded-for"))
         .and(header("user-agent"))
-        .map(move |authorization, format, gzip, forwarded, user_agent| {
-            scraped(&app, authorization, format, gzip, forwarded, user_agent)
+        .map(move |token, format, gzip, forwarded, user_agent| {
+            scraped(&app, token, format, gzip, forwarded, user_agent)
         })
 }
 
 fn scraped(
     app: &Arc<App>,
-    authorization: Option<Authorization>,
+    token: Option<Bearer>,
     format: Option<Preferred>,
     gzip: Option<Gzip>,
     forwarded: Option<Forwarded>,
@@ -43,45 +48,43 @@ fn scraped(
 ) -> Response {
     let at = Instant::now();
     let client = Client::of(server::peer(), forwarded.as_ref().map(|Forwarded(by)| &**by)).address;
-    if let Err(cause) = admit(app, authorization.as_ref()) {
-        app.live.service().scrape_refused(cause.failure());
-        app.recent.failed(Failed { client, at, cause, user_agent });
-        return refusal(cause).into_response();
+    if let Err(error) = admit(app, token.as_ref()) {
+        let cause = cause(app, token.as_ref(), &error);
+        return refuse(app, error, Failed { client, at, cause, user_agent });
     }
+    // Recorded when its last frame is sent.
     let format = format.map_or(Format::Text, |Preferred(format)| format);
     answer(Scrape { app: app.clone(), at, client, format, gzip: gzip.is_some(), user_agent })
 }
 
-/// A header read straight from the request, or none where it is absent or cannot be read.
-fn header<T: FromStr + Send + 'static>(
-    name: &'static str,
-) -> impl Filter<Extract = (Option<T>,), Error = Infallible> + Copy {
-    warp::header::optional::<T>(name).or_else(|_| std::future::ready(Ok::<_, Infallible>((None,))))
-}
-
 /// Checks the token and takes a place.
-fn admit(app: &App, authorization: Option<&Authorization>) -> Result<(), Cause> {
-    let token = match authorization {
-        Some(Authorization::Bearer(token)) => token,
-        Some(Authorization::Other) => return Err(Cause::NotBearer),
-        None => return Err(Cause::NoHeader),
-    };
-    match app.tokens.accepts(TokenKind::Metrics, token) {
-        None => Err(Cause::TokenUnknown),
-        Some(false) if app.tokens.accepts(TokenKind::Ingest, token) == Some(true) => Err(Cause::IngestToken),
-        Some(false) => Err(Cause::OtherToken),
-        Some(true) if app.scrapes.take() => Ok(()),
-        Some(true) => Err(Cause::TooMany),
+fn admit(app: &App, token: Option<&Bearer>) -> Result<(), ApiError> {
+    Bearer::check(token, &app.tokens, TokenKind::Metrics)?;
+    if app.scrapes.take() { Ok(()) } else { Err(ApiError::TooManyScrapes) }
+}
+
+/// Why the scrape is refused, to the last detail that helps.
+fn cause(app: &App, token: Option<&Bearer>, error: &ApiError) -> Cause {
+    match error {
+        ApiError::WrongToken(_) if Bearer::check(token, &app.tokens, TokenKind::Ingest).is_ok() => {
+            Cause::IngestToken
+        }
+        ApiError::WrongToken(_) => Cause::OtherToken,
+        ApiError::TokenUnknown(_) => Cause::TokenUnknown,
+        ApiError::TooManyScrapes => Cause::TooMany,
+        _ if token.is_some() => Cause::NotBearer,
+        _ => Cause::NoHeader,
     }
 }
 
-fn refusal(cause: Cause) -> ApiError {
-    match cause {
-        Cause::NoHeader | Cause::NotBearer => ApiError::MissingToken,
-        Cause::IngestToken | Cause::OtherToken => ApiError::WrongToken,
-        Cause::TokenUnknown => ApiError::TokenUnknown,
-        Cause::TooMany => ApiError::TooManyScrapes,
+fn refuse(app: &App, error: ApiError, refused: Failed) -> Response {
+    let failure = refused.cause.failure();
+    app.live.scrape_refused(failure);
+    app.recent.failed(refused);
+    if let ScrapeFailure::WrongToken | ScrapeFailure::MissingToken = failure {
+        authentication_failed(app, TEMPLATE, failure.as_str());
     }
+    made_by(TEMPLATE, error)
 }
 
 /// A scrape that has a place, and what is remembered of it.
@@ -134,22 +137,6 @@ impl FromStr for Gzip {
     }
 }
 
-/// An `Authorization` header.
-enum Authorization {
-    /// With a bearer token.
-    Bearer(String),
-    /// With anything else.
-    Other,
-}
-
-impl FromStr for Authorization {
-    type Err = Infallible;
-
-    fn from_str(authorization: &str) -> Result<Self, Infallible> {
-        Ok(bearer(authorization).map_or(Self::Other, |token| Self::Bearer(token.to_owned())))
-    }
-}
-
 /// An `X-Forwarded-For` header.
 struct Forwarded(Box<str>);
 
@@ -159,14 +146,6 @@ impl FromStr for Forwarded {
     fn from_str(forwarded_for: &str) -> Result<Self, Infallible> {
         Ok(Self(forwarded_for.into()))
     }
-}
-
-/// The token of an `Authorization: Bearer <token>` header (RFC 6750, section 2.1; the scheme is case-insensitive).
-fn bearer(authorization: &str) -> Option<&str> {
-    let (scheme, token) = authorization.split_once(' ')?;
-    let token = token.trim();
-    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() && !token.contains(char::is_whitespace))
-        .then_some(token)
 }
 
 /// The frame that ends an answer. It keeps the scrape's place until the connection has sent it or given up.
@@ -197,21 +176,5 @@ impl Drop for LastFrame {
             duration,
             user_agent: *user_agent,
         });
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::bearer;
-
-    #[test]
-    fn the_scheme_is_case_insensitive_and_the_token_is_one_word() {
-        for header in ["Bearer abc", "bearer abc", "BEARER   abc "] {
-            assert_eq!(bearer(header), Some("abc"), "{header}");
-        }
-        for header in ["", "abc", "Bearer", "Bearer ", "Basic abc", "Bearer a b", "Bearerabc", " Bearer abc"]
-        {
-            assert_eq!(bearer(header), None, "{header}");
-        }
     }
 }

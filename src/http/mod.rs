@@ -2,12 +2,15 @@
 
 mod assets;
 mod auth;
+mod bearer;
 mod body;
 mod caller;
 mod error;
+mod events;
 mod health;
 mod metrics;
 mod negotiate;
+mod observe;
 mod pages;
 mod refresh;
 mod server;
@@ -23,27 +26,31 @@ use warp::{Filter, Reply};
 
 use crate::app::App;
 
+use observe::at;
+
 pub use error::ApiError;
 pub use server::serve;
 
-/// Every route of the service.
+/// Every route of the service, each under its template.
 pub fn routes(app: Arc<App>) -> impl Filter<Extract = (impl Reply,), Error = Infallible> + Clone {
-    // The scrape comes first: it is what there are thousands of.
-    let others = health::healthy()
-        .or(health::ready(app.clone()))
-        .or(auth::login(app.clone()))
-        .or(auth::logout())
-        .or(auth::verify(app.clone()))
-        .or(settings::show(app.clone()))
-        .or(settings::regenerate(app.clone()))
-        .or(refresh::refresh(app.clone()))
-        .or(status::status(app.clone()))
-        .or(websocket::websocket(app.clone()))
-        .or(pages::home())
-        .or(pages::login(app.clone()))
+    let others = at("/-/healthy", health::healthy())
+        .or(at("/-/ready", health::ready(app.clone())))
+        .or(at(events::TEMPLATE, events::record(app.clone())))
+        .or(at(auth::LOGIN, auth::login(app.clone())))
+        .or(at(auth::LOGOUT, auth::logout()))
+        .or(at(auth::VERIFY, auth::verify(app.clone())))
+        .or(at(settings::SHOW, settings::show(app.clone())))
+        .or(at(settings::REGENERATE, settings::regenerate(app.clone())))
+        .or(at(refresh::TEMPLATE, refresh::refresh(app.clone())))
+        .or(at(status::TEMPLATE, status::status(app.clone())))
+        .or(at(websocket::TEMPLATE, websocket::websocket(app.clone())))
+        .or(at(pages::HOME_TEMPLATE, pages::home()))
+        .or(at(pages::LOGIN_TEMPLATE, pages::login(app.clone())))
         .or(pages::pages(app.clone()))
-        .or(assets::asset());
-    metrics::scrape(app).or(others.boxed()).recover(error::recover)
+        .or(at(assets::TEMPLATE, assets::asset()));
+    // The scrape comes first: it is what there are thousands of.
+    let all = metrics::scrape(app.clone()).or(others.boxed()).recover(error::recover);
+    observe::requests(app, all)
 }
 
 /// Hands the parts of the service to a handler.

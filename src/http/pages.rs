@@ -14,6 +14,7 @@ use warp::reply::Response;
 use warp::{Filter, Rejection, Reply};
 
 use super::caller::{Caller, caller};
+use super::observe::made_by;
 use super::with;
 use crate::accounts::{AuthError, User};
 use crate::app::App;
@@ -21,6 +22,9 @@ use crate::pages::configuration::configurations;
 use crate::pages::shell::{self, Entry, Shell};
 use crate::pages::target::Target;
 use crate::pages::{Login, Notice, SettingsMetrics, tokens};
+
+pub(super) const HOME_TEMPLATE: &str = "/";
+pub(super) const LOGIN_TEMPLATE: &str = "/login";
 
 /// Every page that admins see, and what renders it.
 const PAGES: &[(Entry, Render)] = &[(shell::SETTINGS_METRICS, settings_metrics)];
@@ -90,15 +94,19 @@ pub(super) fn pages(app: Arc<App>) -> impl Filter<Extract = (impl Reply,), Error
         .and(with(app))
         .and(caller())
         .and(warp::header::optional("host"))
-        .then(|(entry, render): &'static (Entry, Render), app: Arc<App>, caller: Caller, host: Option<String>| async move {
-            let target = Target::of(host.as_deref(), caller.is_https());
-            match app.admins.user(&caller.credentials()).await {
-                Ok(user) if user.is_admin() => page(StatusCode::OK, render(&Visit { user: &user, target: &target })),
-                Ok(user) if user.is_active => forbidden(&user),
-                Ok(_) | Err(AuthError::Unauthenticated(_)) => see_other(&format!("/login?next={}", entry.path)),
-                Err(error) => unavailable(&error),
-            }
+        .then(|found: &'static (Entry, Render), app: Arc<App>, caller: Caller, host: Option<String>| async move {
+            made_by(found.0.path, show(found, &app, &caller, host.as_deref()).await)
         })
+}
+
+async fn show((entry, render): &(Entry, Render), app: &App, caller: &Caller, host: Option<&str>) -> Response {
+    let target = &Target::of(host, caller.is_https());
+    match app.admins.user(&caller.credentials()).await {
+        Ok(user) if user.is_admin() => page(StatusCode::OK, render(&Visit { user: &user, target })),
+        Ok(user) if user.is_active => forbidden(&user),
+        Ok(_) | Err(AuthError::Unauthenticated(_)) => see_other(&format!("/login?next={}", entry.path)),
+        Err(error) => unavailable(&error),
+    }
 }
 
 fn settings_metrics(visit: &Visit<'_>) -> askama::Result<String> {
@@ -116,10 +124,7 @@ fn forbidden(user: &User) -> Response {
 }
 
 fn unavailable(error: &AuthError) -> Response {
-    let paragraphs = vec![
-        format!("{error}."),
-        "Scrapes go on from memory in the meantime.".to_owned(),
-    ];
+    let paragraphs = vec![format!("{error}."), "Scrapes go on from memory in the meantime.".to_owned()];
     let notice = Notice { title: "Not available at the moment", paragraphs, signed_in: false };
     page(StatusCode::SERVICE_UNAVAILABLE, notice.render())
 }
@@ -166,8 +171,20 @@ mod tests {
             assert!(is_local(path), "{path}");
         }
         for elsewhere in [
-            "", "//evil.example", "/\\evil.example", "\\\\evil.example", "https://evil.example", "evil.example",
-            "javascript:alert(1)", "/\t/evil.example", "/\n/evil.example", " /a", "/a b", "/ä", "/login", "/login?next=/",
+            "",
+            "//evil.example",
+            "/\\evil.example",
+            "\\\\evil.example",
+            "https://evil.example",
+            "evil.example",
+            "javascript:alert(1)",
+            "/\t/evil.example",
+            "/\n/evil.example",
+            " /a",
+            "/a b",
+            "/ä",
+            "/login",
+            "/login?next=/",
         ] {
             assert!(!is_local(elsewhere), "{elsewhere}");
         }

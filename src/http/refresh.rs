@@ -14,7 +14,7 @@ use super::error::{ApiError, respond};
 use super::{status, with};
 use crate::app::App;
 
-const REFRESH: &str = "/api/metrics/refresh";
+pub(super) const TEMPLATE: &str = "/api/metrics/refresh";
 
 #[derive(Deserialize)]
 struct Query {
@@ -40,7 +40,7 @@ pub(super) fn refresh(app: Arc<App>) -> impl Filter<Extract = (impl Reply,), Err
 }
 
 async fn run(app: &App, caller: &Caller, query: &Query) -> Result<Response, ApiError> {
-    caller.admin_of_this_site(app, REFRESH).await?;
+    caller.admin_of_this_site(app, TEMPLATE).await?;
     if query.wait {
         let report = app.job.refresh(Trigger::Manual).await.map_err(|_| ApiError::RefreshFailed)?;
         Ok(warp::reply::json(&status::report(&report)).into_response())

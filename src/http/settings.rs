@@ -14,8 +14,8 @@ use super::{rfc3339, with};
 use crate::accounts::TokenKind;
 use crate::app::App;
 
-const SHOW: &str = "/api/settings/metrics";
-const REGENERATE: &str = "/api/settings/metrics/regenerate";
+pub(super) const SHOW: &str = "/api/settings/metrics";
+pub(super) const REGENERATE: &str = "/api/settings/metrics/regenerate";
 
 #[derive(Deserialize)]
 struct Query {
@@ -74,7 +74,7 @@ async fn regenerated(app: Arc<App>, caller: &Caller, kind: TokenKind) -> Result<
     let admin = caller.admin_of_this_site(&app, REGENERATE).await?;
     // A task of its own: once it is written it counts here, even if the client does not wait for the answer.
     let rotation = tokio::spawn(async move { app.tokens.rotate(kind).await });
-    let token = rotation.await.map_err(|_| ApiError::Broken)??;
+    let token = rotation.await.map_err(|_| ApiError::Internal)??;
     tracing::info!(token = kind.key(), admin = admin.username, "an admin regenerated the token");
     Ok(private(&json!({ "value": token.reveal() })))
 }

@@ -16,13 +16,13 @@ use crate::app::App;
 use crate::exposition::Format;
 use crate::recent::{Answered, FAILURES, Failed};
 
-const STATUS: &str = "/api/metrics/status";
+pub(super) const TEMPLATE: &str = "/api/metrics/status";
 
 /// `GET /api/metrics/status` by an admin
 pub(super) fn status(app: Arc<App>) -> impl Filter<Extract = (impl Reply,), Error = Rejection> + Clone {
     warp::path!("api" / "metrics" / "status").and(warp::get()).and(with(app)).and(caller()).then(
         |app: Arc<App>, caller: Caller| async move {
-            let admin = caller.admin(&app, STATUS).await;
+            let admin = caller.admin(&app, TEMPLATE).await;
             respond(admin.map(|_| private(&overview(&app))))
         },
     )
@@ -55,7 +55,7 @@ pub(super) fn overview(app: &App) -> Value {
         })),
         "collectors": snapshot.collectors.iter().map(collector).collect::<Vec<_>>(),
         "scrapes": scrapes(app),
-        "websocket_connections": app.feed.watchers(),
+        "websocket_connections": app.live.websockets(),
     })
 }
 
@@ -91,7 +91,7 @@ fn collector(collector: &Collector) -> Value {
 fn scrapes(app: &App) -> Value {
     let answered =
         Format::ALL.map(|format| (format.as_str().to_owned(), app.scrapes.answered(format).into()));
-    let failures = FAILURES.map(|(failure, name)| (name.to_owned(), app.recent.failures(failure).into()));
+    let failures = FAILURES.map(|failure| (failure.as_str().to_owned(), app.recent.failures(failure).into()));
     let (recent, _) = recent_since(app, Seen::default());
     json!({
         "answered": Value::Object(Map::from_iter(answered)),
@@ -148,7 +148,7 @@ fn failed_scrape(scrape: &Failed, clock: &Clock) -> Value {
         "encoding": null,
         "bytes": null,
         "duration_seconds": null,
-        "failure": FAILURES[scrape.cause.failure() as usize].1,
+        "failure": scrape.cause.failure().as_str(),
         "fix": scrape.cause.fix(),
         "user_agent": scrape.user_agent.as_ref().map(|user_agent| user_agent.as_str()),
     })

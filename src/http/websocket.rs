@@ -18,11 +18,11 @@ use super::status::{Seen, collector_report, overview, recent_since, report};
 use super::with;
 use crate::accounts::{AuthError, Credentials};
 use crate::app::App;
-use crate::feed::{Step, Watcher};
+use crate::feed::{Step, StopSignal};
 
-const ENDPOINT: &str = "/api/ws";
+pub(super) const TEMPLATE: &str = "/api/ws";
 /// Connections at once: each costs some memory, and only admins have them.
-const MOST_CONNECTIONS: usize = 256;
+const MOST_CONNECTIONS: u64 = 256;
 /// The longest message a client may send; what it says is ignored.
 const MAX_MESSAGE: usize = 4 << 10;
 /// The time between pings. Who has not answered one when the next is due is gone.
@@ -55,9 +55,9 @@ pub(super) fn websocket(app: Arc<App>) -> impl Filter<Extract = (impl Reply,), E
 
 async fn accept(app: Arc<App>, caller: &Caller, upgrade: Option<Ws>) -> Result<Response, ApiError> {
     // Browsers let any page open a WebSocket to any host, so a session needs an origin here too.
-    caller.admin_of_this_site(&app, ENDPOINT).await?;
+    caller.admin_of_this_site(&app, TEMPLATE).await?;
     let upgrade = upgrade.ok_or(ApiError::NotAWebSocket)?;
-    if app.feed.watchers() >= MOST_CONNECTIONS {
+    if app.live.websockets() >= MOST_CONNECTIONS {
         return Err(ApiError::TooManyWebSockets);
     }
     let credentials = caller.credentials();
@@ -70,9 +70,10 @@ async fn watch<S, E>(app: Arc<App>, socket: S, credentials: Credentials)
 where
     S: Stream<Item = Result<Message, E>> + Sink<Message> + Unpin,
 {
-    let mut watcher = app.feed.watcher();
+    let _counted = app.live.websocket();
+    let mut stop = app.feed.stop_signal();
     let mut socket = socket;
-    let end = tell(&app, &mut socket, &mut watcher, &credentials).await;
+    let end = tell(&app, &mut socket, &mut stop, &credentials).await;
     let goodbye = match end {
         End::ClientLeft => return,
         End::Stopping => Message::close_with(GOING_AWAY, "the service stops"),
@@ -91,7 +92,7 @@ enum End {
     TooSlow,
 }
 
-async fn tell<S, E>(app: &App, socket: &mut S, watcher: &mut Watcher, credentials: &Credentials) -> End
+async fn tell<S, E>(app: &App, socket: &mut S, stop: &mut StopSignal, credentials: &Credentials) -> End
 where
     S: Stream<Item = Result<Message, E>> + Sink<Message> + Unpin,
 {
@@ -114,7 +115,7 @@ where
                 }
                 Some(Err(_)) | None => return End::ClientLeft,
             },
-            () = watcher.stopping() => return End::Stopping,
+            () = stop.given() => return End::Stopping,
             step = steps.recv() => match step {
                 Ok(step) => text(&told(&step)),
                 Err(RecvError::Lagged(_)) => return End::TooSlow,

@@ -1,28 +1,102 @@
-//! What is counted as it happens, in a registry of its own: today the service's own work.
+//! What is counted as it happens: typed events, in process and over HTTP, and the service's own work.
 //!
 //! How to choose between the two kinds of metric: what can be computed from the database at any time is a gauge
-//! definition in the `jobs` crate; what is gone once it has happened is recorded here.
+//! definition in the `jobs` crate; what is gone once it has happened is an event of [`events`].
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use playarr_metrics::live::{Event, Label, Live, MediaType};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let live = Live::new()?;
+//!
+//! // Closed labels are types, open ones are checked. `Label::repaired` never fails.
+//! live.record(&Event::StreamRequest {
+//!     user: Label::new("alice")?,
+//!     media_type: MediaType::Movies,
+//!     duration: Duration::from_millis(231),
+//! });
+//!
+//! // Records a failure if `sync` returns early, a success with its duration if it comes to the end.
+//! fn sync(live: &Live, provider: &str) -> Result<(), std::io::Error> {
+//!     let timer = live.timer(|status, duration| Event::ProviderSync {
+//!         provider_id: Label::repaired(provider),
+//!         status,
+//!         duration,
+//!     });
+//!     std::fs::metadata("/nowhere")?;
+//!     timer.success();
+//!     Ok(())
+//! }
+//! assert!(sync(&live, "agtv").is_err());
+//!
+//! let families = live.gather();
+//! let syncs = families.iter().find(|family| family.name == "playarr_provider_sync_total").unwrap();
+//! assert_eq!(syncs.labels(1).collect::<Vec<_>>(), [("provider_id", "agtv"), ("status", "failure")]);
+//! # Ok(())
+//! # }
+//! ```
 
+mod batches;
+pub mod checkpoint;
+mod connections;
+pub mod events;
 mod families;
+mod ingest;
+mod json;
+mod labels;
+mod recorder;
+mod registry;
+mod reporters;
 mod scrapes;
 mod service;
+mod sums;
+mod timer;
+mod totals;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use playarr_jobs::family::Family;
 use prometheus::Registry;
 use prometheus::process_collector::ProcessCollector;
 
+pub use connections::Connection;
+pub use events::Event;
+pub use ingest::{Batch, BatchError, MAX_EVENTS};
+pub use json::EventError;
+pub use labels::{
+    AdminOperation, CacheOperation, Label, LabelError, MAX_LABEL_BYTES, MediaType, ProviderErrorType, Status,
+    StatusCode, TitlesKind, WatchlistOperation,
+};
+pub use registry::LIVE_SERIES_BUDGET;
 pub use service::{ScrapeFailure, Service};
+pub use timer::Timer;
+
+use batches::{Batches, Clock, Turn};
+use connections::Connections;
+use recorder::Recorder;
 
 /// The live metrics. Clones are handles to the same ones.
 #[derive(Clone)]
 pub struct Live {
-    registry: Registry,
-    changed: Arc<AtomicBool>,
-    service: Arc<Service>,
+    inner: Arc<Inner>,
 }
+
+struct Inner {
+    recorder: Recorder,
+    batches: Mutex<Batches>,
+    clock: Clock,
+    connections: Connections,
+    registry: Registry,
+    service: Service,
+}
+
+/// More batches in ten minutes than can be remembered.
+#[derive(Debug, thiserror::Error)]
+#[error("too many batches with an id in ten minutes to remember them all; send fewer and larger ones")]
+pub struct TooManyBatches;
 
 impl Live {
     /// Fresh live metrics, closed label sets at zero.
@@ -31,29 +105,112 @@ impl Live {
     /// When two families claim one name.
     pub fn new() -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
-        let changed = Arc::new(AtomicBool::new(true));
         registry.register(Box::new(ProcessCollector::for_self()))?;
-        let service = Arc::new(Service::new(&registry, changed.clone())?);
-        Ok(Self { registry, changed, service })
+        let service = Service::new(&registry)?;
+        let inner = Inner {
+            recorder: Recorder::new(LIVE_SERIES_BUDGET),
+            batches: Mutex::default(),
+            clock: Clock::new(),
+            connections: Connections::default(),
+            registry,
+            service,
+        };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// The service's own metrics, for recording.
+    /// Records an event. Takes well below a microsecond and never waits for a scrape for long.
+    #[inline]
+    pub fn record(&self, event: &Event<'_>) {
+        self.inner.recorder.record(event);
+    }
+
+    /// Times a piece of work; `event` makes the event of how it ended and how long it took.
+    pub fn timer<'a, F>(&self, event: F) -> Timer<'a, F>
+    where
+        F: Fn(Status, Duration) -> Event<'a>,
+    {
+        Timer::new(self.clone(), event)
+    }
+
+    /// Records a batch, all of it at once, and returns how many events it had. One with the id of a batch of the last
+    /// ten minutes is not recorded again; the answer is that of the first time.
+    ///
+    /// # Errors
+    /// When it has an id that could not be remembered.
+    pub fn record_batch(&self, batch: &Batch<'_>) -> Result<usize, TooManyBatches> {
+        let mark = match &batch.id {
+            None => None,
+            Some(id) => {
+                let events = u16::try_from(batch.events.len()).unwrap_or(u16::MAX);
+                let mut batches = self.inner.batches.lock().unwrap_or_else(PoisonError::into_inner);
+                match batches.take(id.as_str(), events, self.inner.clock.unix_seconds()) {
+                    Turn::Count(mark) => Some(mark),
+                    Turn::Counted(events) => return Ok(events.into()),
+                    Turn::Full => return Err(TooManyBatches),
+                }
+            }
+        };
+        self.inner.recorder.record_all(&batch.events, mark);
+        Ok(batch.events.len())
+    }
+
+    /// Counts an open WebSocket connection of this service until the guard is dropped.
+    #[must_use]
+    pub fn websocket(&self) -> Connection {
+        self.inner.recorder.mark_changed();
+        Connection::open(self.clone())
+    }
+
+    /// How many WebSocket connections of this service are open.
+    #[must_use]
+    pub fn websockets(&self) -> u64 {
+        self.inner.connections.open()
+    }
+
+    /// The service's own metrics.
     #[must_use]
     pub fn service(&self) -> &Service {
-        &self.service
+        &self.inner.service
+    }
+
+    /// Records a refresh.
+    pub fn refreshed(&self, report: &playarr_jobs::report::Report) {
+        self.inner.service.refreshed(report);
+        self.record(&Event::JobExecution {
+            job_type: Label::repaired(playarr_jobs::update::JOB_NAME),
+            status: if report.is_success() { Status::Success } else { Status::Failure },
+            duration: report.duration,
+        });
+    }
+
+    /// Records a scrape that was refused.
+    pub fn scrape_refused(&self, failure: ScrapeFailure) {
+        self.inner.service.scrape_refused(failure);
+        self.inner.recorder.mark_changed();
     }
 
     /// Whether anything happened since the last [`Live::gather`] that a scrape must show at once.
     #[must_use]
+    #[inline]
     pub fn has_changed(&self) -> bool {
-        self.changed.load(Ordering::Acquire)
+        self.inner.recorder.has_changed()
     }
 
     /// All live families as they stand.
     #[must_use]
     pub fn gather(&self) -> Vec<Family> {
-        // First forget, then read: what happens in between shows now and is read once more.
-        self.changed.store(false, Ordering::Release);
-        self.registry.gather().iter().filter_map(families::family).collect()
+        self.inner.absorb_scrapes();
+        let mut families = self.inner.recorder.look(self.websockets(), Instant::now());
+        families.extend(self.inner.registry.gather().iter().filter_map(families::family));
+        families
+    }
+}
+
+impl Inner {
+    /// Scrapes are HTTP requests as well. They are the one kind of which there may be a hundred thousand a second, so
+    /// they are counted in a few atomics of their own and carried over when somebody looks.
+    fn absorb_scrapes(&self) {
+        let (buckets, nanoseconds) = self.service.new_scrapes();
+        self.recorder.absorb_http_requests("/metrics", "200", &buckets, nanoseconds);
     }
 }

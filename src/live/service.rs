@@ -1,14 +1,12 @@
 //! What the service tells about itself: refreshes and scrapes.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use playarr_jobs::report::{Report, Trigger};
 use prometheus::core::Collector;
 use prometheus::{GaugeVec, Histogram, HistogramOpts, IntCounterVec, Opts, Registry};
 
-use super::scrapes::Scrapes;
+use super::scrapes::{HTTP_BUCKETS, Scrapes};
 use crate::exposition::Format;
 
 const REFRESH_BUCKETS: [f64; 11] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0];
@@ -29,7 +27,9 @@ pub enum ScrapeFailure {
 impl ScrapeFailure {
     const ALL: [Self; 4] = [Self::MissingToken, Self::WrongToken, Self::TokenUnknown, Self::TooMany];
 
-    fn as_str(self) -> &'static str {
+    /// The name in metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::MissingToken => "missing_token",
             Self::WrongToken => "wrong_token",
@@ -41,7 +41,6 @@ impl ScrapeFailure {
 
 /// The service's own metrics.
 pub struct Service {
-    changed: Arc<AtomicBool>,
     refreshes: IntCounterVec,
     refresh_duration: Histogram,
     scrapes: Scrapes,
@@ -49,7 +48,7 @@ pub struct Service {
 }
 
 impl Service {
-    pub(super) fn new(registry: &Registry, changed: Arc<AtomicBool>) -> Result<Self, prometheus::Error> {
+    pub(super) fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
         let build = register(
             registry,
             GaugeVec::new(
@@ -94,15 +93,13 @@ impl Service {
         for reason in ScrapeFailure::ALL {
             scrape_failures.with_label_values(&[reason.as_str()]);
         }
-        Ok(Self { changed, refreshes, refresh_duration, scrapes, scrape_failures })
+        Ok(Self { refreshes, refresh_duration, scrapes, scrape_failures })
     }
 
-    /// Records a refresh.
-    pub fn refreshed(&self, report: &Report) {
+    pub(super) fn refreshed(&self, report: &Report) {
         let status = if report.is_success() { "success" } else { "failure" };
         self.refreshes.with_label_values(&[report.trigger.as_str(), status]).inc();
         self.refresh_duration.observe(report.duration.as_secs_f64());
-        self.changed.store(true, Ordering::Release);
     }
 
     /// Records a scrape that got its exposition. Does not count as a change: it shows when something else does, or
@@ -111,10 +108,13 @@ impl Service {
         self.scrapes.record(format, duration);
     }
 
-    /// Records a scrape that was refused.
-    pub fn scrape_refused(&self, failure: ScrapeFailure) {
+    pub(super) fn scrape_refused(&self, failure: ScrapeFailure) {
         self.scrape_failures.with_label_values(&[failure.as_str()]).inc();
-        self.changed.store(true, Ordering::Release);
+    }
+
+    /// The scrapes since the last call, by bucket of [`super::events::HTTP`], and the nanoseconds they took.
+    pub(super) fn new_scrapes(&self) -> ([u64; HTTP_BUCKETS], u128) {
+        self.scrapes.take_new()
     }
 }
 

@@ -51,6 +51,9 @@ impl Shell<'_> {
 
     /// What stands for the user where there is no picture.
     pub(super) fn initial(&self) -> String {
-        self.username.chars().find(|c| c.is_alphanumeric()).map_or("?".to_owned(), |c| c.to_uppercase().collect())
+        self.username
+            .chars()
+            .find(|c| c.is_alphanumeric())
+            .map_or("?".to_owned(), |c| c.to_uppercase().collect())
     }
 }

@@ -72,6 +72,7 @@ fn capabilities(profile: &TempDir) -> Capabilities {
         "--disable-dev-shm-usage",
         "--disable-background-networking",
         "--hide-scrollbars",
+        "--window-size=1440,900",
         // A name that is not this machine's own: there a page on plain http has no clipboard interface.
         "--host-resolver-rules=MAP playarr.test 127.0.0.1",
         profile,
@@ -145,6 +146,11 @@ impl Browser {
         self.client.execute(script, vec![]).await.unwrap()
     }
 
+    /// Waits until a script in the page returns true.
+    pub(crate) async fn until_true(&self, script: &str) {
+        until(script, PATIENCE, || async { self.run(script).await == true }).await;
+    }
+
     /// Sends keys to the element that has the focus.
     pub(crate) async fn press(&self, keys: &str) {
         self.client.active_element().await.unwrap().send_keys(keys).await.unwrap();
@@ -181,8 +187,12 @@ impl Browser {
     pub(crate) async fn look(&self, width: u32, height: u32, scheme: &str) {
         let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 });
         self.devtools("Emulation.setDeviceMetricsOverride", size).await;
-        let scheme = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
-        self.devtools("Emulation.setEmulatedMedia", scheme).await;
+        let features = json!([
+            { "name": "prefers-color-scheme", "value": scheme },
+            // Nothing is seen on its way.
+            { "name": "prefers-reduced-motion", "value": "reduce" },
+        ]);
+        self.devtools("Emulation.setEmulatedMedia", json!({ "features": features })).await;
     }
 }
 

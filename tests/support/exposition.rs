@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use playarr_jobs::gauges::{self, EpisodesDetail};
+
 use super::oracle::{Gauges, Labels};
 
 /// The samples of an exposition by name and labels.
@@ -31,9 +33,11 @@ pub(crate) fn parse(text: &str) -> Gauges {
 }
 
 /// The families of the database's gauges only.
-pub(crate) fn database_gauges(mut gauges: Gauges) -> Gauges {
-    gauges.retain(|name, _| name.starts_with("playarr_") && !name.starts_with("playarr_metrics_"));
-    gauges
+pub(crate) fn database_gauges(mut families: Gauges) -> Gauges {
+    let names: BTreeSet<_> =
+        gauges::all(EpisodesDetail::Title).into_iter().map(|definition| definition.name).collect();
+    families.retain(|name, _| names.contains(&**name));
+    families
 }
 
 /// The value of one series, by its labels written as `name=value`.

@@ -20,7 +20,7 @@ function copyBySelection(text) {
   const area = document.createElement("textarea");
   area.value = text;
   area.readOnly = true;
-  area.className = "visually-hidden";
+  area.className = "copying";
   area.setAttribute("aria-hidden", "true");
   document.body.append(area);
   area.select();

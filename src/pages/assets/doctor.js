@@ -62,7 +62,7 @@ function finding({ client, agent, failures, isRefused }) {
 }
 
 function scraperRow({ client, agent, answered: [last], every }) {
-  const rhythm = every === null ? null : el("span", { className: "muted" }, ` every ${span(every)}`);
+  const rhythm = every === null || every < 1 ? null : el("span", { className: "muted" }, ` every ${span(every)}`);
   return el("tr", {},
     el("th", { scope: "row" }, el("span", { className: "name" }, client), el("span", { className: "muted any block" }, agent)),
     el("td", { "data-label": "last scrape" }, age(last.at), rhythm),

@@ -55,7 +55,7 @@ function figures({ snapshot, interval_seconds: interval, next_run: next, last_ru
     const left = (Date.parse(next) - now()) / 1000;
     return left < 1 ? "now" : `in ${span(left)}`;
   });
-  byId("interval").textContent = `every ${span(interval)}`;
+  byId("interval").textContent = `about every ${span(interval)}`;
   byId("last-duration").textContent = last ? took(last.duration_seconds) : "–";
   byId("last-run").textContent = last ? `${last.trigger}, no. ${count(last.generation)}` : "";
   byId("series").textContent = collectors.length ? count(sum(collectors, "series")) : "–";
@@ -101,7 +101,7 @@ function addRow(name) {
   };
   const head = el("th", { scope: "row" }, el("span", { className: "dot" }), el("span", { className: "name" }, ...breakable(name)), row.detail);
   const series = cell("series", "number");
-  series.append(row.delta, row.series);
+  series.append(row.delta, " ", row.series);
   row.main = el("tr", {}, head, series, row.folded, row.took, row.success);
   rows.set(name, row);
   return [row.main];

@@ -1,0 +1,157 @@
+//! Live events from other processes.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use bytes::{Buf, Bytes, BytesMut};
+use flate2::bufread::MultiGzDecoder;
+use futures_util::{Stream, StreamExt};
+use serde_json::json;
+use warp::{Filter, Rejection, Reply};
+
+use super::bearer::{Bearer, header};
+use super::error::{ApiError, respond};
+use super::observe::authentication_failed;
+use super::with;
+use crate::accounts::TokenKind;
+use crate::app::App;
+use crate::live::Batch;
+
+pub(super) const TEMPLATE: &str = "/api/metrics/events";
+
+/// The largest body, before and after it is unpacked, in bytes.
+const MAX_BODY: usize = 4 << 20;
+
+/// Bodies from this size on are read on a thread for blocking work, so that nobody waits behind them.
+const LARGE_BODY: usize = 16 << 10;
+
+/// `POST /api/metrics/events` by the bearer of the ingest token
+pub(super) fn record(app: Arc<App>) -> impl Filter<Extract = (impl Reply,), Error = Rejection> + Clone {
+    warp::path!("api" / "metrics" / "events")
+        .and(warp::post())
+        .and(with(app))
+        .and(header("authorization"))
+        .and(Headers::filter())
+        .and(warp::body::stream())
+        .then(|app: Arc<App>, token: Option<Bearer>, headers: Headers, body| async move {
+            let recorded = take(&app, token.as_ref(), headers, body).await;
+            respond(recorded.map(|events| warp::reply::json(&json!({ "accepted": events }))))
+        })
+}
+
+async fn take(
+    app: &Arc<App>,
+    token: Option<&Bearer>,
+    headers: Headers,
+    body: impl Stream<Item = Result<impl Buf, warp::Error>>,
+) -> Result<usize, ApiError> {
+    // Nothing is read of a body from somebody who may not send one.
+    Bearer::check(token, &app.tokens, TokenKind::Ingest).inspect_err(|error| {
+        let reason = match error {
+            ApiError::MissingToken => "missing_token",
+            ApiError::WrongToken(_) => "wrong_token",
+            _ => return,
+        };
+        authentication_failed(app, TEMPLATE, reason);
+    })?;
+    let (layout, is_packed, batch_id) = headers.understood()?;
+    let body = read(body, headers.length).await?;
+    let packed = body.len();
+    let count = {
+        let app = app.clone();
+        move || -> Result<usize, ApiError> {
+            let body = if is_packed { unpack(&body)? } else { body };
+            let mut batch = match layout {
+                Layout::Document => Batch::from_json(&body),
+                Layout::Lines => Batch::from_lines(&body),
+            }?;
+            batch.name(batch_id.as_deref())?;
+            Ok(app.live.record_batch(&batch)?)
+        }
+    };
+    if packed < LARGE_BODY && !is_packed {
+        return count();
+    }
+    let _place = app.unpacking.acquire().await;
+    tokio::task::spawn_blocking(count).await.map_err(|_| ApiError::Internal)?
+}
+
+/// The whole body, unless it is too large.
+async fn read(
+    body: impl Stream<Item = Result<impl Buf, warp::Error>>,
+    length: Option<usize>,
+) -> Result<Bytes, ApiError> {
+    if length.is_some_and(|length| length > MAX_BODY) {
+        return Err(ApiError::BodyTooLarge(MAX_BODY));
+    }
+    let mut whole = BytesMut::with_capacity(length.unwrap_or_default());
+    let mut body = std::pin::pin!(body);
+    while let Some(part) = body.next().await {
+        let mut part = part.map_err(|_| ApiError::BodyCutShort)?;
+        if whole.len() + part.remaining() > MAX_BODY {
+            return Err(ApiError::BodyTooLarge(MAX_BODY));
+        }
+        while part.has_remaining() {
+            let chunk = part.chunk();
+            whole.extend_from_slice(chunk);
+            let read = chunk.len();
+            part.advance(read);
+        }
+    }
+    Ok(whole.freeze())
+}
+
+/// A gzip body unpacked, unless that is too large: then what is packed in it stays packed.
+fn unpack(body: &[u8]) -> Result<Bytes, ApiError> {
+    let mut unpacked = Vec::with_capacity(body.len().saturating_mul(4).min(MAX_BODY));
+    let most = MAX_BODY as u64 + 1;
+    MultiGzDecoder::new(body)
+        .take(most)
+        .read_to_end(&mut unpacked)
+        .map_err(|error| ApiError::BrokenGzip(error.to_string()))?;
+    if unpacked.len() > MAX_BODY {
+        return Err(ApiError::BodyTooLarge(MAX_BODY));
+    }
+    Ok(unpacked.into())
+}
+
+#[derive(Clone, Copy)]
+enum Layout {
+    Document,
+    Lines,
+}
+
+/// What the headers say of the body.
+struct Headers {
+    content_type: Option<String>,
+    encoding: Option<String>,
+    batch_id: Option<String>,
+    length: Option<usize>,
+}
+
+impl Headers {
+    fn filter() -> impl Filter<Extract = (Self,), Error = std::convert::Infallible> + Copy {
+        header("content-type")
+            .and(header("content-encoding"))
+            .and(header("x-batch-id"))
+            .and(header("content-length"))
+            .map(|content_type, encoding, batch_id, length| Self { content_type, encoding, batch_id, length })
+    }
+
+    fn understood(&self) -> Result<(Layout, bool, Option<String>), ApiError> {
+        let content_type = self.content_type.as_deref().unwrap_or_default();
+        let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        let layout = match &*media_type {
+            "application/json" => Layout::Document,
+            "application/x-ndjson" | "application/ndjson" | "application/jsonl" => Layout::Lines,
+            _ => return Err(ApiError::ContentType(content_type.to_owned())),
+        };
+        let encoding = self.encoding.as_deref().unwrap_or_default();
+        let is_packed = match &*encoding.trim().to_ascii_lowercase() {
+            "" | "identity" => false,
+            "gzip" | "x-gzip" => true,
+            _ => return Err(ApiError::ContentEncoding(encoding.to_owned())),
+        };
+        Ok((layout, is_packed, self.batch_id.clone()))
+    }
+}

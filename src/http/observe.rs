@@ -1,0 +1,64 @@
+//! Records what the service itself answers, by the template of the route.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Instant;
+
+use warp::reply::Response;
+use warp::{Filter, Rejection, Reply};
+
+use crate::app::App;
+use crate::live::{Event, Label};
+
+/// The template of the route that made an answer, in the answer's extensions. What has none is recorded elsewhere.
+#[derive(Clone, Copy)]
+struct Endpoint(&'static str);
+
+/// A route under its template.
+pub(super) fn at<R, F>(
+    template: &'static str,
+    route: F,
+) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone
+where
+    F: Filter<Extract = (R,), Error = Rejection> + Clone,
+    R: Reply,
+{
+    route.map(move |reply: R| made_by(template, reply))
+}
+
+/// An answer of the route with this template.
+pub(super) fn made_by(template: &'static str, reply: impl Reply) -> Response {
+    let mut response = reply.into_response();
+    response.extensions_mut().insert(Endpoint(template));
+    response
+}
+
+/// All routes, with what they answer recorded.
+pub(super) fn requests<R, F>(
+    app: Arc<App>,
+    routes: F,
+) -> impl Filter<Extract = (impl Reply,), Error = Infallible> + Clone
+where
+    F: Filter<Extract = (R,), Error = Infallible> + Clone + Send,
+    R: Reply,
+{
+    warp::any().map(Instant::now).and(routes).map(move |started: Instant, reply: R| {
+        let response = reply.into_response();
+        if let Some(&Endpoint(template)) = response.extensions().get() {
+            app.live.record(&Event::HttpRequest {
+                endpoint: Label::repaired(template),
+                status_code: response.status().into(),
+                duration: started.elapsed(),
+            });
+        }
+        response
+    })
+}
+
+/// Records that somebody could not prove who they are to the route with this template.
+pub(super) fn authentication_failed(app: &App, template: &str, reason: &str) {
+    app.live.record(&Event::AuthenticationFailure {
+        endpoint: Label::repaired(template),
+        reason: Label::repaired(reason),
+    });
+}

@@ -1,0 +1,309 @@
+//! The only writer of live metrics.
+//!
+//! Threads record into shards of their own, so that they do not wait for each other; whoever looks adds the shards up.
+//! Counts and durations are whole numbers (of nanoseconds), so sums are exact in whatever order they are made.
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crossbeam_utils::CachePadded;
+use foldhash::fast::RandomState;
+use playarr_jobs::family::Family;
+
+use super::batches::BatchMark;
+use super::events::{Event, FAMILIES, FamilyId, FamilySpec};
+use super::labels::{Key, SEPARATOR};
+use super::registry::{Admission, FOLDED, Registry};
+use super::reporters::Reporters;
+use super::sums::Sums;
+use super::totals::Totals;
+
+/// Keeps what happened.
+pub(super) struct Recorder {
+    shards: Box<[CachePadded<Mutex<Shard>>]>,
+    registry: Registry,
+    reporters: Mutex<Reporters>,
+    changed: CachePadded<AtomicBool>,
+}
+
+impl Recorder {
+    /// A recorder with nothing in it, for families with this many series each.
+    pub(super) fn new(budget: usize) -> Self {
+        // More than there are cores: threads that come and go should rarely meet.
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let shards = (4 * cores).next_power_of_two().clamp(8, 64);
+        Self {
+            shards: (0..shards).map(|_| CachePadded::default()).collect(),
+            registry: Registry::new(budget),
+            reporters: Mutex::default(),
+            changed: CachePadded::new(AtomicBool::new(true)),
+        }
+    }
+
+    /// Records one event.
+    #[inline]
+    pub(super) fn record(&self, event: &Event<'_>) {
+        event.pour(&mut self.sink());
+        self.mark_changed();
+    }
+
+    /// Records events at once: whoever looks sees all of them or none, and the mark together with them.
+    pub(super) fn record_all(&self, events: &[Event<'_>], mark: Option<BatchMark>) {
+        let mut sink = self.sink();
+        for event in events {
+            event.pour(&mut sink);
+        }
+        sink.shard.marks.extend(mark);
+        drop(sink);
+        self.mark_changed();
+    }
+
+    /// Records requests that were counted elsewhere, by bucket of their duration. Not a change that the next scrape must
+    /// show.
+    pub(super) fn absorb_http_requests(
+        &self,
+        endpoint: &str,
+        status: &str,
+        buckets: &[u64],
+        nanoseconds: u128,
+    ) {
+        let requests = buckets.iter().sum();
+        if requests == 0 {
+            return;
+        }
+        let mut sink = self.sink();
+        let mut key = Key::new();
+        key.push_str(endpoint);
+        sink.add(FamilyId::HttpRequestDuration, &key, 0, buckets, nanoseconds);
+        key.push(SEPARATOR);
+        key.push_str(status);
+        sink.count(FamilyId::HttpRequests, &key, 0, requests);
+    }
+
+    /// Whether anything was recorded since [`Recorder::look`].
+    #[inline]
+    pub(super) fn has_changed(&self) -> bool {
+        self.changed.load(Ordering::Acquire)
+    }
+
+    /// Makes the next scrape look.
+    #[inline]
+    pub(super) fn mark_changed(&self) {
+        // Reading first keeps the flag's cache line with every core while it is up.
+        if !self.changed.load(Ordering::Relaxed) {
+            self.changed.store(true, Ordering::Release);
+        }
+    }
+
+    /// Every family as it stands, with the connections of this process.
+    pub(super) fn look(&self, own_connections: u64, now: Instant) -> Vec<Family> {
+        // First forget, then read: what happens in between shows now and is read once more.
+        self.changed.store(false, Ordering::Release);
+        let mut sums = Sums::new();
+        for shard in &self.shards {
+            sums.add(&lock(shard).families);
+        }
+        let connections = own_connections + lock(&self.reporters).total(now);
+        sums.families(&self.registry, connections)
+    }
+
+    /// Everything recorded so far as of one moment, with the marks of batches that were not handed out before.
+    pub(super) fn cut(&self, now: Instant) -> (Totals, Vec<BatchMark>) {
+        let mut shards: Vec<_> = self.shards.iter().map(|shard| lock(shard)).collect();
+        let mut sums = Sums::new();
+        let mut marks = Vec::new();
+        for shard in &mut shards {
+            sums.add(&shard.families);
+            marks.append(&mut shard.marks);
+        }
+        let reporters = lock(&self.reporters).list(now);
+        drop(shards);
+        (sums.totals(&self.registry, reporters), marks)
+    }
+
+    /// Adds what was recorded before a restart. What the code does not know any more is left out and named.
+    pub(super) fn restore(&self, totals: &Totals, now: Instant) -> Vec<String> {
+        let mut sink = self.sink();
+        let mut left_out = Vec::new();
+        for total in &totals.series {
+            match total.place() {
+                Some((family, key, combination)) => {
+                    sink.add(family, &key, combination, &total.counts, total.nanoseconds);
+                }
+                None => left_out.push(total.family.clone()),
+            }
+        }
+        for (family, cells) in FAMILIES.iter().zip(&mut sink.shard.families) {
+            cells.folded += totals.folded.get(family.name).copied().unwrap_or_default();
+        }
+        drop(sink);
+        let mut reporters = lock(&self.reporters);
+        for reporter in &totals.reporters {
+            reporters.restore(reporter, now);
+        }
+        drop(reporters);
+        self.mark_changed();
+        left_out.dedup();
+        left_out
+    }
+
+    #[inline]
+    fn sink(&self) -> Sink<'_> {
+        let shard = lock(&self.shards[place() & (self.shards.len() - 1)]);
+        Sink { shard, registry: &self.registry, reporters: &self.reporters }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing that holds a lock here can panic half-way through a change.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The number of this thread among those that record.
+#[inline]
+fn place() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local!(static PLACE: Cell<usize> = const { Cell::new(usize::MAX) });
+    let place = PLACE.get();
+    if place != usize::MAX {
+        return place;
+    }
+    let place = NEXT.fetch_add(1, Ordering::Relaxed);
+    PLACE.set(place);
+    place
+}
+
+/// A part of everything recorded.
+struct Shard {
+    families: Box<[Cells]>,
+    /// Batches that are in here and in no checkpoint yet.
+    marks: Vec<BatchMark>,
+}
+
+impl Default for Shard {
+    fn default() -> Self {
+        Self { families: FAMILIES.iter().map(Cells::new).collect(), marks: Vec::new() }
+    }
+}
+
+/// A family's part of a shard: a row for each set of open labels, in it a cell for each combination of closed ones.
+pub(super) struct Cells {
+    /// What this shard knows of the registry.
+    rows: HashMap<Arc<str>, u32, RandomState>,
+    /// By cell; a histogram's has one count for each bucket, the last without a bound.
+    pub(super) counts: Vec<u64>,
+    /// By cell, of a histogram.
+    pub(super) nanoseconds: Vec<u128>,
+    /// How many events went to the row of the folded.
+    pub(super) folded: u64,
+    /// The upper bounds of the buckets.
+    bounds: Box<[Duration]>,
+    stride: usize,
+    combinations: usize,
+    is_open: bool,
+}
+
+impl Cells {
+    fn new(spec: &FamilySpec) -> Self {
+        Self {
+            rows: HashMap::default(),
+            counts: Vec::new(),
+            nanoseconds: Vec::new(),
+            folded: 0,
+            bounds: spec.bounds.iter().map(|&bound| Duration::from_secs_f64(bound)).collect(),
+            stride: spec.stride(),
+            combinations: spec.combinations(),
+            is_open: spec.is_open(),
+        }
+    }
+
+    /// The cell of a series, which there is from now on.
+    #[inline]
+    fn cell(&mut self, family: FamilyId, key: &Key, combination: usize, registry: &Registry) -> usize {
+        let row = if !self.is_open {
+            FOLDED
+        } else if let Some(&row) = self.rows.get(key.as_str()) {
+            row
+        } else {
+            self.admit(family, key, registry)
+        };
+        let cell = row as usize * self.combinations + combination;
+        if cell * self.stride >= self.counts.len() {
+            self.grow(row);
+        }
+        cell
+    }
+
+    /// The row of a set of open labels that this shard does not know.
+    #[cold]
+    fn admit(&mut self, family: FamilyId, key: &Key, registry: &Registry) -> u32 {
+        match registry.admit(family, key) {
+            Admission::Row(row, key) => {
+                self.rows.insert(key, row);
+                row
+            }
+            Admission::Folded => {
+                self.folded += 1;
+                FOLDED
+            }
+            Admission::Other => FOLDED,
+        }
+    }
+
+    /// Makes room for a row.
+    #[cold]
+    fn grow(&mut self, row: u32) {
+        let cells = (row as usize + 1) * self.combinations;
+        self.counts.resize(cells * self.stride, 0);
+        if !self.bounds.is_empty() {
+            self.nanoseconds.resize(cells, 0);
+        }
+    }
+}
+
+/// Where events pour their numbers: a shard, for as long as it is held.
+pub(super) struct Sink<'a> {
+    shard: MutexGuard<'a, Shard>,
+    registry: &'a Registry,
+    reporters: &'a Mutex<Reporters>,
+}
+
+impl Sink<'_> {
+    /// Adds to a counter.
+    #[inline]
+    pub(super) fn count(&mut self, family: FamilyId, key: &Key, combination: usize, amount: u64) {
+        let cells = &mut self.shard.families[family as usize];
+        let cell = cells.cell(family, key, combination, self.registry);
+        cells.counts[cell] = cells.counts[cell].saturating_add(amount);
+    }
+
+    /// Puts a duration into a histogram.
+    #[inline]
+    pub(super) fn observe(&mut self, family: FamilyId, key: &Key, combination: usize, duration: Duration) {
+        let cells = &mut self.shard.families[family as usize];
+        let cell = cells.cell(family, key, combination, self.registry);
+        let bucket = cells.bounds.iter().position(|&bound| duration <= bound).unwrap_or(cells.bounds.len());
+        cells.counts[cell * cells.stride + bucket] += 1;
+        cells.nanoseconds[cell] = cells.nanoseconds[cell].saturating_add(duration.as_nanos());
+    }
+
+    /// Sets the number of connections of a process.
+    pub(super) fn report(&mut self, reporter: &str, count: u64) {
+        lock(self.reporters).set(reporter, count, Instant::now());
+    }
+
+    /// Adds a series as it was somewhere else: its counts as they stand in a cell, and its durations.
+    fn add(&mut self, family: FamilyId, key: &Key, combination: usize, counts: &[u64], nanoseconds: u128) {
+        let cells = &mut self.shard.families[family as usize];
+        let cell = cells.cell(family, key, combination, self.registry);
+        for (count, more) in cells.counts[cell * cells.stride..].iter_mut().zip(counts) {
+            *count = count.saturating_add(*more);
+        }
+        if let Some(sum) = cells.nanoseconds.get_mut(cell) {
+            *sum = sum.saturating_add(nanoseconds);
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! What was recorded, in a form that outlives the process and the version of the program.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::events::{FAMILIES, FamilyId};
+use super::labels::{Key, SEPARATOR};
+
+/// Everything recorded as of one moment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Totals {
+    pub(super) series: Vec<Total>,
+    /// Events folded, by family.
+    pub(super) folded: BTreeMap<String, u64>,
+    pub(super) reporters: Vec<ReporterTotal>,
+}
+
+/// A series.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Total {
+    pub(super) family: String,
+    /// In the order of the family's labels.
+    pub(super) labels: Vec<String>,
+    /// A histogram's, in seconds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) bounds: Vec<f64>,
+    /// A counter's count, or those of a histogram's buckets, the last without a bound.
+    pub(super) counts: Vec<u64>,
+    /// The sum of a histogram's durations.
+    #[serde(default)]
+    pub(super) nanoseconds: u128,
+}
+
+/// What a process said of its WebSocket connections.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ReporterTotal {
+    pub(super) reporter: String,
+    pub(super) count: u64,
+    pub(super) age_seconds: u64,
+}
+
+impl Total {
+    /// Where the series is today: its family, its open labels and the combination of its closed ones. None if there is
+    /// no such series any more.
+    pub(super) fn place(&self) -> Option<(FamilyId, Key, usize)> {
+        let family = FAMILIES.iter().position(|spec| spec.name == self.family)?;
+        let spec = &FAMILIES[family];
+        if self.labels.len() != spec.labels.len()
+            || self.bounds != spec.bounds
+            || self.counts.len() != spec.stride()
+        {
+            return None;
+        }
+        let (mut key, mut combination) = (Key::new(), 0);
+        for (label, value) in spec.labels.iter().zip(&self.labels) {
+            if label.is_open() {
+                if !key.is_empty() {
+                    key.try_push(SEPARATOR).ok()?;
+                }
+                key.try_push_str(value).ok()?;
+            } else {
+                let position = label.closed.iter().position(|closed| closed == value)?;
+                combination = combination * label.closed.len() + position;
+            }
+        }
+        Some((FamilyId::ALL[family], key, combination))
+    }
+}
