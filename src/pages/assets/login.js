@@ -56,11 +56,17 @@ function wait(seconds) {
   tick();
 }
 
-/** Goes on for an admin who is signed in already. Only seen from here where a link on another site led to this page. */
+/** Goes on for an admin who is signed in already. Browsers keep that to themselves where a link on another site led here. */
 async function goOn() {
   const { user } = await request("GET", "/api/auth/verify");
   if (user.role === "admin") location.replace(form.dataset.next);
 }
 
+function isFromElsewhere() {
+  // Browsers tell the service only over https; the page may know it from the link itself.
+  if ("fromElsewhere" in form.dataset) return true;
+  return document.referrer !== "" && new URL(document.referrer).origin !== location.origin;
+}
+
 button.disabled = false;
-if ("fromElsewhere" in form.dataset) goOn().catch(() => {});
+if (isFromElsewhere()) goOn().catch(() => {});

@@ -14,12 +14,14 @@ const body = byId("collectors").tBodies[0];
 const rows = new Map();
 let state = null;
 let running = false;
+let asked = false;
 let hiding = null;
 
 /** Makes the button work. While nothing is pushed, `watch` is called to look how far the refresh is. */
 export function setUpSnapshot(watch) {
   button.addEventListener("click", async () => {
     started({});
+    asked = true;
     try {
       await request("POST", "/api/metrics/refresh?wait=false");
       watch();
@@ -34,12 +36,15 @@ export const isRunning = () => running;
 
 /** Shows a whole status. */
 export function show(status) {
-  const ended = running && !status.refreshing && status.snapshot.generation > state.snapshot.generation;
+  const over = running && !status.refreshing;
+  const ended = over && status.snapshot.generation !== state?.snapshot.generation;
   state = status;
   figures(status);
   table(status.collectors);
   problems(status);
-  if (ended) finished(status.last_run, status.collectors);
+  if (ended && status.last_run) finished(status.last_run, status.collectors);
+  // Broken off, with the service for example. One we asked for may not have begun yet.
+  else if (over && !asked) stopped();
   if (status.refreshing && !running) started({});
   button.disabled = running;
 }
@@ -146,6 +151,7 @@ export function started({ collectors, trigger }) {
   bar.removeAttribute("value");
   progressText.textContent = trigger && trigger !== "manual" ? `Refreshing (${trigger})` : "Refreshing";
   if (collectors) {
+    asked = false;
     bar.max = collectors;
     bar.value = 0;
     for (const { main } of rows.values()) main.dataset.state = "pending";
@@ -180,6 +186,7 @@ export function finished(report, collectors = report.collectors) {
 /** No refresh goes on (any more). */
 export function stopped() {
   running = false;
+  asked = false;
   progress.hidden = true;
   button.disabled = false;
   button.classList.remove("working");
