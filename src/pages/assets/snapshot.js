@@ -55,10 +55,8 @@ function figures({ snapshot, interval_seconds: interval, next_run: next, last_ru
   byId("age").dataset.state = taken && secondsSince(taken) > 2 * interval ? "warn" : "";
   byId("taken").replaceChildren(taken ? new Date(taken).toLocaleTimeString() : "");
   ticking(byId("next-run"), () => {
-    if (running) return "now";
-    if (!next) return "–";
-    const left = (Date.parse(next) - now()) / 1000;
-    return left < 1 ? "now" : `in ${span(left)}`;
+    if (running) return "running";
+    return next ? span((Date.parse(next) - now()) / 1000) : "–";
   });
   byId("interval").textContent = `about every ${span(interval)}`;
   byId("last-duration").textContent = last ? took(last.duration_seconds) : "–";
