@@ -77,7 +77,9 @@ async fn greet(address: String, token: String) {
     println!(
         "\nServing a small library. In another terminal:\n\n  \
          curl -H 'Authorization: Bearer {token}' {address}/metrics\n\n\
-         Refresh now, as the admin of the fixtures:\n\n  \
+         The admin's page, for `admin` with the password `admin-password`:\n\n  \
+         {address}/settings/metrics\n\n\
+         Refresh now, with that admin's API key:\n\n  \
          curl -X POST -H 'X-API-Key: admin001' {address}/api/metrics/refresh\n\n\
          Ctrl-C ends it and throws the database away."
     );

@@ -13,7 +13,12 @@ mod outage;
 mod pages;
 mod refresh;
 mod scrape;
+mod secrets;
+mod sessions;
+mod settings;
+mod status;
 mod tokens;
+mod websocket;
 
 #[cfg(feature = "system-tests")]
 mod browser;

@@ -43,7 +43,14 @@ pub(super) struct Limiter {
     debts: Mutex<HashMap<Key, Debt>>,
 }
 
-type Key = (Kind, Network);
+type Key = (Kind, Part, Network);
+
+/// What an address was in an attempt. Strangers behind a proxy do not lock those out who sit at it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Part {
+    Client,
+    Proxy,
+}
 
 #[derive(Clone, Copy, Debug)]
 struct Debt {
@@ -70,8 +77,9 @@ impl Limiter {
     /// # Errors
     /// With the time to wait, when the address has failed too often.
     pub(super) fn begin(&self, kind: Kind, client: Client, now: Instant) -> Result<Attempt<'_>, Duration> {
-        let own = ((kind, Network::from(client.address)), LIMIT);
-        let proxy = client.proxy.map(|proxy| ((kind, Network::from(proxy)), LIMIT * ADDRESSES_OF_A_PROXY));
+        let own = ((kind, Part::Client, client.address.into()), LIMIT);
+        let proxy =
+            client.proxy.map(|proxy| ((kind, Part::Proxy, proxy.into()), LIMIT * ADDRESSES_OF_A_PROXY));
         let mut debts = self.lock();
         for (key, limit) in [Some(own), proxy].into_iter().flatten() {
             if let Some(debt) = debts.get_mut(&key) {

@@ -68,7 +68,7 @@ impl Builder {
             serve::serve(&config, &served, listener, shutdown).await.unwrap();
         });
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        Service { url, database, client, stop, server, _own: own }
+        Service { url, database, client, stop, server, own }
     }
 
     /// Starts the service and waits until it is ready.
@@ -86,7 +86,7 @@ pub(crate) struct Service {
     pub(crate) client: reqwest::Client,
     stop: oneshot::Sender<()>,
     server: JoinHandle<()>,
-    _own: Option<TestDatabase>,
+    own: Option<TestDatabase>,
 }
 
 impl Service {
@@ -151,6 +151,12 @@ impl Service {
             self.post("/api/metrics/refresh").header("x-api-key", "admin001").send().await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
         response.json().await.unwrap()
+    }
+
+    /// The connection string and the name of the database, for a second instance.
+    pub(crate) fn settings(&self) -> (String, String) {
+        let own = self.own.as_ref().expect("a database on the server that tests share");
+        (own.uri().to_owned(), own.name().to_owned())
     }
 
     /// Tries to sign in.
