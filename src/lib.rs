@@ -5,6 +5,7 @@
 
 pub mod accounts;
 pub mod app;
+pub mod checkpoints;
 pub mod commands;
 pub mod config;
 pub mod database;

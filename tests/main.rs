@@ -5,8 +5,10 @@
 mod support;
 
 mod accounts;
+mod checkpoints;
 mod collect;
 mod commands;
+mod events;
 mod golden;
 mod one_generation;
 mod outage;
@@ -22,5 +24,7 @@ mod websocket;
 
 #[cfg(feature = "system-tests")]
 mod browser;
+#[cfg(feature = "system-tests")]
+mod node_client;
 #[cfg(feature = "system-tests")]
 mod system;

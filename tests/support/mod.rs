@@ -7,6 +7,7 @@ pub(crate) mod library;
 pub(crate) mod oracle;
 pub(crate) mod program;
 pub(crate) mod random_library;
+pub(crate) mod running;
 pub(crate) mod service;
 
 use std::time::{Duration, Instant};
