@@ -23,8 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Runs a story in a browser of its own. The browser is closed however the story ends.
 pub(crate) async fn in_browser<F: Future<Output = ()>>(story: impl FnOnce(Browser) -> F) {
-    let (mut driver, port) = start_driver().await;
     let profile = TempDir::new().unwrap();
+    let (mut driver, port) = start_driver(&profile).await;
     let client = ClientBuilder::new(HttpConnector::new())
         .capabilities(capabilities(&profile))
         .connect(&format!("http://127.0.0.1:{port}"))
@@ -40,10 +40,11 @@ pub(crate) async fn in_browser<F: Future<Output = ()>>(story: impl FnOnce(Browse
     }
 }
 
-/// Starts the driver on a free port, which it tells.
-async fn start_driver() -> (Child, u16) {
+/// Starts the driver on a free port, which it tells. What it and the browser leave behind goes with the profile.
+async fn start_driver(profile: &TempDir) -> (Child, u16) {
     let mut driver = Command::new("chromedriver")
         .arg("--port=0")
+        .env("TMPDIR", profile.path())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -63,7 +64,7 @@ async fn start_driver() -> (Child, u16) {
 }
 
 fn capabilities(profile: &TempDir) -> Capabilities {
-    let profile = format!("--user-data-dir={}", profile.path().display());
+    let profile = format!("--user-data-dir={}/profile", profile.path().display());
     let arguments = json!([
         "--headless",
         // Tests run as root in containers, where Chromium cannot build its sandbox.
