@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use mongodb::bson::{Bson, Document, doc};
-use playarr_sandbox::TestDatabase;
+use playarr_sandbox::{Mongod, TestDatabase};
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 
 use crate::support::exposition::value;
 use crate::support::oracle::Gauges;
 use crate::support::running::Running;
+use crate::support::service::Service;
 use crate::support::until;
 
 const QUICK: &[(&str, &str)] = &[("CHECKPOINT_INTERVAL", "1s")];
@@ -181,6 +182,38 @@ async fn a_damaged_checkpoint_is_reported_and_counting_starts_from_zero() {
         let series = running.series().await;
         assert_eq!((restored(&series), hits(&series)), ("restored", 3.0), "{damage}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_counted_while_the_database_is_away_is_saved_when_it_is_back() {
+    let mut mongod = Mongod::start().await.unwrap();
+    let service = Service::empty().server(mongod.uri()).setting("CHECKPOINT_INTERVAL", "1s").ready().await;
+    let (token, ingest_token) = (service.token().await, service.ingest_token().await);
+    let post = || async {
+        let request = service.post("/api/metrics/events").bearer_auth(&ingest_token);
+        let request = request.header(CONTENT_TYPE, "application/x-ndjson").body(HIT);
+        assert!(request.send().await.unwrap().status().is_success());
+    };
+    let series = || async {
+        let text = service.scrape_with(&token).send().await.unwrap().text().await.unwrap();
+        crate::support::exposition::parse(&text)
+    };
+    post().await;
+    mongod.kill().await.unwrap();
+    post().await;
+    until("a save has failed", Duration::from_secs(60), || async {
+        value(&series().await, "playarr_metrics_checkpoint_saves_total", &[("status", "failure")]) > Some(0.0)
+    })
+    .await;
+    assert_eq!(hits(&series().await), 2.0);
+    mongod.restart().await.unwrap();
+    let before = saves(&series().await);
+    until("saved again", Duration::from_secs(60), || async { saves(&series().await) > before }).await;
+    service.stop().await;
+    let service = Service::empty().server(mongod.uri()).ready().await;
+    let series = service.series().await;
+    assert_eq!((restored(&series), hits(&series)), ("restored", 2.0));
+    service.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -22,6 +22,9 @@ const KEY: &str = "metrics_live_checkpoint";
 /// How long one exchange with the database may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// The pause before the next look at documents that others are claiming as well.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
 /// A checkpoint could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum StoreError {
@@ -117,7 +120,10 @@ impl Held {
                 Some(best) => in_time(take(&settings, best, &this)).await?,
                 None => in_time(make(&settings, &new_key(&candidates), &this)).await?,
             };
-            // None if somebody else was faster.
+            // None if somebody else was faster; what they did shows at the next look.
+            if taken.is_none() {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
             if let Some((key, value)) = taken {
                 let pointer =
                     value.get("batches").cloned().and_then(|pointer| deserialize_from_bson(pointer).ok());
