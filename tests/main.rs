@@ -12,6 +12,7 @@ mod events;
 mod golden;
 mod one_generation;
 mod outage;
+mod pages;
 mod refresh;
 mod scrape;
 mod secrets;
@@ -21,6 +22,8 @@ mod status;
 mod tokens;
 mod websocket;
 
+#[cfg(feature = "system-tests")]
+mod browser;
 #[cfg(feature = "system-tests")]
 mod node_client;
 #[cfg(feature = "system-tests")]

@@ -1,5 +1,7 @@
 //! What tests stand on: libraries, an oracle that counts them independently, and a running service.
 
+#[cfg(feature = "system-tests")]
+pub(crate) mod browser;
 pub(crate) mod exposition;
 pub(crate) mod library;
 pub(crate) mod oracle;
