@@ -5,10 +5,12 @@
 
 pub mod accounts;
 pub mod app;
+pub mod catalog;
 pub mod commands;
 pub mod config;
 pub mod database;
 pub mod exposition;
+pub mod generate;
 pub mod http;
 pub mod live;
 pub mod scrape;

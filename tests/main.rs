@@ -4,6 +4,7 @@
 
 mod support;
 
+mod catalog;
 mod collect;
 mod commands;
 mod golden;
@@ -13,5 +14,9 @@ mod refresh;
 mod scrape;
 mod tokens;
 
+#[cfg(feature = "system-tests")]
+mod prometheus;
+#[cfg(feature = "system-tests")]
+mod rules;
 #[cfg(feature = "system-tests")]
 mod system;

@@ -127,7 +127,7 @@ mod tests {
 
     fn episodes(rows: &[(&str, &str, f64)]) -> (SeriesTable, Definition) {
         let definition =
-            Definition::new("playarr_test_count", "Test.").labels(["source", "title_name"]).keeping("source");
+            Definition::new("playarr_test_count", "things", "Test.").labels(["source", "title_name"]).keeping("source");
         let mut table = SeriesTable::new(2);
         for &(source, title, value) in rows {
             table.add(&[source, title], value);

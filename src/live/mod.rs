@@ -46,6 +46,7 @@ mod families;
 mod ingest;
 mod json;
 mod labels;
+mod process;
 mod recorder;
 mod registry;
 mod reporters;
@@ -74,6 +75,7 @@ pub use registry::LIVE_SERIES_BUDGET;
 pub use service::{ScrapeFailure, Service};
 pub use timer::Timer;
 
+use crate::catalog::Spec;
 use batches::{Batches, Clock, Turn};
 use connections::Connections;
 use recorder::Recorder;
@@ -91,6 +93,11 @@ struct Inner {
     connections: Connections,
     registry: Registry,
     service: Service,
+}
+
+/// What is told here of the service and its process.
+pub(crate) fn own_specs() -> impl Iterator<Item = &'static Spec> {
+    [&sums::FOLDED_TOTAL].into_iter().chain(service::SPECS).chain(scrapes::SPECS).chain(&process::SPECS)
 }
 
 /// More batches in ten minutes than can be remembered.

@@ -4,8 +4,10 @@ pub(crate) mod exposition;
 pub(crate) mod library;
 pub(crate) mod oracle;
 pub(crate) mod program;
+pub(crate) mod promql;
 pub(crate) mod random_library;
 pub(crate) mod service;
+pub(crate) mod traffic;
 
 use std::time::{Duration, Instant};
 
