@@ -6,6 +6,7 @@
 pub mod accounts;
 pub mod app;
 pub mod catalog;
+pub mod checkpoints;
 pub mod commands;
 pub mod config;
 pub mod database;

@@ -5,8 +5,10 @@
 mod support;
 
 mod catalog;
+mod checkpoints;
 mod collect;
 mod commands;
+mod events;
 mod golden;
 mod one_generation;
 mod outage;
@@ -14,6 +16,8 @@ mod refresh;
 mod scrape;
 mod tokens;
 
+#[cfg(feature = "system-tests")]
+mod node_client;
 #[cfg(feature = "system-tests")]
 mod prometheus;
 #[cfg(feature = "system-tests")]

@@ -101,12 +101,14 @@ impl Tokens {
     /// # Errors
     /// When the database fails; what is held in memory then stays.
     pub async fn sync(&self) -> Result<(), TokenError> {
-        for kind in TokenKind::ALL {
-            let token = tokio::time::timeout(PATIENCE, self.read_or_create(kind))
-                .await
-                .map_err(|_| TokenError::Timeout)??;
-            self.hold(kind, token);
-        }
+        let read = |kind| tokio::time::timeout(PATIENCE, self.read_or_create(kind));
+        let [metrics, ingest] = TokenKind::ALL.map(read);
+        // Both are held at once: who is ready for scrapes is ready for events.
+        let (metrics, ingest) = tokio::join!(metrics, ingest);
+        let (metrics, ingest) =
+            (metrics.map_err(|_| TokenError::Timeout)??, ingest.map_err(|_| TokenError::Timeout)??);
+        self.hold(TokenKind::Ingest, ingest);
+        self.hold(TokenKind::Metrics, metrics);
         Ok(())
     }
 

@@ -130,10 +130,11 @@ struct Headers {
 }
 
 impl Headers {
-    fn filter() -> impl Filter<Extract = (Self,), Error = std::convert::Infallible> + Copy {
+    fn filter() -> impl Filter<Extract = (Self,), Error = Rejection> + Copy {
         header("content-type")
             .and(header("content-encoding"))
-            .and(header("x-batch-id"))
+            // One that cannot be read is refused: without it the batch could be counted twice.
+            .and(warp::header::optional("x-batch-id"))
             .and(header("content-length"))
             .map(|content_type, encoding, batch_id, length| Self { content_type, encoding, batch_id, length })
     }

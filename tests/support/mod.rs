@@ -6,6 +6,7 @@ pub(crate) mod oracle;
 pub(crate) mod program;
 pub(crate) mod promql;
 pub(crate) mod random_library;
+pub(crate) mod running;
 pub(crate) mod service;
 pub(crate) mod traffic;
 
