@@ -10,8 +10,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::accounts::{TokenKind, Tokens};
 use crate::app::{App, AppError};
-use crate::config::{Config, Flags, LogFormat};
 use crate::catalog::Catalog;
+use crate::config::{Config, Flags, LogFormat};
 use crate::generate::{DOCS, Output};
 use crate::{database, serve};
 

@@ -74,7 +74,8 @@ async fn the_catalog_lists_what_a_running_service_exposes_and_nothing_else() {
     let text = service.text().await;
 
     let described = |keyword: &str| -> BTreeMap<String, String> {
-        let lines = text.lines().filter_map(|line| line.strip_prefix("# ")?.strip_prefix(keyword)?.split_once(' '));
+        let lines =
+            text.lines().filter_map(|line| line.strip_prefix("# ")?.strip_prefix(keyword)?.split_once(' '));
         lines.map(|(name, rest)| (name.to_owned(), rest.to_owned())).collect()
     };
     let catalog = Catalog::default();
@@ -101,8 +102,11 @@ async fn the_catalog_lists_what_a_running_service_exposes_and_nothing_else() {
         }
         if entry.kind == Kind::Histogram {
             let bounds: Vec<f64> = {
-                let mut bounds: Vec<f64> =
-                    series.keys().filter_map(|labels| labels["le"].parse().ok()).filter(|le: &f64| le.is_finite()).collect();
+                let mut bounds: Vec<f64> = series
+                    .keys()
+                    .filter_map(|labels| labels["le"].parse().ok())
+                    .filter(|le: &f64| le.is_finite())
+                    .collect();
                 bounds.sort_by(f64::total_cmp);
                 bounds.dedup();
                 bounds
@@ -119,7 +123,8 @@ fn rules_speak_of_metrics_and_labels_that_exist() {
     for alert in catalog.alerts() {
         let labels = known.labels(alert.expr).unwrap_or_else(|error| panic!("{}: {error}", alert.name));
         for text in [alert.summary, alert.description] {
-            exist(&mentioned(text, "$labels."), &labels).unwrap_or_else(|error| panic!("{}: {error}", alert.name));
+            exist(&mentioned(text, "$labels."), &labels)
+                .unwrap_or_else(|error| panic!("{}: {error}", alert.name));
             assert!(text.ends_with('.'), "{}: {text}", alert.name);
         }
         assert!(alert.name.starts_with("Playarr") && !alert.hold.is_empty(), "{}", alert.name);
@@ -162,7 +167,8 @@ fn what_does_not_exist_is_found() {
         let error = known.labels(expr).unwrap_err();
         assert!(error.contains(complaint), "{error}");
     }
-    let labels = known.labels("sum by (job, provider_id) (playarr_channels_count) or 0 * playarr_provider_active");
+    let labels =
+        known.labels("sum by (job, provider_id) (playarr_channels_count) or 0 * playarr_provider_active");
     assert_eq!(labels.unwrap(), Names::from(["instance", "job", "provider_id"].map(str::to_owned)));
 }
 

@@ -153,7 +153,12 @@ mod tests {
             assert!(entry.help.ends_with('.') && !entry.help.contains('"'), "{name}: HELP is a sentence");
             assert_eq!(entry.kind == Kind::Counter, name.ends_with("_total"), "{name}");
             let base = name.strip_suffix("_total").unwrap_or(name);
-            assert_eq!(base.ends_with("_seconds"), entry.unit.starts_with("seconds"), "{name}: {}", entry.unit);
+            assert_eq!(
+                base.ends_with("_seconds"),
+                entry.unit.starts_with("seconds"),
+                "{name}: {}",
+                entry.unit
+            );
             assert_eq!(base.ends_with("_bytes"), entry.unit == "bytes", "{name}: {}", entry.unit);
         }
     }

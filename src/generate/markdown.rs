@@ -84,7 +84,9 @@ fn preface(origin: Origin) -> &'static str {
             "Counted as things happen, in this process and in those that report to `POST /api/metrics/events`. Labels\n\
              whose values are listed show all of them from the start."
         }
-        Origin::Service => "What the service tells of its refreshes, its collectors, its scrapes and its process.",
+        Origin::Service => {
+            "What the service tells of its refreshes, its collectors, its scrapes and its process."
+        }
     }
 }
 
@@ -118,6 +120,7 @@ struct Page(String);
 
 impl Page {
     fn line(&mut self, line: fmt::Arguments<'_>) {
-        writeln!(self.0, "{line}").unwrap_or_else(|_| unreachable!("a String takes all that is written to it"));
+        writeln!(self.0, "{line}")
+            .unwrap_or_else(|_| unreachable!("a String takes all that is written to it"));
     }
 }

@@ -28,42 +28,41 @@ pub(super) static SPECS: [Spec; 7] = [
         )],
         ..Hints::NONE
     }),
-    Spec::new(
-        Kind::Gauge,
-        "process_max_fds",
-        "file descriptors",
-        "Maximum number of open file descriptors.",
+    Spec::new(Kind::Gauge, "process_max_fds", "file descriptors", "Maximum number of open file descriptors."),
+    Spec::new(Kind::Gauge, "process_open_fds", "file descriptors", "Number of open file descriptors.").hints(
+        Hints {
+            panels: &[Panel::new(
+                Section::Service,
+                PanelKind::Lines,
+                Unit::Ratio,
+                "Open files",
+                "The part of the file descriptors that each instance may have open.",
+                &[(
+                    "sum by (instance) (process_open_fds / process_max_fds\n\
+                 and on (job, instance) playarr_metrics_build_info)",
+                    "{{instance}}",
+                )],
+            )],
+            ..Hints::NONE
+        },
     ),
-    Spec::new(Kind::Gauge, "process_open_fds", "file descriptors", "Number of open file descriptors.").hints(Hints {
-        panels: &[Panel::new(
-            Section::Service,
-            PanelKind::Lines,
-            Unit::Ratio,
-            "Open files",
-            "The part of the file descriptors that each instance may have open.",
-            &[(
-                "sum by (instance) (process_open_fds / process_max_fds\n\
+    Spec::new(Kind::Gauge, "process_resident_memory_bytes", "bytes", "Resident memory size in bytes.").hints(
+        Hints {
+            panels: &[Panel::new(
+                Section::Service,
+                PanelKind::Lines,
+                Unit::Bytes,
+                "Memory",
+                "Resident memory of each instance.",
+                &[(
+                    "sum by (instance) (process_resident_memory_bytes\n\
                  and on (job, instance) playarr_metrics_build_info)",
-                "{{instance}}",
+                    "{{instance}}",
+                )],
             )],
-        )],
-        ..Hints::NONE
-    }),
-    Spec::new(Kind::Gauge, "process_resident_memory_bytes", "bytes", "Resident memory size in bytes.").hints(Hints {
-        panels: &[Panel::new(
-            Section::Service,
-            PanelKind::Lines,
-            Unit::Bytes,
-            "Memory",
-            "Resident memory of each instance.",
-            &[(
-                "sum by (instance) (process_resident_memory_bytes\n\
-                 and on (job, instance) playarr_metrics_build_info)",
-                "{{instance}}",
-            )],
-        )],
-        ..Hints::NONE
-    }),
+            ..Hints::NONE
+        },
+    ),
     Spec::new(
         Kind::Gauge,
         "process_start_time_seconds",

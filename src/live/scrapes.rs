@@ -92,11 +92,7 @@ struct Counts {
 
 impl Scrapes {
     pub(super) fn new() -> Result<Self, prometheus::Error> {
-        Ok(Self {
-            counts: Arc::default(),
-            scrapes: desc(&SCRAPES)?,
-            duration: desc(&DURATION)?,
-        })
+        Ok(Self { counts: Arc::default(), scrapes: desc(&SCRAPES)?, duration: desc(&DURATION)? })
     }
 
     pub(super) fn record(&self, format: Format, duration: Duration) {

@@ -4,6 +4,8 @@ pub(crate) mod exposition;
 pub(crate) mod library;
 pub(crate) mod oracle;
 pub(crate) mod program;
+#[cfg(feature = "system-tests")]
+pub(crate) mod prometheus;
 pub(crate) mod promql;
 pub(crate) mod random_library;
 pub(crate) mod running;

@@ -1,6 +1,5 @@
 //! A service that has seen a bit of everything, and what a dashboard asks of it.
 
-use mongodb::bson::{Document, doc};
 use reqwest::StatusCode;
 use serde_json::json;
 
@@ -31,11 +30,9 @@ pub(crate) async fn report(service: &Service) {
         {"type": "managed_error", "endpoint": "/api/titles/:id", "error_type": "NotFoundError"},
         {"type": "authentication_failure", "endpoint": "/api/auth/login", "reason": "bad_password"},
     ]);
-    let settings = service.database.collection::<Document>("settings");
-    let token = settings.find_one(doc! { "_id": "metrics_ingest_token" }).await.unwrap().unwrap();
     let answer = service
         .post("/api/metrics/events")
-        .bearer_auth(token.get_str("value").unwrap())
+        .bearer_auth(service.ingest_token().await)
         .json(&json!({ "events": events }))
         .send()
         .await

@@ -116,7 +116,14 @@ and on (job, provider_id) playarr_provider_titles_count) or vector(0)"#,
         .levels(&[(0.0, Level::Good), (1.0, Level::Bad)]),
         Panel::new(
             Section::Providers,
-            PanelKind::Table(&[Unit::YesNo, Unit::FromNow, Unit::Count, Unit::Count, Unit::Count, Unit::Count]),
+            PanelKind::Table(&[
+                Unit::YesNo,
+                Unit::FromNow,
+                Unit::Count,
+                Unit::Count,
+                Unit::Count,
+                Unit::Count,
+            ]),
             Unit::Count,
             "Accounts",
             "Each provider's account and catalogue. Connections and expiry are as the provider told when it was last \

@@ -20,14 +20,14 @@ pub(super) fn watchlist_titles() -> Definition {
     .labels(["user", "media_type"])
     .keeping("media_type")
     .hints(WATCHLIST_TITLES)
-        .rows(
-            "users",
-            [
-                doc! { "$project": { "_id": 0, "user": "$username", "list": lists.to_vec() } },
-                doc! { "$unwind": "$list" },
-                doc! { "$project": { "user": 1, "media_type": "$list.media_type", "value": "$list.value" } },
-            ],
-        )
+    .rows(
+        "users",
+        [
+            doc! { "$project": { "_id": 0, "user": "$username", "list": lists.to_vec() } },
+            doc! { "$unwind": "$list" },
+            doc! { "$project": { "user": 1, "media_type": "$list.media_type", "value": "$list.value" } },
+        ],
+    )
 }
 
 const WATCHLIST_TITLES: Hints = Hints {
@@ -54,10 +54,10 @@ pub(super) fn watchlist_channels() -> Definition {
     )
     .labels(["user"])
     .hints(WATCHLIST_CHANNELS)
-        .rows(
-            "users",
-            [doc! { "$project": { "_id": 0, "user": "$username", "value": length("watchlist", "live") } }],
-        )
+    .rows(
+        "users",
+        [doc! { "$project": { "_id": 0, "user": "$username", "value": length("watchlist", "live") } }],
+    )
 }
 
 const WATCHLIST_CHANNELS: Hints = Hints {
@@ -67,10 +67,7 @@ const WATCHLIST_CHANNELS: Hints = Hints {
         Unit::Count,
         "Channels on watchlists",
         "Channels on the watchlists of the 15 users who have the most of them.",
-        &[(
-            r#"topk(15, max by (user) (playarr_watchlist_channels_count{user=~"$user"}))"#,
-            "{{user}}",
-        )],
+        &[(r#"topk(15, max by (user) (playarr_watchlist_channels_count{user=~"$user"}))"#, "{{user}}")],
     )],
     ..Hints::NONE
 };

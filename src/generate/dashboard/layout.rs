@@ -28,7 +28,11 @@ impl Grid {
     /// Places the panels of a section.
     pub(super) fn section(&mut self, panels: &[&Panel]) {
         let of = |wanted: fn(PanelKind) -> bool| {
-            panels.iter().filter(move |panel| wanted(panel.kind)).map(|panel| panel::json(panel)).collect::<Vec<_>>()
+            panels
+                .iter()
+                .filter(move |panel| wanted(panel.kind))
+                .map(|panel| panel::json(panel))
+                .collect::<Vec<_>>()
         };
         for stats in of(is_stat).chunks(STATS) {
             self.line(4, stats.to_vec());

@@ -25,7 +25,8 @@ pub(super) fn json(panel: &Panel) -> Value {
         PanelKind::Bars => ("bargauge", bars_options()),
         PanelKind::Table(_) => ("table", json!({ "cellHeight": "sm", "showHeader": true })),
     };
-    let targets: Vec<_> = panel.queries.iter().zip('A'..='Z').map(|(query, id)| target(panel, *query, id)).collect();
+    let targets: Vec<_> =
+        panel.queries.iter().zip('A'..='Z').map(|(query, id)| target(panel, *query, id)).collect();
     let mut json = json!({
         "datasource": datasource(),
         "description": panel.description,
