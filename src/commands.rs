@@ -160,9 +160,10 @@ async fn token(config: &Config, rotate: bool, kind: TokenKind) -> Result<(), Com
     let database = database::connect(config).await?;
     database::ping(config, &database).await?;
     let tokens = Tokens::new(&database);
-    let token = if rotate { tokens.rotate(kind).await } else { tokens.show(kind).await };
+    let token =
+        if rotate { tokens.rotate(kind).await } else { tokens.show(kind).await.map(|setting| setting.value) };
     let token = token.map_err(AppError::from)?;
-    print(&format!("{token}\n"))
+    print(&format!("{}\n", token.reveal()))
 }
 
 fn print(text: &str) -> Result<(), CommandError> {

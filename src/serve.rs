@@ -49,6 +49,7 @@ pub async fn serve(
     let checkpoints =
         Checkpoints::start(app.live.clone(), database.clone(), address, config.checkpoint_interval);
     let mut schedule = scheduler::start(app.job.clone(), config.refresh_interval).await?;
+    let _ = app.next_run.set(schedule.next_run());
     let restored = checkpoints.restored();
     let watched = app.clone();
     let watch = tokio::spawn(async move {
@@ -56,7 +57,11 @@ pub async fn serve(
         restored.await;
         watch_tokens(watched).await;
     });
-    let job = app.job.clone();
+    let accounts = tokio::spawn({
+        let (app, config) = (app.clone(), config.clone());
+        async move { app.admins.prepare(&config).await }
+    });
+    let (job, feed) = (app.job.clone(), app.feed.clone());
 
     let (stop, stopped) = tokio::sync::oneshot::channel();
     let server = tokio::spawn(http::serve(http::routes(app), listener, async {
@@ -67,8 +72,9 @@ pub async fn serve(
     let _ = stop.send(());
     schedule.stop().await;
     watch.abort();
+    accounts.abort();
     let (requests, refresh) = tokio::join!(
-        tokio::time::timeout(DRAIN_PATIENCE, server),
+        tokio::time::timeout(DRAIN_PATIENCE, async { tokio::join!(server, feed.stop()) }),
         tokio::time::timeout(REFRESH_PATIENCE, job.idle()),
     );
     if requests.is_err() {

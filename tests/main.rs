@@ -4,6 +4,7 @@
 
 mod support;
 
+mod accounts;
 mod catalog;
 mod checkpoints;
 mod collect;
@@ -12,10 +13,18 @@ mod events;
 mod golden;
 mod one_generation;
 mod outage;
+mod pages;
 mod refresh;
 mod scrape;
+mod secrets;
+mod sessions;
+mod settings;
+mod status;
 mod tokens;
+mod websocket;
 
+#[cfg(feature = "system-tests")]
+mod browser;
 #[cfg(feature = "system-tests")]
 mod node_client;
 #[cfg(feature = "system-tests")]

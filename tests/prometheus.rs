@@ -107,7 +107,7 @@ async fn a_new_token_in_the_credentials_file_is_all_that_a_rotation_takes() {
     let targets = prometheus.get("/api/v1/targets?state=active").await;
     assert!(targets.to_string().contains("401 Unauthorized"), "{targets}");
 
-    std::fs::write(prometheus.credentials_file(), format!("{new}\n")).unwrap();
+    std::fs::write(prometheus.credentials_file(), format!("{}\n", new.reveal())).unwrap();
     prometheus.until_it("scrapes again", || async { prometheus.value("sum(up)").await == Some(2.0) }).await;
     // The service tells of it, which is what the alert on scrapes without a valid token watches.
     let refused = "sum(playarr_metrics_scrape_failures_total{reason=\"wrong_token\"})";

@@ -37,8 +37,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let database = database::connect(&config).await?;
     seed(&database).await?;
     let tokens = Tokens::new(&database);
-    let token = tokens.show(TokenKind::Metrics).await?;
-    let ingest_token = tokens.show(TokenKind::Ingest).await?;
+    let token = tokens.show(TokenKind::Metrics).await?.value.reveal().to_owned();
+    let ingest_token = tokens.show(TokenKind::Ingest).await?.value.reveal().to_owned();
 
     let listener = serve::listen(&config).await?;
     let address = format!("http://localhost:{}", listener.local_addr()?.port());
@@ -89,7 +89,9 @@ fn greet(address: &str, token: &str) {
     println!(
         "\nServing a small library, with live traffic: the counters move. In another terminal:\n\n  \
          curl -H 'Authorization: Bearer {token}' {address}/metrics\n\n\
-         Refresh now, as the admin of the fixtures:\n\n  \
+         The admin's page, for `admin` with the password `admin-password`:\n\n  \
+         {address}/settings/metrics\n\n\
+         Refresh now, with that admin's API key:\n\n  \
          curl -X POST -H 'X-API-Key: admin001' {address}/api/metrics/refresh\n\n\
          Ctrl-C ends it and throws the database away."
     );

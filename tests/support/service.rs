@@ -11,7 +11,7 @@ use playarr_metrics::serve;
 use playarr_sandbox::TestDatabase;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING};
 use reqwest::{RequestBuilder, Response, StatusCode};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -68,7 +68,7 @@ impl Builder {
             serve::serve(&config, &served, listener, shutdown).await.unwrap();
         });
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        Service { url, database, client, stop, server, _own: own }
+        Service { url, database, client, stop, server, own }
     }
 
     /// Starts the service and waits until it is ready.
@@ -97,7 +97,7 @@ pub(crate) struct Service {
     pub(crate) client: reqwest::Client,
     stop: oneshot::Sender<()>,
     server: JoinHandle<()>,
-    _own: Option<TestDatabase>,
+    own: Option<TestDatabase>,
 }
 
 impl Service {
@@ -169,6 +169,26 @@ impl Service {
             self.post("/api/metrics/refresh").header("x-api-key", "admin001").send().await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
         response.json().await.unwrap()
+    }
+
+    /// The connection string and the name of the database, for a second instance.
+    pub(crate) fn settings(&self) -> (String, String) {
+        let own = self.own.as_ref().expect("a database on the server that tests share");
+        (own.uri().to_owned(), own.name().to_owned())
+    }
+
+    /// Tries to sign in.
+    pub(crate) async fn login(&self, username: &str, password: &str) -> Response {
+        let login = json!({ "username": username, "password": password });
+        self.post("/api/auth/login").json(&login).send().await.unwrap()
+    }
+
+    /// Signs in and returns the cookie, as a browser sends it.
+    pub(crate) async fn session(&self, username: &str, password: &str) -> String {
+        let response = self.login(username, password).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        let cookie = response.headers()["set-cookie"].to_str().unwrap();
+        cookie.split(';').next().unwrap().to_owned()
     }
 
     /// Stops the service and waits until it has drained.
