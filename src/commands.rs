@@ -10,7 +10,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::accounts::{TokenKind, Tokens};
 use crate::app::{App, AppError};
+use crate::catalog::Catalog;
 use crate::config::{Config, Flags, LogFormat};
+use crate::generate::{DOCS, Output};
 use crate::{database, serve};
 
 /// Prometheus metrics of a Playarr library.
@@ -37,6 +39,15 @@ enum Command {
         /// The token for live events instead of the one for scrapes.
         #[arg(long)]
         ingest: bool,
+    },
+    /// Print every metric with its rules and panels; needs no database.
+    Catalog {
+        /// As what.
+        #[arg(long, value_enum)]
+        format: Output,
+        /// Where the pages of docs/ are read: links to the runbook lead there.
+        #[arg(long, default_value = DOCS)]
+        docs: String,
     },
     /// Ask the service on this host whether it is alive; fails if it is not.
     Healthcheck {
@@ -92,9 +103,14 @@ impl From<crate::config::ConfigError> for CommandError {
 /// # Errors
 /// When it fails; the message is for the person who gave it.
 pub async fn run(cli: Cli) -> Result<(), CommandError> {
+    let command = cli.command.unwrap_or(Command::Serve);
+    if let Command::Catalog { format, docs } = &command {
+        return print(&format.of(&Catalog::default(), docs));
+    }
     let config = Config::load(&cli.flags)?;
     log_to_stderr(&config);
-    match cli.command.unwrap_or(Command::Serve) {
+    match command {
+        Command::Catalog { .. } => Ok(()),
         Command::Serve => serve(&config).await,
         Command::Collect => collect(&config).await,
         Command::Token { rotate, ingest } => {
@@ -147,7 +163,11 @@ async fn token(config: &Config, rotate: bool, kind: TokenKind) -> Result<(), Com
     let token =
         if rotate { tokens.rotate(kind).await } else { tokens.show(kind).await.map(|setting| setting.value) };
     let token = token.map_err(AppError::from)?;
-    writeln!(std::io::stdout(), "{}", token.reveal()).map_err(CommandError::Output)
+    print(&format!("{}\n", token.reveal()))
+}
+
+fn print(text: &str) -> Result<(), CommandError> {
+    std::io::stdout().write_all(text.as_bytes()).map_err(CommandError::Output)
 }
 
 fn healthcheck(config: &Config, what: &str) -> Result<(), CommandError> {

@@ -5,6 +5,7 @@
 mod support;
 
 mod accounts;
+mod catalog;
 mod checkpoints;
 mod collect;
 mod commands;
@@ -26,5 +27,9 @@ mod websocket;
 mod browser;
 #[cfg(feature = "system-tests")]
 mod node_client;
+#[cfg(feature = "system-tests")]
+mod prometheus;
+#[cfg(feature = "system-tests")]
+mod rules;
 #[cfg(feature = "system-tests")]
 mod system;
