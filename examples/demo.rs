@@ -34,7 +34,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let config = Config::load(&flags)?;
     let database = database::connect(&config).await?;
     seed(&database).await?;
-    let token = Tokens::new(&database).show(TokenKind::Metrics).await?;
+    let token = Tokens::new(&database).show(TokenKind::Metrics).await?.value.reveal().to_owned();
 
     let listener = serve::listen(&config).await?;
     let address = format!("http://localhost:{}", listener.local_addr()?.port());

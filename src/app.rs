@@ -1,6 +1,7 @@
 //! The parts of the service and how they hang together.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime};
 
 use mongodb::Database;
 use playarr_jobs::gauges;
@@ -8,12 +9,14 @@ use playarr_jobs::report::Progress;
 use playarr_jobs::scheduler::ScheduleError;
 use playarr_jobs::snapshot::{Snapshot, SnapshotStore};
 use playarr_jobs::update::{Hooks, RefreshOptions, UpdateMetricsJob};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use crate::accounts::{Admins, TokenError, Tokens};
 use crate::config::{Config, ConfigError};
 use crate::exposition::Page;
+use crate::feed::Feed;
 use crate::live::Live;
+use crate::recent::Recent;
 use crate::scrape::{Exposition, Places};
 
 /// The service could not do its work.
@@ -61,12 +64,20 @@ pub struct App {
     pub exposition: Exposition,
     /// Places for scrapes.
     pub scrapes: Places,
+    /// The scrapes of late.
+    pub recent: Recent,
     /// The bearer tokens.
     pub tokens: Tokens,
     /// Places for large bodies of events: as many as there are cores, so that memory stays bounded.
     pub unpacking: Semaphore,
-    /// Who may refresh.
+    /// Who may see and change things.
     pub admins: Admins,
+    /// What those who watch are told.
+    pub feed: Arc<Feed>,
+    /// The time between refreshes.
+    pub refresh_interval: Duration,
+    /// When the next scheduled refresh is due, once there is a schedule.
+    pub next_run: OnceLock<watch::Receiver<Option<SystemTime>>>,
 }
 
 impl App {
@@ -82,16 +93,18 @@ impl App {
             timeout: config.collector_timeout,
             series_budget: config.series_budget,
         };
-        let recorder = live.clone();
+        let definitions = gauges::all(config.episodes_detail);
+        let feed = Arc::new(Feed::new(definitions.len()));
+        let (recorder, watchers) = (live.clone(), feed.clone());
         let hooks = Hooks {
             prepare: Box::new(Page::of),
             progress: Box::new(move |progress| {
                 if let Progress::Finished(report) = progress {
                     recorder.refreshed(report);
                 }
+                watchers.publish(progress);
             }),
         };
-        let definitions = gauges::all(config.episodes_detail);
         let job = UpdateMetricsJob::new(database.clone(), definitions, options, snapshots.clone(), hooks);
         Ok(Arc::new(Self {
             job,
@@ -99,9 +112,13 @@ impl App {
             snapshots,
             live,
             scrapes: Places::new(config.max_concurrent_scrapes),
+            recent: Recent::default(),
             tokens: Tokens::new(database),
             unpacking: Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)),
-            admins: Admins::new(database),
+            admins: Admins::new(config, database),
+            feed,
+            refresh_interval: config.refresh_interval,
+            next_run: OnceLock::new(),
         }))
     }
 }

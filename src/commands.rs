@@ -144,9 +144,10 @@ async fn token(config: &Config, rotate: bool, kind: TokenKind) -> Result<(), Com
     let database = database::connect(config).await?;
     database::ping(config, &database).await?;
     let tokens = Tokens::new(&database);
-    let token = if rotate { tokens.rotate(kind).await } else { tokens.show(kind).await };
+    let token =
+        if rotate { tokens.rotate(kind).await } else { tokens.show(kind).await.map(|setting| setting.value) };
     let token = token.map_err(AppError::from)?;
-    writeln!(std::io::stdout(), "{token}").map_err(CommandError::Output)
+    writeln!(std::io::stdout(), "{}", token.reveal()).map_err(CommandError::Output)
 }
 
 fn healthcheck(config: &Config, what: &str) -> Result<(), CommandError> {

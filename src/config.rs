@@ -42,6 +42,14 @@ pub enum ConfigError {
         /// Why.
         error: std::io::Error,
     },
+    /// A secret file with nothing in it. An empty key or password would let anybody in.
+    #[error("{name}_FILE={}: the file is empty; write the secret into it", path.display())]
+    EmptyFile {
+        /// The environment variable without `_FILE`.
+        name: &'static str,
+        /// The file.
+        path: PathBuf,
+    },
     /// The secret and its file are both given.
     #[error("{name} and {name}_FILE are both set: leave one away")]
     Twice {
@@ -336,7 +344,10 @@ impl Reader<'_> {
         }
         match std::fs::read_to_string(&path) {
             // Editors and `echo` leave a newline at the end that belongs to no secret.
-            Ok(text) => Ok(Some(Secret(text.trim_end_matches(['\r', '\n']).to_owned()))),
+            Ok(text) => match text.trim_end_matches(['\r', '\n']) {
+                "" => Err(ConfigError::EmptyFile { name, path }),
+                secret => Ok(Some(Secret(secret.to_owned()))),
+            },
             Err(error) => Err(ConfigError::File { name, path, error }),
         }
     }
@@ -450,5 +461,8 @@ mod tests {
         assert!(twice.unwrap_err().to_string().contains("leave one away"));
         let absent = config(&[("MONGODB_URI_FILE", "/nowhere/uri")]).unwrap_err().to_string();
         assert!(absent.starts_with("MONGODB_URI_FILE=/nowhere/uri: the file cannot be read"), "{absent}");
+        std::fs::write(file.path(), "\n").unwrap();
+        let empty = config(&[("JWT_SECRET_KEY_FILE", path)]).unwrap_err().to_string();
+        assert!(empty.ends_with("the file is empty; write the secret into it"), "{empty}");
     }
 }

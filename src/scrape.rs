@@ -1,6 +1,6 @@
 //! What a scrape is made of: the snapshot's page, rendered at its refresh, and the live part, rendered now.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -118,13 +118,15 @@ impl Joined {
 pub struct Places {
     all: usize,
     taken: AtomicUsize,
+    /// Answers sent by format. Beside what each answer writes to anyway, where counting costs next to nothing.
+    answered: [AtomicU64; Format::ALL.len()],
 }
 
 impl Places {
     /// This many free places.
     #[must_use]
     pub fn new(all: usize) -> Self {
-        Self { all, taken: AtomicUsize::new(0) }
+        Self { all, taken: AtomicUsize::new(0), answered: Default::default() }
     }
 
     /// Takes a place, if one is free.
@@ -132,13 +134,20 @@ impl Places {
     pub fn take(&self) -> bool {
         let is_free = self.taken.fetch_add(1, Ordering::Relaxed) < self.all;
         if !is_free {
-            self.give_back();
+            self.taken.fetch_sub(1, Ordering::Relaxed);
         }
         is_free
     }
 
-    /// Gives a place back.
-    pub fn give_back(&self) {
+    /// Gives a place back whose scrape was answered in this format.
+    pub fn give_back(&self, format: Format) {
         self.taken.fetch_sub(1, Ordering::Relaxed);
+        self.answered[format as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many scrapes were answered in this format.
+    #[must_use]
+    pub fn answered(&self, format: Format) -> u64 {
+        self.answered[format as usize].load(Ordering::Relaxed)
     }
 }

@@ -42,8 +42,13 @@ pub async fn serve(
 ) -> Result<(), AppError> {
     let app = App::new(config, database)?;
     let mut schedule = scheduler::start(app.job.clone(), config.refresh_interval).await?;
+    let _ = app.next_run.set(schedule.next_run());
     let watch = tokio::spawn(watch_tokens(app.clone()));
-    let job = app.job.clone();
+    let accounts = tokio::spawn({
+        let (app, config) = (app.clone(), config.clone());
+        async move { app.admins.prepare(&config).await }
+    });
+    let (job, feed) = (app.job.clone(), app.feed.clone());
 
     let (stop, stopped) = tokio::sync::oneshot::channel();
     let server = tokio::spawn(http::serve(http::routes(app), listener, async {
@@ -54,8 +59,9 @@ pub async fn serve(
     let _ = stop.send(());
     schedule.stop().await;
     watch.abort();
+    accounts.abort();
     let (requests, refresh) = tokio::join!(
-        tokio::time::timeout(DRAIN_PATIENCE, server),
+        tokio::time::timeout(DRAIN_PATIENCE, async { tokio::join!(server, feed.stop()) }),
         tokio::time::timeout(REFRESH_PATIENCE, job.idle()),
     );
     if requests.is_err() {

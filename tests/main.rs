@@ -4,6 +4,7 @@
 
 mod support;
 
+mod accounts;
 mod collect;
 mod commands;
 mod golden;

@@ -58,13 +58,13 @@ async fn an_absent_or_empty_setting_gets_a_token_and_a_present_one_stays() {
             .insert_one(doc! { "_id": "metrics_token", "value": &empty, "createdAt": created })
             .await
             .unwrap();
-        let token = Tokens::new(&connected).show(TokenKind::Metrics).await.unwrap();
+        let token = Tokens::new(&connected).show(TokenKind::Metrics).await.unwrap().value.reveal().to_owned();
         assert_eq!(token.len(), 64, "{empty}");
         let setting = settings.find_one(doc! { "_id": "metrics_token" }).await.unwrap().unwrap();
         assert_eq!(setting.get_str("value").unwrap(), token);
         assert_eq!(setting.get_datetime("createdAt").unwrap(), &created);
         assert!(setting.get_datetime("lastUpdated").is_ok());
-        assert_eq!(Tokens::new(&connected).show(TokenKind::Metrics).await.unwrap(), token);
+        assert_eq!(Tokens::new(&connected).show(TokenKind::Metrics).await.unwrap().value.reveal(), token);
     }
 }
 
@@ -74,13 +74,13 @@ async fn a_rotated_token_replaces_the_old_one_at_once() {
     let tokens = Tokens::new(&database.connect().await.unwrap());
     assert_eq!(tokens.accepts(TokenKind::Metrics, "x"), None, "not known yet");
     tokens.sync().await.unwrap();
-    let old = tokens.show(TokenKind::Metrics).await.unwrap();
+    let old = tokens.show(TokenKind::Metrics).await.unwrap().value.reveal().to_owned();
     let new = tokens.rotate(TokenKind::Metrics).await.unwrap();
-    assert_ne!(old, new);
+    assert_ne!(old, new.reveal());
     assert_eq!(tokens.accepts(TokenKind::Metrics, &old), Some(false));
-    assert_eq!(tokens.accepts(TokenKind::Metrics, &new), Some(true));
-    assert_eq!(tokens.accepts(TokenKind::Ingest, &new), Some(false));
-    assert!(!format!("{tokens:?}").contains(&new), "no secret in the debug output");
+    assert_eq!(tokens.accepts(TokenKind::Metrics, new.reveal()), Some(true));
+    assert_eq!(tokens.accepts(TokenKind::Ingest, new.reveal()), Some(false));
+    assert!(!format!("{tokens:?}").contains(new.reveal()), "no secret in the debug output");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -90,12 +90,12 @@ async fn a_database_error_is_never_taken_for_an_absent_token() {
     let database = mongodb::Client::with_uri_str(&uri).await.unwrap().database("playarr");
     let tokens = Tokens::new(&database);
     tokens.sync().await.unwrap();
-    let token = tokens.show(TokenKind::Metrics).await.unwrap();
+    let token = tokens.show(TokenKind::Metrics).await.unwrap().value.reveal().to_owned();
     mongod.kill().await.unwrap();
     tokens.sync().await.unwrap_err();
     assert_eq!(tokens.accepts(TokenKind::Metrics, &token), Some(true), "the token held in memory stays");
     mongod.restart().await.unwrap();
     until("the database is back", Duration::from_secs(30), || async { tokens.sync().await.is_ok() }).await;
     assert_eq!(tokens.accepts(TokenKind::Metrics, &token), Some(true));
-    assert_eq!(tokens.show(TokenKind::Metrics).await.unwrap(), token);
+    assert_eq!(tokens.show(TokenKind::Metrics).await.unwrap().value.reveal(), token);
 }

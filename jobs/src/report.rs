@@ -131,7 +131,9 @@ pub enum Progress {
 }
 
 impl CollectorReport {
-    pub(crate) fn of(collector: &Collector) -> Self {
+    /// What a collector of the current snapshot did in its last run.
+    #[must_use]
+    pub fn of(collector: &Collector) -> Self {
         Self {
             name: collector.name.to_string(),
             series: collector.series(),

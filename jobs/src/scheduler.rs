@@ -1,10 +1,10 @@
 //! When refreshes happen: at start-up, then an interval and a little jitter after each; sooner after one that failed.
 //! The only file that knows the scheduler crate.
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use rand::RngExt;
+use tokio::sync::watch;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
 use crate::report::{Report, Trigger};
@@ -30,14 +30,15 @@ pub struct ScheduleError(#[from] JobSchedulerError);
 /// The running schedule.
 pub struct Schedule {
     scheduler: JobScheduler,
-    next_run: Arc<Mutex<Option<SystemTime>>>,
+    next_run: watch::Receiver<Option<SystemTime>>,
 }
 
 impl Schedule {
-    /// When the next scheduled refresh is due; none before the first has ended, in the past while one runs.
+    /// When the next scheduled refresh is due; none before the first has ended, in the past while one runs. Changes
+    /// after each refresh.
     #[must_use]
-    pub fn next_run(&self) -> Option<SystemTime> {
-        *self.next_run.lock().unwrap_or_else(PoisonError::into_inner)
+    pub fn next_run(&self) -> watch::Receiver<Option<SystemTime>> {
+        self.next_run.clone()
     }
 
     /// Starts no more refreshes. One under way goes on.
@@ -58,8 +59,8 @@ pub async fn start<P: Send + Sync + 'static>(
 ) -> Result<Schedule, ScheduleError> {
     let scheduler = JobScheduler::new().await?;
     scheduler.start().await?;
-    let next_run = Arc::new(Mutex::new(None));
-    tokio::spawn(plan(job, interval, scheduler.clone(), next_run.clone()));
+    let (planned, next_run) = watch::channel(None);
+    tokio::spawn(plan(job, interval, scheduler.clone(), planned));
     Ok(Schedule { scheduler, next_run })
 }
 
@@ -69,7 +70,7 @@ async fn plan<P: Send + Sync + 'static>(
     job: UpdateMetricsJob<P>,
     interval: Duration,
     scheduler: JobScheduler,
-    next_run: Arc<Mutex<Option<SystemTime>>>,
+    next_run: watch::Sender<Option<SystemTime>>,
 ) {
     let mut ended = job.ended();
     let mut trigger = Trigger::Startup;
@@ -103,7 +104,7 @@ async fn plan<P: Send + Sync + 'static>(
                 tracing::error!(%error, "no further refresh could be scheduled; restart the service");
             }
         }
-        *next_run.lock().unwrap_or_else(PoisonError::into_inner) = Some(SystemTime::now() + pause);
+        next_run.send_replace(Some(SystemTime::now() + pause));
     }
 }
 

@@ -69,6 +69,11 @@ struct Inner<P> {
 
 type Flight = watch::Receiver<Option<Arc<Report>>>;
 
+/// Whether it has no report yet and may still have one: one that panicked has dropped its sender.
+fn is_under_way(flight: &Flight) -> bool {
+    flight.borrow().is_none() && flight.has_changed().is_ok()
+}
+
 impl<P: Send + Sync + 'static> UpdateMetricsJob<P> {
     /// A job that fills `store` from `database`.
     #[must_use]
@@ -101,11 +106,8 @@ impl<P: Send + Sync + 'static> UpdateMetricsJob<P> {
     /// Starts a refresh, unless one is under way, without waiting for it.
     pub fn start(&self, trigger: Trigger) -> Flight {
         let mut flight = self.inner.flight.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(under_way) = &*flight
-            // One that has published its snapshot is too late to join: what changed since would not be in it.
-            && under_way.borrow().is_none()
-            && under_way.has_changed().is_ok()
-        {
+        // One that has published its snapshot is too late to join: what changed since would not be in it.
+        if let Some(under_way) = flight.as_ref().filter(|flight| is_under_way(flight)) {
             return under_way.clone();
         }
         let (landing, receiver) = watch::channel(None);
@@ -119,6 +121,12 @@ impl<P: Send + Sync + 'static> UpdateMetricsJob<P> {
             inner.ended.send_replace(report);
         });
         receiver
+    }
+
+    /// Whether a refresh is under way that has not published its snapshot yet.
+    #[must_use]
+    pub fn is_refreshing(&self) -> bool {
+        self.inner.flight.lock().unwrap_or_else(PoisonError::into_inner).as_ref().is_some_and(is_under_way)
     }
 
     /// Waits until no refresh is under way, the note in the history included.

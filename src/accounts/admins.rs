@@ -1,61 +1,222 @@
-//! Admins: active users of Playarr with the role admin.
+//! Who asks, and whether that is an admin: an active user of Playarr with the role admin.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use mongodb::bson::{Document, doc};
-use mongodb::{Collection, Database};
-use playarr_jobs::source::plain_message;
+use mongodb::Database;
 
-/// How long looking up a user may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+use super::client::Client;
+use super::default_admin;
+use super::limiter::{Attempt, Kind, Limiter};
+use super::password::{Busy, Passwords};
+use super::sessions::{self, Sessions};
+use super::users::{Unavailable, User, Users};
+use crate::config::{Config, Secret};
+
+/// How a request proves whose it is.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// From where it comes.
+    pub client: Client,
+    /// The value of `X-API-Key`; it counts before a session.
+    pub api_key: Option<Secret>,
+    /// The values of cookies called `access_token`. A browser may hold several, for different paths.
+    pub sessions: Vec<Secret>,
+}
 
 /// Why a request is not an admin's.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthError {
     /// Nobody, or nobody we know.
-    #[error("Not logged in: send the API key of an admin as X-API-Key")]
-    Unauthenticated,
+    #[error("Not logged in: sign in, or send the API key of an admin as X-API-Key")]
+    Unauthenticated(Reason),
+    /// The login is wrong. In which way is for our metrics only.
+    #[error("Invalid username or password")]
+    WrongLogin(Reason),
     /// Somebody, but no active admin.
     #[error("Only an active admin may do this")]
     Forbidden,
+    /// A page of another site wants to make use of a session.
+    #[error(
+        "This request comes from another site than this one; behind a reverse proxy, let it pass on the Host header"
+    )]
+    OtherSite,
+    /// The address has failed too often.
+    #[error("Too many failed attempts from this address; try again in {} s", retry_after.as_secs())]
+    TooManyFailures {
+        /// How long to wait.
+        retry_after: Duration,
+    },
+    /// More logins at once than can be checked.
+    #[error("Too many logins at once; try again in a few seconds")]
+    Busy,
     /// The user could not be looked up.
-    #[error("The user could not be looked up: MongoDB does not answer")]
-    Unavailable,
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
 }
 
-/// Looks up who asks. Asks the database each time: role and status may have changed.
-#[derive(Clone, Debug)]
+/// What was wrong with what a request sent as proof.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// There was none.
+    Missing,
+    /// A session that has ended, was signed with another key or is none.
+    BadSession,
+    /// No user has this API key.
+    BadApiKey,
+    /// No user has this name.
+    UnknownUser,
+    /// The password is another.
+    BadPassword,
+    /// The account is not in use.
+    InactiveUser,
+}
+
+impl Reason {
+    /// The name in metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::BadSession => "bad_session",
+            Self::BadApiKey => "bad_api_key",
+            Self::UnknownUser => "unknown_user",
+            Self::BadPassword => "bad_password",
+            Self::InactiveUser => "inactive_user",
+        }
+    }
+}
+
+/// A login that was right.
+#[derive(Debug)]
+pub struct Login {
+    /// Who it is.
+    pub user: User,
+    /// The value of the cookie `access_token`.
+    pub session: Secret,
+    /// For how long it lasts.
+    pub lifetime: Duration,
+}
+
+/// Knows users by what they send. Asks the database each time: role and status may have changed.
 pub struct Admins {
-    users: Collection<Document>,
+    users: Users,
+    passwords: Passwords,
+    sessions: Sessions,
+    limiter: Limiter,
 }
 
 impl Admins {
-    /// The admins among the users of this database.
+    /// The users of this database, with sessions as the configuration has them.
     #[must_use]
-    pub fn new(database: &Database) -> Self {
-        Self { users: database.collection("users") }
+    pub fn new(config: &Config, database: &Database) -> Self {
+        Self {
+            users: Users::new(database),
+            passwords: Passwords::new(),
+            sessions: Sessions::new(config),
+            limiter: Limiter::default(),
+        }
     }
 
-    /// Succeeds for the API key of an active admin.
+    /// Says what the configuration means for signing in, and creates the first admin where it asks for one. Returns
+    /// when that is settled, however long the database is away.
+    pub async fn prepare(&self, config: &Config) {
+        sessions::explain(config);
+        default_admin::ensure(config, &self.users, &self.passwords).await;
+    }
+
+    /// Signs in. Takes the same time whoever it is and whatever is wrong.
     ///
     /// # Errors
-    /// When the key is missing, unknown or somebody else's, or the database fails.
-    pub async fn check_api_key(&self, api_key: Option<&str>) -> Result<(), AuthError> {
-        let api_key = api_key.filter(|key| !key.is_empty()).ok_or(AuthError::Unauthenticated)?;
-        let look_up = self.users.find_one(doc! { "api_key": { "$eq": api_key } }).into_future();
-        let user = match tokio::time::timeout(PATIENCE, look_up).await {
-            Ok(Ok(user)) => user.ok_or(AuthError::Unauthenticated)?,
-            Ok(Err(error)) => {
-                tracing::warn!(error = plain_message(&error), "a user could not be looked up");
-                return Err(AuthError::Unavailable);
+    /// When the name or the password is wrong, the user is inactive, the address has failed too often, or the database
+    /// does not answer.
+    pub async fn login(&self, client: Client, username: &str, password: Secret) -> Result<Login, AuthError> {
+        let attempt = self.begin(Kind::Login, client).await?;
+        let (user, cost) = match tokio::try_join!(self.users.by_name(username), self.users.password_cost()) {
+            Ok(found) => found,
+            Err(error) => {
+                attempt.forgive();
+                return Err(error.into());
             }
-            Err(_) => return Err(AuthError::Unavailable),
         };
-        let is = |field, value| user.get_str(field).is_ok_and(|text| text == value);
-        // The query also takes users whose key is an array that holds this text.
-        if !is("api_key", api_key) {
-            return Err(AuthError::Unauthenticated);
+        let hash = user.as_ref().and_then(|user| user.password_hash.clone());
+        let matches = match self.passwords.matches(password, hash, cost).await {
+            Ok(matches) => matches,
+            Err(Busy) => {
+                attempt.forgive();
+                return Err(AuthError::Busy);
+            }
+        };
+        let user = user.ok_or(AuthError::WrongLogin(Reason::UnknownUser))?;
+        if !matches {
+            return Err(AuthError::WrongLogin(Reason::BadPassword));
         }
-        if is("role", "admin") && !is("status", "inactive") { Ok(()) } else { Err(AuthError::Forbidden) }
+        if !user.is_active {
+            return Err(AuthError::WrongLogin(Reason::InactiveUser));
+        }
+        attempt.forgive();
+        let session = self.sessions.sign(&user.username, user.role);
+        Ok(Login { user, session, lifetime: self.sessions.lifetime() })
     }
+
+    /// The user whose credentials these are, active or not.
+    ///
+    /// # Errors
+    /// When they are nobody's, the address has failed too often, or the database does not answer.
+    pub async fn user(&self, credentials: &Credentials) -> Result<User, AuthError> {
+        let Some(api_key) = &credentials.api_key else { return self.user_of_session(credentials).await };
+        let attempt = self.begin(Kind::ApiKey, credentials.client).await?;
+        let user = self.user_of_key(api_key).await;
+        if !matches!(user, Err(AuthError::Unauthenticated(_))) {
+            attempt.forgive();
+        }
+        user
+    }
+
+    /// The active admin whose credentials these are.
+    ///
+    /// # Errors
+    /// As [`Admins::user`], and when the user is no active admin.
+    pub async fn admin(&self, credentials: &Credentials) -> Result<User, AuthError> {
+        self.user(credentials).await.and_then(admin)
+    }
+
+    /// [`Admins::admin`] for credentials that were accepted before: not an attempt that counts.
+    ///
+    /// # Errors
+    /// When they are no active admin's any more, or the database does not answer.
+    pub async fn still_admin(&self, credentials: &Credentials) -> Result<User, AuthError> {
+        match &credentials.api_key {
+            Some(api_key) => self.user_of_key(api_key).await,
+            None => self.user_of_session(credentials).await,
+        }
+        .and_then(admin)
+    }
+
+    async fn begin(&self, kind: Kind, client: Client) -> Result<Attempt<'_>, AuthError> {
+        let attempt = self.limiter.begin(kind, client, Instant::now());
+        let attempt = attempt.map_err(|retry_after| AuthError::TooManyFailures { retry_after })?;
+        if !attempt.pause().is_zero() {
+            tokio::time::sleep(attempt.pause()).await;
+        }
+        Ok(attempt)
+    }
+
+    async fn user_of_key(&self, api_key: &Secret) -> Result<User, AuthError> {
+        let user = self.users.by_api_key(api_key.reveal()).await?;
+        user.ok_or(AuthError::Unauthenticated(Reason::BadApiKey))
+    }
+
+    async fn user_of_session(&self, credentials: &Credentials) -> Result<User, AuthError> {
+        if credentials.sessions.is_empty() {
+            return Err(AuthError::Unauthenticated(Reason::Missing));
+        }
+        let username = credentials.sessions.iter().find_map(|session| self.sessions.username(session));
+        let username = username.ok_or(AuthError::Unauthenticated(Reason::BadSession))?;
+        let user = self.users.by_name(&username).await?;
+        user.ok_or(AuthError::Unauthenticated(Reason::UnknownUser))
+    }
+}
+
+fn admin(user: User) -> Result<User, AuthError> {
+    if user.is_admin() { Ok(user) } else { Err(AuthError::Forbidden) }
 }

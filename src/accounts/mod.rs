@@ -1,7 +1,15 @@
-//! Who may do what: the tokens of machines and the admins among Playarr's users.
+//! Who may do what: the tokens of machines, and the admins among Playarr's users.
 
 mod admins;
+mod client;
+mod default_admin;
+mod limiter;
+mod password;
+mod sessions;
 mod tokens;
+mod users;
 
-pub use admins::{Admins, AuthError};
-pub use tokens::{TOKEN_CHECK_INTERVAL, TokenError, TokenKind, Tokens};
+pub use admins::{Admins, AuthError, Credentials, Login, Reason};
+pub use client::Client;
+pub use tokens::{Setting, TOKEN_CHECK_INTERVAL, TokenError, TokenKind, Tokens};
+pub use users::{Role, Unavailable, User};

@@ -1,8 +1,8 @@
 //! The bearer tokens: kept in Playarr's `settings`, held in memory, watched in the background.
 
 use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwapOption;
 use constant_time_eq::constant_time_eq;
@@ -29,7 +29,7 @@ pub enum TokenError {
     #[error("the tokens could not be read from or written to the settings: MongoDB: {}", plain_message(.0))]
     MongoDb(#[from] Error),
     /// No answer in time.
-    #[error("the tokens could not be read: no answer from MongoDB within {} s", PATIENCE.as_secs())]
+    #[error("the tokens could not be read or written: no answer from MongoDB within {} s", PATIENCE.as_secs())]
     Timeout,
 }
 
@@ -65,11 +65,24 @@ impl fmt::Display for TokenKind {
     }
 }
 
+/// A token as the settings have it, to be shown to its owner.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// The token.
+    pub value: Secret,
+    /// When it was last changed, as far as the settings tell.
+    pub last_updated: Option<SystemTime>,
+}
+
 /// The tokens that count. Checking one never asks the database.
 #[derive(Debug)]
 pub struct Tokens {
     settings: Collection<Document>,
     held: [ArcSwapOption<Secret>; TokenKind::ALL.len()],
+    /// Counts rotations. What was read before one must not be held after it.
+    rotations: Mutex<u64>,
+    /// One rotation at a time: the last one written is the last one held.
+    rotating: tokio::sync::Mutex<()>,
 }
 
 impl Tokens {
@@ -79,7 +92,12 @@ impl Tokens {
         // A token that a crash or a failover of the database takes back would lock every scraper out.
         let durable = WriteConcern::builder().w(Acknowledgment::Majority).journal(true).build();
         let options = CollectionOptions::builder().write_concern(durable).build();
-        Self { settings: database.collection_with_options("settings", options), held: Default::default() }
+        Self {
+            settings: database.collection_with_options("settings", options),
+            held: Default::default(),
+            rotations: Mutex::default(),
+            rotating: tokio::sync::Mutex::default(),
+        }
     }
 
     /// Whether the token was read from the database at least once.
@@ -102,10 +120,12 @@ impl Tokens {
     /// When the database fails; what is held in memory then stays.
     pub async fn sync(&self) -> Result<(), TokenError> {
         for kind in TokenKind::ALL {
-            let token = tokio::time::timeout(PATIENCE, self.read_or_create(kind))
-                .await
-                .map_err(|_| TokenError::Timeout)??;
-            self.hold(kind, token);
+            let before = *self.rotations();
+            let setting = in_time(self.read_or_create(kind)).await?;
+            let rotations = self.rotations();
+            if *rotations == before {
+                self.hold(kind, setting.value);
+            }
         }
         Ok(())
     }
@@ -114,45 +134,55 @@ impl Tokens {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn show(&self, kind: TokenKind) -> Result<String, TokenError> {
-        self.read_or_create(kind).await
+    pub async fn show(&self, kind: TokenKind) -> Result<Setting, TokenError> {
+        in_time(self.read_or_create(kind)).await
     }
 
     /// Replaces the token. The old one stops working here at once, in other instances with their next check.
     ///
     /// # Errors
-    /// When the database fails; then the old token stays.
-    pub async fn rotate(&self, kind: TokenKind) -> Result<String, TokenError> {
+    /// When the database fails. Then the old token stays, unless the database wrote the new one and could not say so;
+    /// the next check finds out.
+    pub async fn rotate(&self, kind: TokenKind) -> Result<Secret, TokenError> {
+        let _rotating = self.rotating.lock().await;
         let (token, now) = (random_token(), DateTime::now());
         let update = doc! {
-            "$set": { "value": &token, "lastUpdated": now },
+            "$set": { "value": token.reveal(), "lastUpdated": now },
             "$setOnInsert": { "createdAt": now },
         };
-        self.settings.update_one(doc! { "_id": kind.key() }, update).upsert(true).await?;
+        let write = self.settings.update_one(doc! { "_id": kind.key() }, update).upsert(true);
+        in_time(async { Ok(write.await?) }).await?;
+        let mut rotations = self.rotations();
+        *rotations += 1;
         self.hold(kind, token.clone());
+        drop(rotations);
         tracing::info!(token = kind.key(), "rotated the token");
         Ok(token)
     }
 
-    fn hold(&self, kind: TokenKind, token: String) {
+    fn rotations(&self) -> MutexGuard<'_, u64> {
+        self.rotations.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn hold(&self, kind: TokenKind, token: Secret) {
         let held = &self.held[kind as usize];
-        let is_new = held.load().as_ref().is_none_or(|held| held.reveal() != token);
+        let is_new = held.load().as_deref().is_none_or(|held| *held != token);
         if is_new {
-            held.store(Some(Arc::new(token.into())));
+            held.store(Some(Arc::new(token)));
             tracing::info!(token = kind.key(), "took over the token from the settings");
         }
     }
 
-    async fn read_or_create(&self, kind: TokenKind) -> Result<String, TokenError> {
+    async fn read_or_create(&self, kind: TokenKind) -> Result<Setting, TokenError> {
         loop {
             let setting = self.settings.find_one(doc! { "_id": kind.key() }).await?;
-            if let Some(token) = usable(setting) {
-                return Ok(token);
+            if let Some(setting) = usable(setting) {
+                return Ok(setting);
             }
             match self.create(kind).await {
                 Ok(setting) => {
-                    if let Some(token) = usable(setting) {
-                        return Ok(token);
+                    if let Some(setting) = usable(setting) {
+                        return Ok(setting);
                     }
                 }
                 // Another instance created it between our look and our write: then theirs counts.
@@ -169,7 +199,7 @@ impl Tokens {
         let is_usable =
             doc! { "$and": [{ "$eq": [{ "$type": "$value" }, "string"] }, { "$ne": ["$value", ""] }] };
         let update = vec![doc! { "$set": {
-            "value": { "$cond": [is_usable.clone(), "$value", random_token()] },
+            "value": { "$cond": [is_usable.clone(), "$value", random_token().reveal()] },
             "createdAt": { "$ifNull": ["$createdAt", now] },
             "lastUpdated": { "$cond": [is_usable, "$lastUpdated", now] },
         } }];
@@ -181,16 +211,25 @@ impl Tokens {
     }
 }
 
-fn usable(setting: Option<Document>) -> Option<String> {
-    match setting?.remove("value") {
-        Some(Bson::String(token)) if !token.is_empty() => Some(token),
+/// Awaits the database for a while.
+async fn in_time<T>(asked: impl Future<Output = Result<T, TokenError>>) -> Result<T, TokenError> {
+    tokio::time::timeout(PATIENCE, asked).await.map_err(|_| TokenError::Timeout)?
+}
+
+fn usable(setting: Option<Document>) -> Option<Setting> {
+    let mut setting = setting?;
+    match setting.remove("value") {
+        Some(Bson::String(token)) if !token.is_empty() => {
+            let last_updated = setting.get_datetime("lastUpdated").ok();
+            Some(Setting { value: token.into(), last_updated: last_updated.map(|at| at.to_system_time()) })
+        }
         _ => None,
     }
 }
 
 /// 32 random bytes as 64 hexadecimal digits.
-fn random_token() -> String {
+fn random_token() -> Secret {
     let mut bytes = [0; 32];
     rand::rng().fill_bytes(&mut bytes);
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into()
 }

@@ -8,13 +8,13 @@ use warp::Filter;
 use super::error::ApiError;
 use crate::accounts::{TokenKind, Tokens};
 
-/// A bearer token as somebody sent it.
-pub(super) struct Bearer(String);
+/// A bearer token as somebody sent it; none in a header that is not `Bearer` and one token.
+pub(super) struct Bearer(Option<String>);
 
 impl Bearer {
     /// Succeeds if this is the token of that kind.
     pub(super) fn check(token: Option<&Self>, tokens: &Tokens, kind: TokenKind) -> Result<(), ApiError> {
-        let Self(token) = token.ok_or(ApiError::MissingToken)?;
+        let token = token.and_then(|Self(token)| token.as_deref()).ok_or(ApiError::MissingToken)?;
         match tokens.accepts(kind, token) {
             None => Err(ApiError::TokenUnknown(kind)),
             Some(false) => Err(ApiError::WrongToken(kind)),
@@ -24,10 +24,10 @@ impl Bearer {
 }
 
 impl FromStr for Bearer {
-    type Err = ();
+    type Err = Infallible;
 
-    fn from_str(authorization: &str) -> Result<Self, ()> {
-        bearer(authorization).map(|token| Self(token.to_owned())).ok_or(())
+    fn from_str(authorization: &str) -> Result<Self, Infallible> {
+        Ok(Self(bearer(authorization).map(str::to_owned)))
     }
 }
 

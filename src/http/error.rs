@@ -4,13 +4,13 @@ use std::convert::Infallible;
 
 use serde_json::{Value, json};
 use warp::http::StatusCode;
-use warp::http::header::{CACHE_CONTROL, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use warp::http::header::{CACHE_CONTROL, HeaderValue, RETRY_AFTER, UPGRADE, WWW_AUTHENTICATE};
 use warp::reject::{InvalidHeader, InvalidQuery, MethodNotAllowed, PayloadTooLarge};
 use warp::reply::Response;
 use warp::{Rejection, Reply};
 
 use super::observe::made_by;
-use crate::accounts::{AuthError, TokenKind};
+use crate::accounts::{AuthError, TokenError, TokenKind};
 use crate::live::{BatchError, TooManyBatches};
 
 /// A request that is answered with an error.
@@ -37,6 +37,27 @@ pub enum ApiError {
     /// The refresh ended without a report.
     #[error("The refresh was broken off; the log says why")]
     RefreshFailed,
+    /// The settings could not be read or written.
+    #[error("The token could not be read or written: MongoDB does not answer; the log says more")]
+    Token(#[from] TokenError),
+    /// A login that is none.
+    #[error("A login is a JSON object with the texts \"username\" and \"password\"")]
+    NoLogin,
+    /// A body longer than a login.
+    #[error("The body has more than {0} bytes")]
+    LongLogin(usize),
+    /// A login of another type.
+    #[error("The Content-Type must be application/json")]
+    NotJson,
+    /// A body that does not come.
+    #[error("The body did not come in time")]
+    BodyTooSlow,
+    /// A request without the headers of a WebSocket handshake.
+    #[error("This route is a WebSocket; behind a reverse proxy, let it pass on Upgrade and Connection")]
+    NotAWebSocket,
+    /// More WebSockets at once than anybody needs.
+    #[error("Too many WebSockets are open; close some pages")]
+    TooManyWebSockets,
     /// A body in a form that is not understood.
     #[error("Content-Type {0:?} is not understood; send application/json or application/x-ndjson")]
     ContentType(String),
@@ -66,19 +87,41 @@ pub enum ApiError {
 impl ApiError {
     fn status(&self) -> StatusCode {
         match self {
-            Self::MissingToken | Self::WrongToken(_) | Self::Auth(AuthError::Unauthenticated) => {
-                StatusCode::UNAUTHORIZED
-            }
-            Self::Auth(AuthError::Forbidden) => StatusCode::FORBIDDEN,
+            Self::MissingToken | Self::WrongToken(_) => StatusCode::UNAUTHORIZED,
+            Self::Auth(error) => match error {
+                AuthError::Unauthenticated(_) | AuthError::WrongLogin(_) => StatusCode::UNAUTHORIZED,
+                AuthError::Forbidden | AuthError::OtherSite => StatusCode::FORBIDDEN,
+                AuthError::TooManyFailures { .. } => StatusCode::TOO_MANY_REQUESTS,
+                AuthError::Busy | AuthError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            },
             Self::TokenUnknown(_)
             | Self::TooManyScrapes
+            | Self::TooManyWebSockets
             | Self::NotReady(_)
-            | Self::Auth(AuthError::Unavailable) => StatusCode::SERVICE_UNAVAILABLE,
+            | Self::Token(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::RefreshFailed | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::ContentType(_) | Self::ContentEncoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::BodyTooLarge(_) | Self::Batch(BatchError::TooMany) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::BrokenGzip(_) | Self::BodyCutShort | Self::Batch(_) => StatusCode::BAD_REQUEST,
+            Self::ContentType(_) | Self::ContentEncoding(_) | Self::NotJson => {
+                StatusCode::UNSUPPORTED_MEDIA_TYPE
+            }
+            Self::BodyTooLarge(_) | Self::LongLogin(_) | Self::Batch(BatchError::TooMany) => {
+                StatusCode::PAYLOAD_TOO_LARGE
+            }
+            Self::BrokenGzip(_) | Self::BodyCutShort | Self::NoLogin | Self::Batch(_) => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::TooManyBatches(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::NotAWebSocket => StatusCode::UPGRADE_REQUIRED,
+        }
+    }
+
+    /// After how many seconds it is worth asking again.
+    fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::Auth(AuthError::TooManyFailures { retry_after }) => Some(retry_after.as_secs()),
+            _ if self.status() == StatusCode::SERVICE_UNAVAILABLE => Some(5),
+            Self::TooManyBatches(_) => Some(5),
+            _ => None,
         }
     }
 
@@ -94,6 +137,9 @@ impl ApiError {
 
 impl Reply for ApiError {
     fn into_response(self) -> Response {
+        if let Self::Token(error) = &self {
+            tracing::warn!(%error, "an admin could not be answered");
+        }
         let mut body = json!({ "error": self.to_string() });
         if let Self::Batch(BatchError::Events { bad, .. }) = &self {
             let bad = bad.iter().map(|(index, error)| json!({ "index": index, "error": error.to_string() }));
@@ -104,8 +150,11 @@ impl Reply for ApiError {
         if let Some(challenge) = self.challenge() {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
-        if matches!(self.status(), StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
+        if let Some(seconds) = self.retry_after() {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if matches!(self, Self::NotAWebSocket) {
+            headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
         }
         response
     }

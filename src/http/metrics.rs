@@ -1,6 +1,7 @@
 //! The scrape.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,12 +13,13 @@ use warp::{Filter, Rejection, Reply};
 
 use super::bearer::{Bearer, header};
 use super::error::ApiError;
-use super::negotiate;
 use super::observe::{authentication_failed, made_by};
-use crate::accounts::TokenKind;
+use super::{negotiate, server};
+use crate::accounts::{Client, TokenKind};
 use crate::app::App;
 use crate::exposition::Format;
 use crate::live::ScrapeFailure;
+use crate::recent::{Answered, Cause, Failed, UserAgent};
 use crate::scrape::Body;
 
 const TEMPLATE: &str = "/metrics";
@@ -29,15 +31,30 @@ pub(super) fn scrape(app: Arc<App>) -> impl Filter<Extract = (impl Reply,), Erro
         .and(header("authorization"))
         .and(header("accept"))
         .and(header("accept-encoding"))
-        .map(move |token: Option<Bearer>, format: Option<Preferred>, gzip: Option<Gzip>| {
-            let format = format.map_or(Format::Text, |Preferred(format)| format);
-            let answer = admit(&app, token.as_ref()).map(|()| answer(app.clone(), format, gzip.is_some()));
-            match answer {
-                // Recorded when its last frame is sent.
-                Ok(answer) => answer,
-                Err(error) => refuse(&app, error),
-            }
+        .and(header("x-forwarded-for"))
+        .and(header("user-agent"))
+        .map(move |token, format, gzip, forwarded, user_agent| {
+            scraped(&app, token, format, gzip, forwarded, user_agent)
         })
+}
+
+fn scraped(
+    app: &Arc<App>,
+    token: Option<Bearer>,
+    format: Option<Preferred>,
+    gzip: Option<Gzip>,
+    forwarded: Option<Forwarded>,
+    user_agent: Option<UserAgent>,
+) -> Response {
+    let at = Instant::now();
+    let client = Client::of(server::peer(), forwarded.as_ref().map(|Forwarded(by)| &**by)).address;
+    if let Err(error) = admit(app, token.as_ref()) {
+        let cause = cause(app, token.as_ref(), &error);
+        return refuse(app, error, Failed { client, at, cause, user_agent });
+    }
+    // Recorded when its last frame is sent.
+    let format = format.map_or(Format::Text, |Preferred(format)| format);
+    answer(Scrape { app: app.clone(), at, client, format, gzip: gzip.is_some(), user_agent })
 }
 
 /// Checks the token and takes a place.
@@ -46,11 +63,45 @@ fn admit(app: &App, token: Option<&Bearer>) -> Result<(), ApiError> {
     if app.scrapes.take() { Ok(()) } else { Err(ApiError::TooManyScrapes) }
 }
 
+/// Why the scrape is refused, to the last detail that helps.
+fn cause(app: &App, token: Option<&Bearer>, error: &ApiError) -> Cause {
+    match error {
+        ApiError::WrongToken(_) if Bearer::check(token, &app.tokens, TokenKind::Ingest).is_ok() => {
+            Cause::IngestToken
+        }
+        ApiError::WrongToken(_) => Cause::OtherToken,
+        ApiError::TokenUnknown(_) => Cause::TokenUnknown,
+        ApiError::TooManyScrapes => Cause::TooMany,
+        _ if token.is_some() => Cause::NotBearer,
+        _ => Cause::NoHeader,
+    }
+}
+
+fn refuse(app: &App, error: ApiError, refused: Failed) -> Response {
+    let failure = refused.cause.failure();
+    app.live.scrape_refused(failure);
+    app.recent.failed(refused);
+    if let ScrapeFailure::WrongToken | ScrapeFailure::MissingToken = failure {
+        authentication_failed(app, TEMPLATE, failure.as_str());
+    }
+    made_by(TEMPLATE, error)
+}
+
+/// A scrape that has a place, and what is remembered of it.
+struct Scrape {
+    app: Arc<App>,
+    at: Instant,
+    client: IpAddr,
+    format: Format,
+    gzip: bool,
+    user_agent: Option<UserAgent>,
+}
+
 /// The answer to a scrape that has a place, which its last frame gives back.
-fn answer(app: Arc<App>, format: Format, gzip: bool) -> Response {
-    let started = Instant::now();
-    let Body { frames: [snapshot, live], length } = app.exposition.body(format, gzip, started);
-    let live = Bytes::from_owner(LastFrame { live, format, started, app });
+fn answer(scrape: Scrape) -> Response {
+    let Scrape { format, gzip, .. } = scrape;
+    let Body { frames: [snapshot, live], length } = scrape.app.exposition.body(format, gzip, scrape.at);
+    let live = Bytes::from_owner(LastFrame { live, length, scrape });
     let frames = [snapshot, live].map(Ok::<_, Infallible>);
     let mut response = warp::reply::stream(futures_util::stream::iter(frames)).into_response();
     let headers = response.headers_mut();
@@ -62,20 +113,6 @@ fn answer(app: Arc<App>, format: Format, gzip: bool) -> Response {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
     response
-}
-
-fn refuse(app: &App, error: ApiError) -> Response {
-    let failure = match error {
-        ApiError::WrongToken(_) => ScrapeFailure::WrongToken,
-        ApiError::TokenUnknown(_) => ScrapeFailure::TokenUnknown,
-        ApiError::TooManyScrapes => ScrapeFailure::TooMany,
-        _ => ScrapeFailure::MissingToken,
-    };
-    app.live.scrape_refused(failure);
-    if let ScrapeFailure::WrongToken | ScrapeFailure::MissingToken = failure {
-        authentication_failed(app, TEMPLATE, failure.as_str());
-    }
-    made_by(TEMPLATE, error)
 }
 
 /// The format a client prefers.
@@ -100,12 +137,22 @@ impl FromStr for Gzip {
     }
 }
 
+/// An `X-Forwarded-For` header.
+struct Forwarded(Box<str>);
+
+impl FromStr for Forwarded {
+    type Err = Infallible;
+
+    fn from_str(forwarded_for: &str) -> Result<Self, Infallible> {
+        Ok(Self(forwarded_for.into()))
+    }
+}
+
 /// The frame that ends an answer. It keeps the scrape's place until the connection has sent it or given up.
 struct LastFrame {
     live: Bytes,
-    format: Format,
-    started: Instant,
-    app: Arc<App>,
+    length: usize,
+    scrape: Scrape,
 }
 
 impl AsRef<[u8]> for LastFrame {
@@ -116,7 +163,18 @@ impl AsRef<[u8]> for LastFrame {
 
 impl Drop for LastFrame {
     fn drop(&mut self) {
-        self.app.scrapes.give_back();
-        self.app.live.service().scraped(self.format, self.started.elapsed());
+        let Scrape { app, at, client, format, gzip, user_agent } = &self.scrape;
+        let duration = at.elapsed();
+        app.scrapes.give_back(*format);
+        app.live.service().scraped(*format, duration);
+        app.recent.answered(Answered {
+            client: *client,
+            format: *format,
+            gzip: *gzip,
+            bytes: self.length,
+            at: *at,
+            duration,
+            user_agent: *user_agent,
+        });
     }
 }

@@ -1,6 +1,9 @@
 //! The HTTP interface. [`routes`] is the table; each resource has its file.
 
+mod auth;
 mod bearer;
+mod body;
+mod caller;
 mod error;
 mod events;
 mod health;
@@ -9,9 +12,13 @@ mod negotiate;
 mod observe;
 mod refresh;
 mod server;
+mod settings;
+mod status;
+mod websocket;
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use warp::{Filter, Reply};
 
@@ -27,7 +34,14 @@ pub fn routes(app: Arc<App>) -> impl Filter<Extract = (impl Reply,), Error = Inf
     let others = at("/-/healthy", health::healthy())
         .or(at("/-/ready", health::ready(app.clone())))
         .or(at(events::TEMPLATE, events::record(app.clone())))
-        .or(at("/api/metrics/refresh", refresh::refresh(app.clone())));
+        .or(at(auth::LOGIN, auth::login(app.clone())))
+        .or(at(auth::LOGOUT, auth::logout()))
+        .or(at(auth::VERIFY, auth::verify(app.clone())))
+        .or(at(settings::SHOW, settings::show(app.clone())))
+        .or(at(settings::REGENERATE, settings::regenerate(app.clone())))
+        .or(at(refresh::TEMPLATE, refresh::refresh(app.clone())))
+        .or(at(status::TEMPLATE, status::status(app.clone())))
+        .or(at(websocket::TEMPLATE, websocket::websocket(app.clone())));
     // The scrape comes first: it is what there are thousands of.
     let all = metrics::scrape(app.clone()).or(others.boxed()).recover(error::recover);
     observe::requests(app, all)
@@ -36,4 +50,9 @@ pub fn routes(app: Arc<App>) -> impl Filter<Extract = (impl Reply,), Error = Inf
 /// Hands the parts of the service to a handler.
 fn with(app: Arc<App>) -> impl Filter<Extract = (Arc<App>,), Error = Infallible> + Clone {
     warp::any().map(move || app.clone())
+}
+
+/// A moment as answers show it.
+fn rfc3339(time: SystemTime) -> String {
+    humantime::format_rfc3339_millis(time).to_string()
 }

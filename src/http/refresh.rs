@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 
-use playarr_jobs::report::{CollectorReport, Report, Trigger};
+use playarr_jobs::report::Trigger;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use warp::http::StatusCode;
 use warp::reply::Response;
 use warp::{Filter, Rejection, Reply};
 
+use super::caller::{Caller, caller};
 use super::error::{ApiError, respond};
-use super::with;
+use super::{status, with};
 use crate::app::App;
+
+pub(super) const TEMPLATE: &str = "/api/metrics/refresh";
 
 #[derive(Deserialize)]
 struct Query {
@@ -29,42 +32,21 @@ pub(super) fn refresh(app: Arc<App>) -> impl Filter<Extract = (impl Reply,), Err
     warp::path!("api" / "metrics" / "refresh")
         .and(warp::post())
         .and(with(app))
-        .and(warp::header::optional("x-api-key"))
+        .and(caller())
         .and(warp::query())
-        .then(|app: Arc<App>, api_key: Option<String>, query: Query| async move {
-            respond(run(&app, api_key.as_deref(), &query).await)
+        .then(|app: Arc<App>, caller: Caller, query: Query| async move {
+            respond(run(&app, &caller, &query).await)
         })
 }
 
-async fn run(app: &App, api_key: Option<&str>, query: &Query) -> Result<Response, ApiError> {
-    app.admins.check_api_key(api_key).await?;
+async fn run(app: &App, caller: &Caller, query: &Query) -> Result<Response, ApiError> {
+    caller.admin_of_this_site(app, TEMPLATE).await?;
     if query.wait {
         let report = app.job.refresh(Trigger::Manual).await.map_err(|_| ApiError::RefreshFailed)?;
-        Ok(warp::reply::json(&body(&report)).into_response())
+        Ok(warp::reply::json(&status::report(&report)).into_response())
     } else {
         app.job.start(Trigger::Manual);
         let accepted = warp::reply::json(&json!({ "status": "refreshing" }));
         Ok(warp::reply::with_status(accepted, StatusCode::ACCEPTED).into_response())
     }
-}
-
-fn body(report: &Report) -> Value {
-    json!({
-        "generation": report.generation,
-        "trigger": report.trigger,
-        "success": report.is_success(),
-        "started": humantime::format_rfc3339_millis(report.started).to_string(),
-        "duration_seconds": report.duration.as_secs_f64(),
-        "collectors": report.collectors.iter().map(collector).collect::<Vec<_>>(),
-    })
-}
-
-fn collector(report: &CollectorReport) -> Value {
-    json!({
-        "name": report.name,
-        "series": report.series,
-        "folded_series": report.folded,
-        "duration_seconds": report.duration.as_secs_f64(),
-        "error": report.error,
-    })
 }

@@ -5,12 +5,14 @@
 
 use std::cell::RefCell;
 use std::future::Future;
+use std::net::{IpAddr, Ipv4Addr};
+use std::pin::pin;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
-use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tower_service::Service;
 use warp::{Filter, Reply};
 
@@ -20,7 +22,19 @@ const SEND_TOGETHER: usize = 64 << 20;
 /// How long to wait before accepting again when the system is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+tokio::task_local! {
+    /// The other end of the connection whose task this is. An extension of each request would be the usual place, and
+    /// three allocations a scrape.
+    static PEER: IpAddr;
+}
+
+/// The address that the request under way was sent from, where it came over a connection of [`serve`].
+pub(super) fn peer() -> IpAddr {
+    PEER.try_with(|peer| *peer).unwrap_or(Ipv4Addr::UNSPECIFIED.into())
+}
+
 /// Serves until `shutdown` is done, then takes no new connections and returns when those under way are done.
+/// Connections that became WebSockets are their handlers' to end.
 pub async fn serve<F>(routes: F, listener: TcpListener, shutdown: impl Future<Output = ()>)
 where
     F: Filter<Error = std::convert::Infallible> + Clone + Send + Sync + 'static,
@@ -28,15 +42,15 @@ where
 {
     let mut http = http1::Builder::new();
     http.max_buf_size(SEND_TOGETHER);
-    let connections = GracefulShutdown::new();
-    let mut shutdown = std::pin::pin!(shutdown);
+    let stop = watch::Sender::new(());
+    let mut shutdown = pin!(shutdown);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = &mut shutdown => break,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok((stream, peer)) => (stream, peer.ip()),
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -46,16 +60,27 @@ where
         // Without it a connection works as well, only slower.
         let _ = stream.set_nodelay(true);
         let routes = OwnRoutes(RefCell::new(warp::service(routes.clone())));
-        let connection = http.serve_connection(TokioIo::new(stream), routes);
-        let connection = connections.watch(connection);
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
+        let connection = http.serve_connection(TokioIo::new(stream), routes).with_upgrades();
+        let mut stopping = stop.subscribe();
+        tokio::spawn(PEER.scope(peer, async move {
+            let mut connection = pin!(connection);
+            let ended = tokio::select! {
+                biased;
+                ended = connection.as_mut() => ended,
+                _ = stopping.changed() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            if let Err(error) = ended {
                 tracing::debug!(%error, "a connection ended early");
             }
-        });
+        }));
     }
     drop(listener);
-    connections.shutdown().await;
+    stop.send_replace(());
+    // Each connection has a receiver for as long as it lasts.
+    stop.closed().await;
 }
 
 /// The routes as one connection has them. A connection asks one thing at a time, so it needs no copy of them for each

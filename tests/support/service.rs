@@ -11,7 +11,7 @@ use playarr_metrics::serve;
 use playarr_sandbox::TestDatabase;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING};
 use reqwest::{RequestBuilder, Response, StatusCode};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -151,6 +151,20 @@ impl Service {
             self.post("/api/metrics/refresh").header("x-api-key", "admin001").send().await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
         response.json().await.unwrap()
+    }
+
+    /// Tries to sign in.
+    pub(crate) async fn login(&self, username: &str, password: &str) -> Response {
+        let login = json!({ "username": username, "password": password });
+        self.post("/api/auth/login").json(&login).send().await.unwrap()
+    }
+
+    /// Signs in and returns the cookie, as a browser sends it.
+    pub(crate) async fn session(&self, username: &str, password: &str) -> String {
+        let response = self.login(username, password).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        let cookie = response.headers()["set-cookie"].to_str().unwrap();
+        cookie.split(';').next().unwrap().to_owned()
     }
 
     /// Stops the service and waits until it has drained.

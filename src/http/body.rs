@@ -1,0 +1,44 @@
+//! Reading what a request brings along, up to a limit and in finite time.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use bytes::Buf;
+use futures_util::StreamExt;
+use warp::Stream;
+
+use super::error::ApiError;
+
+/// How long a body may take. Nobody needs longer for so little.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Succeeds for the content type of JSON. A page of another site cannot send it without asking first.
+pub(super) fn expect_json(content_type: Option<&str>) -> Result<(), ApiError> {
+    let media_type = content_type.and_then(|content_type| content_type.split(';').next());
+    match media_type {
+        Some(media_type) if media_type.trim().eq_ignore_ascii_case("application/json") => Ok(()),
+        _ => Err(ApiError::NotJson),
+    }
+}
+
+/// The whole body.
+pub(super) async fn read(
+    body: impl Stream<Item = Result<impl Buf, warp::Error>>,
+    limit: usize,
+) -> Result<Vec<u8>, ApiError> {
+    let all = async {
+        let (mut body, mut bytes) = (pin!(body), Vec::new());
+        while let Some(part) = body.next().await {
+            let mut part = part.map_err(|_| ApiError::BodyCutShort)?;
+            if bytes.len() + part.remaining() > limit {
+                return Err(ApiError::LongLogin(limit));
+            }
+            while part.has_remaining() {
+                bytes.extend_from_slice(part.chunk());
+                part.advance(part.chunk().len());
+            }
+        }
+        Ok(bytes)
+    };
+    tokio::time::timeout(PATIENCE, all).await.unwrap_or(Err(ApiError::BodyTooSlow))
+}

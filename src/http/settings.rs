@@ -1,0 +1,80 @@
+//! The tokens, for the admins who hand them to Prometheus.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::json;
+use warp::reply::Response;
+use warp::{Filter, Rejection, Reply};
+
+use super::auth::private;
+use super::caller::{Caller, caller};
+use super::error::{ApiError, respond};
+use super::{rfc3339, with};
+use crate::accounts::TokenKind;
+use crate::app::App;
+
+pub(super) const SHOW: &str = "/api/settings/metrics";
+pub(super) const REGENERATE: &str = "/api/settings/metrics/regenerate";
+
+#[derive(Deserialize)]
+struct Query {
+    #[serde(default)]
+    token: Which,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Which {
+    #[default]
+    Metrics,
+    Ingest,
+}
+
+impl From<Which> for TokenKind {
+    fn from(which: Which) -> Self {
+        match which {
+            Which::Metrics => Self::Metrics,
+            Which::Ingest => Self::Ingest,
+        }
+    }
+}
+
+/// `GET /api/settings/metrics` by an admin
+pub(super) fn show(app: Arc<App>) -> impl Filter<Extract = (impl Reply,), Error = Rejection> + Clone {
+    warp::path!("api" / "settings" / "metrics")
+        .and(warp::get())
+        .and(with(app))
+        .and(caller())
+        .and(warp::query())
+        .then(|app: Arc<App>, caller: Caller, query: Query| async move {
+            respond(shown(&app, &caller, query.token.into()).await)
+        })
+}
+
+/// `POST /api/settings/metrics/regenerate` by an admin
+pub(super) fn regenerate(app: Arc<App>) -> impl Filter<Extract = (impl Reply,), Error = Rejection> + Clone {
+    warp::path!("api" / "settings" / "metrics" / "regenerate")
+        .and(warp::post())
+        .and(with(app))
+        .and(caller())
+        .and(warp::query())
+        .then(|app: Arc<App>, caller: Caller, query: Query| async move {
+            respond(regenerated(app, &caller, query.token.into()).await)
+        })
+}
+
+async fn shown(app: &App, caller: &Caller, kind: TokenKind) -> Result<Response, ApiError> {
+    caller.admin(app, SHOW).await?;
+    let setting = app.tokens.show(kind).await?;
+    Ok(private(&json!({ "value": setting.value.reveal(), "lastUpdated": setting.last_updated.map(rfc3339) })))
+}
+
+async fn regenerated(app: Arc<App>, caller: &Caller, kind: TokenKind) -> Result<Response, ApiError> {
+    let admin = caller.admin_of_this_site(&app, REGENERATE).await?;
+    // A task of its own: once it is written it counts here, even if the client does not wait for the answer.
+    let rotation = tokio::spawn(async move { app.tokens.rotate(kind).await });
+    let token = rotation.await.map_err(|_| ApiError::Internal)??;
+    tracing::info!(token = kind.key(), admin = admin.username, "an admin regenerated the token");
+    Ok(private(&json!({ "value": token.reveal() })))
+}

@@ -1,0 +1,167 @@
+//! What the service has done of late, for the page and for whoever asks why there is no data.
+
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use playarr_jobs::report::{CollectorReport, Report};
+use playarr_jobs::snapshot::Collector;
+use serde_json::{Map, Value, json};
+use warp::{Filter, Rejection, Reply};
+
+use super::auth::private;
+use super::caller::{Caller, caller};
+use super::error::respond;
+use super::{rfc3339, with};
+use crate::app::App;
+use crate::exposition::Format;
+use crate::recent::{Answered, FAILURES, Failed};
+
+pub(super) const TEMPLATE: &str = "/api/metrics/status";
+
+/// `GET /api/metrics/status` by an admin
+pub(super) fn status(app: Arc<App>) -> impl Filter<Extract = (impl Reply,), Error = Rejection> + Clone {
+    warp::path!("api" / "metrics" / "status").and(warp::get()).and(with(app)).and(caller()).then(
+        |app: Arc<App>, caller: Caller| async move {
+            let admin = caller.admin(&app, TEMPLATE).await;
+            respond(admin.map(|_| private(&overview(&app))))
+        },
+    )
+}
+
+/// The whole status.
+pub(super) fn overview(app: &App) -> Value {
+    let now = SystemTime::now();
+    let published = app.snapshots.load();
+    let snapshot = &published.snapshot;
+    let age =
+        snapshot.taken_at.map(|taken_at| now.duration_since(taken_at).unwrap_or_default().as_secs_f64());
+    let next_run = app.next_run.get().and_then(|next_run| *next_run.borrow());
+    json!({
+        "now": rfc3339(now),
+        "snapshot": {
+            "generation": snapshot.generation,
+            "taken_at": snapshot.taken_at.map(rfc3339),
+            "age_seconds": age,
+        },
+        "refreshing": app.job.is_refreshing(),
+        "interval_seconds": app.refresh_interval.as_secs(),
+        "next_run": next_run.map(rfc3339),
+        "last_run": app.feed.last_report().map(|report| json!({
+            "generation": report.generation,
+            "trigger": report.trigger,
+            "success": report.is_success(),
+            "started": rfc3339(report.started),
+            "duration_seconds": report.duration.as_secs_f64(),
+        })),
+        "collectors": snapshot.collectors.iter().map(collector).collect::<Vec<_>>(),
+        "scrapes": scrapes(app),
+        "websocket_connections": app.live.websockets(),
+    })
+}
+
+/// A refresh as its report tells it.
+pub(super) fn report(report: &Report) -> Value {
+    json!({
+        "generation": report.generation,
+        "trigger": report.trigger,
+        "success": report.is_success(),
+        "started": rfc3339(report.started),
+        "duration_seconds": report.duration.as_secs_f64(),
+        "collectors": report.collectors.iter().map(collector_report).collect::<Vec<_>>(),
+    })
+}
+
+/// A collector's part of a refresh.
+pub(super) fn collector_report(report: &CollectorReport) -> Value {
+    json!({
+        "name": report.name,
+        "series": report.series,
+        "folded_series": report.folded,
+        "duration_seconds": report.duration.as_secs_f64(),
+        "error": report.error,
+    })
+}
+
+fn collector(collector: &Collector) -> Value {
+    let mut shown = collector_report(&CollectorReport::of(collector));
+    shown["last_success"] = collector.last_success.map(rfc3339).into();
+    shown
+}
+
+fn scrapes(app: &App) -> Value {
+    let answered =
+        Format::ALL.map(|format| (format.as_str().to_owned(), app.scrapes.answered(format).into()));
+    let failures = FAILURES.map(|failure| (failure.as_str().to_owned(), app.recent.failures(failure).into()));
+    let (recent, _) = recent_since(app, Seen::default());
+    json!({
+        "answered": Value::Object(Map::from_iter(answered)),
+        "failures": Value::Object(Map::from_iter(failures)),
+        "recent": recent,
+    })
+}
+
+/// How many scrapes somebody has seen already.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Seen {
+    answered: u64,
+    failed: u64,
+}
+
+impl Seen {
+    /// All there were so far.
+    pub(super) fn all(app: &App) -> Self {
+        recent_since(app, Self { answered: u64::MAX, failed: u64::MAX }).1
+    }
+}
+
+/// The scrapes that somebody has not seen yet, newest first, and what they have seen then.
+pub(super) fn recent_since(app: &App, seen: Seen) -> (Vec<Value>, Seen) {
+    let (answered, answered_by_now) = app.recent.answered_since(seen.answered);
+    let (failed, failed_by_now) = app.recent.failed_since(seen.failed);
+    let clock = Clock { instant: Instant::now(), time: SystemTime::now() };
+    let mut all: Vec<_> =
+        answered.iter().map(|scrape| (scrape.at, answered_scrape(scrape, &clock))).collect();
+    all.extend(failed.iter().map(|scrape| (scrape.at, failed_scrape(scrape, &clock))));
+    all.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+    let seen = Seen { answered: answered_by_now, failed: failed_by_now };
+    (all.into_iter().map(|(_, scrape)| scrape).collect(), seen)
+}
+
+fn answered_scrape(scrape: &Answered, clock: &Clock) -> Value {
+    json!({
+        "at": clock.time_of(scrape.at),
+        "client": scrape.client,
+        "format": scrape.format.as_str(),
+        "encoding": if scrape.gzip { "gzip" } else { "identity" },
+        "bytes": scrape.bytes,
+        "duration_seconds": scrape.duration.as_secs_f64(),
+        "failure": null,
+        "user_agent": scrape.user_agent.as_ref().map(|user_agent| user_agent.as_str()),
+    })
+}
+
+fn failed_scrape(scrape: &Failed, clock: &Clock) -> Value {
+    json!({
+        "at": clock.time_of(scrape.at),
+        "client": scrape.client,
+        "format": null,
+        "encoding": null,
+        "bytes": null,
+        "duration_seconds": null,
+        "failure": scrape.cause.failure().as_str(),
+        "fix": scrape.cause.fix(),
+        "user_agent": scrape.user_agent.as_ref().map(|user_agent| user_agent.as_str()),
+    })
+}
+
+/// One moment on both clocks: scrapes note the one that costs them least.
+struct Clock {
+    instant: Instant,
+    time: SystemTime,
+}
+
+impl Clock {
+    fn time_of(&self, at: Instant) -> String {
+        rfc3339(self.time - self.instant.saturating_duration_since(at))
+    }
+}

@@ -1,0 +1,204 @@
+//! The WebSocket that tells the page what happens. Server to client only.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use futures_util::{Sink, SinkExt, Stream, StreamExt};
+use serde_json::{Value, json};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval};
+use warp::reply::Response;
+use warp::ws::{Message, Ws};
+use warp::{Filter, Rejection, Reply};
+
+use super::caller::{Caller, caller};
+use super::error::{ApiError, respond};
+use super::status::{Seen, collector_report, overview, recent_since, report};
+use super::with;
+use crate::accounts::{AuthError, Credentials};
+use crate::app::App;
+use crate::feed::{Step, StopSignal};
+
+pub(super) const TEMPLATE: &str = "/api/ws";
+/// Connections at once: each costs some memory, and only admins have them.
+const MOST_CONNECTIONS: u64 = 256;
+/// The longest message a client may send; what it says is ignored.
+const MAX_MESSAGE: usize = 4 << 10;
+/// The time between pings. Who has not answered one when the next is due is gone.
+const PING: Duration = Duration::from_secs(30);
+/// The time between looks whether this is still an admin. With the five seconds that looking up a user may take it
+/// stays below the thirty that are promised.
+const CHECK: Duration = Duration::from_secs(20);
+/// The time between looks for new scrapes, and how many of them are told each time.
+const SCRAPES: Duration = Duration::from_millis(500);
+const MOST_SCRAPES: usize = 3;
+/// How long a client may take to make room for a message.
+const SEND_PATIENCE: Duration = Duration::from_secs(10);
+/// How long saying goodbye may take.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(1);
+
+// Close codes of RFC 6455, section 7.4.1.
+const GOING_AWAY: u16 = 1001;
+const POLICY_VIOLATION: u16 = 1008;
+const TRY_AGAIN_LATER: u16 = 1013;
+
+/// `GET /api/ws` by an admin
+pub(super) fn websocket(app: Arc<App>) -> impl Filter<Extract = (impl Reply,), Error = Rejection> + Clone {
+    let upgrade = warp::ws().map(Some).or(warp::any().map(|| None)).unify();
+    warp::path!("api" / "ws").and(warp::get()).and(with(app)).and(caller()).and(upgrade).then(
+        |app: Arc<App>, caller: Caller, upgrade: Option<Ws>| async move {
+            respond(accept(app, &caller, upgrade).await)
+        },
+    )
+}
+
+async fn accept(app: Arc<App>, caller: &Caller, upgrade: Option<Ws>) -> Result<Response, ApiError> {
+    // Browsers let any page open a WebSocket to any host, so a session needs an origin here too.
+    caller.admin_of_this_site(&app, TEMPLATE).await?;
+    let upgrade = upgrade.ok_or(ApiError::NotAWebSocket)?;
+    if app.live.websockets() >= MOST_CONNECTIONS {
+        return Err(ApiError::TooManyWebSockets);
+    }
+    let credentials = caller.credentials();
+    let upgrade = upgrade.max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE);
+    Ok(upgrade.on_upgrade(move |socket| watch(app, socket, credentials)).into_response())
+}
+
+/// Tells the client what happens until one of the two goes. However it ends, the guard counts it out.
+async fn watch<S, E>(app: Arc<App>, socket: S, credentials: Credentials)
+where
+    S: Stream<Item = Result<Message, E>> + Sink<Message> + Unpin,
+{
+    let _counted = app.live.websocket();
+    let mut stop = app.feed.stop_signal();
+    let mut socket = socket;
+    let end = tell(&app, &mut socket, &mut stop, &credentials).await;
+    let goodbye = match end {
+        End::ClientLeft => return,
+        End::Stopping => Message::close_with(GOING_AWAY, "the service stops"),
+        End::NotAdmin => Message::close_with(POLICY_VIOLATION, "not an active admin any more"),
+        End::TooSlow => Message::close_with(TRY_AGAIN_LATER, "too slow, connect again"),
+    };
+    let _ = tokio::time::timeout(CLOSE_PATIENCE, socket.send(goodbye)).await;
+}
+
+/// Why a connection ends.
+#[derive(Debug, PartialEq, Eq)]
+enum End {
+    ClientLeft,
+    Stopping,
+    NotAdmin,
+    TooSlow,
+}
+
+async fn tell<S, E>(app: &App, socket: &mut S, stop: &mut StopSignal, credentials: &Credentials) -> End
+where
+    S: Stream<Item = Result<Message, E>> + Sink<Message> + Unpin,
+{
+    let mut steps = app.feed.steps();
+    let mut next_run = app.next_run.get().cloned();
+    let mut seen = Seen::all(app);
+    let (mut ping, mut check, mut scrapes) = (every(PING), every(CHECK), every(SCRAPES));
+    let mut answered = true;
+    if let Err(end) = send(socket, status(app)).await {
+        return end;
+    }
+    loop {
+        let message = tokio::select! {
+            received = socket.next() => match received {
+                Some(Ok(message)) if message.is_close() => return End::ClientLeft,
+                Some(Ok(_)) => {
+                    // Whatever it says, it lives.
+                    answered = true;
+                    continue;
+                }
+                Some(Err(_)) | None => return End::ClientLeft,
+            },
+            () = stop.given() => return End::Stopping,
+            step = steps.recv() => match step {
+                Ok(step) => text(&told(&step)),
+                Err(RecvError::Lagged(_)) => return End::TooSlow,
+                Err(RecvError::Closed) => return End::Stopping,
+            },
+            () = planned(&mut next_run) => status(app),
+            _ = scrapes.tick() => {
+                let (recent, by_now) = recent_since(app, seen);
+                seen = by_now;
+                for scrape in recent.into_iter().take(MOST_SCRAPES).rev() {
+                    if let Err(end) = send(socket, text(&event("scrape", scrape))).await {
+                        return end;
+                    }
+                }
+                continue;
+            }
+            _ = ping.tick() => {
+                if !std::mem::take(&mut answered) {
+                    return End::ClientLeft;
+                }
+                Message::ping("")
+            }
+            _ = check.tick() => match app.admins.still_admin(credentials).await {
+                // While the database is away nobody can tell; what is shown here is worth less than staying connected.
+                Ok(_) | Err(AuthError::Unavailable(_)) => continue,
+                Err(_) => return End::NotAdmin,
+            },
+        };
+        if let Err(end) = send(socket, message).await {
+            return end;
+        }
+    }
+}
+
+async fn send<S: Sink<Message> + Unpin>(socket: &mut S, message: Message) -> Result<(), End> {
+    match tokio::time::timeout(SEND_PATIENCE, socket.send(message)).await {
+        Ok(sent) => sent.map_err(|_| End::ClientLeft),
+        Err(_) => Err(End::TooSlow),
+    }
+}
+
+/// Waits until the next refresh is planned anew, which is after each one.
+async fn planned(next_run: &mut Option<watch::Receiver<Option<SystemTime>>>) {
+    if let Some(next_run) = next_run
+        && next_run.changed().await.is_ok()
+    {
+        return;
+    }
+    std::future::pending().await
+}
+
+fn every(period: Duration) -> tokio::time::Interval {
+    let mut interval = interval(period);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval.reset();
+    interval
+}
+
+fn status(app: &App) -> Message {
+    text(&event("status", overview(app)))
+}
+
+fn told(step: &Step) -> Value {
+    match step {
+        Step::Started { generation, trigger, collectors } => event(
+            "refresh_started",
+            json!({ "generation": generation, "trigger": trigger, "collectors": collectors }),
+        ),
+        Step::Collected { report, done, of } => {
+            let mut collected = collector_report(report);
+            (collected["done"], collected["of"]) = ((*done).into(), (*of).into());
+            event("collected", collected)
+        }
+        Step::Finished(finished) => event("refresh_finished", report(finished)),
+    }
+}
+
+/// An object with the name of what it tells.
+fn event(name: &str, mut fields: Value) -> Value {
+    fields["event"] = name.into();
+    fields
+}
+
+fn text(value: &Value) -> Message {
+    Message::text(value.to_string())
+}
