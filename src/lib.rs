@@ -15,3 +15,4 @@ pub mod live;
 pub mod recent;
 pub mod scrape;
 pub mod serve;
+pub mod token_file;
