@@ -77,6 +77,8 @@ async fn greet(address: String, token: String) {
     println!(
         "\nServing a small library. In another terminal:\n\n  \
          curl -H 'Authorization: Bearer {token}' {address}/metrics\n\n\
+         The token for a Prometheus, as the README's steps need it:\n\n  \
+         echo {token} > playarr-token\n\n\
          Refresh now, as the admin of the fixtures:\n\n  \
          curl -X POST -H 'X-API-Key: admin001' {address}/api/metrics/refresh\n\n\
          Ctrl-C ends it and throws the database away."

@@ -7,12 +7,20 @@ mod support;
 mod accounts;
 mod collect;
 mod commands;
+mod docs;
 mod golden;
 mod one_generation;
 mod outage;
+mod packages;
+mod privileges;
 mod refresh;
 mod scrape;
+mod token_file;
 mod tokens;
 
+#[cfg(feature = "system-tests")]
+mod container;
+#[cfg(feature = "system-tests")]
+mod packages_checked;
 #[cfg(feature = "system-tests")]
 mod system;
