@@ -78,8 +78,9 @@ async fn with_the_packaged_role_the_first_admin_can_be_made_and_nothing_of_playa
     service.stop().await;
 
     let own = Client::with_uri_str(&uri).await.unwrap().database("playarr");
-    let rename = own.collection::<Document>("users").update_one(doc! {}, doc! { "$set": { "role": "user" } });
-    assert!(rename.await.is_err(), "users stay as they are");
+    let users = own.collection::<Document>("users");
+    let promote = users.update_one(doc! {}, doc! { "$set": { "role": "admin" } }).await;
+    assert!(promote.is_err(), "users stay as they are");
     let titles = own.collection::<Document>("titles");
     assert!(titles.insert_one(doc! { "type": "movies" }).await.is_err(), "titles are only read");
     assert!(own.drop().await.is_err());
