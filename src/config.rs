@@ -112,6 +112,8 @@ pub struct Config {
     pub episodes_detail: EpisodesDetail,
     /// How many scrapes are answered at once.
     pub max_concurrent_scrapes: usize,
+    /// How often the live metrics are saved.
+    pub checkpoint_interval: Duration,
     /// The key that signs Playarr's sessions; none is none.
     pub jwt_secret_key: Option<Secret>,
     /// For how many days a session lasts.
@@ -175,6 +177,8 @@ flags! {
     episodes_detail: "EPISODES_DETAIL",
     /// Scrapes answered at once, 1 to 10000 [env: MAX_CONCURRENT_SCRAPES] [default: 40]
     max_concurrent_scrapes: "MAX_CONCURRENT_SCRAPES",
+    /// Time between checkpoints of the live metrics, 1s to 5m [env: CHECKPOINT_INTERVAL] [default: 10s]
+    checkpoint_interval: "CHECKPOINT_INTERVAL",
     /// Key that signs Playarr's sessions [env: JWT_SECRET_KEY]
     jwt_secret_key: "JWT_SECRET_KEY",
     /// File that holds the key [env: JWT_SECRET_KEY_FILE]
@@ -260,6 +264,12 @@ impl Config {
                 "40",
                 10_000,
                 "a number from 1 to 10000 is accepted",
+            )?,
+            checkpoint_interval: read.parsed(
+                "CHECKPOINT_INTERVAL",
+                "10s",
+                "a duration from 1s to 5m is accepted, such as 10s",
+                |text| duration(text, Duration::from_secs(1), Duration::from_secs(300)),
             )?,
             jwt_secret_key: read.secret("JWT_SECRET_KEY")?,
             access_token_expire_days: read.number(

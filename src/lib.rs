@@ -5,6 +5,7 @@
 
 pub mod accounts;
 pub mod app;
+pub mod checkpoints;
 pub mod commands;
 pub mod config;
 pub mod database;
@@ -12,6 +13,7 @@ pub mod exposition;
 pub mod feed;
 pub mod http;
 pub mod live;
+pub mod pages;
 pub mod recent;
 pub mod scrape;
 pub mod serve;

@@ -11,15 +11,19 @@ use tokio::time::MissedTickBehavior;
 
 use crate::accounts::TOKEN_CHECK_INTERVAL;
 use crate::app::{App, AppError};
+use crate::checkpoints::Checkpoints;
 use crate::config::Config;
 use crate::http;
 
-/// How long requests under way may go on after the signal to stop. With [`REFRESH_PATIENCE`] it stays below the ten
-/// seconds after which containers are killed.
+/// How long requests under way may go on after the signal to stop. With [`CHECKPOINT_PATIENCE`] it stays below the
+/// ten seconds after which containers are killed.
 const DRAIN_PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long a refresh under way may go on: enough to end and note it, not enough to wait for a database that is away.
 const REFRESH_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long the last checkpoint may take, once nothing is counted any more.
+const CHECKPOINT_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Binds the address of the configuration.
 ///
@@ -41,9 +45,18 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), AppError> {
     let app = App::new(config, database)?;
+    let address = listener.local_addr().unwrap_or(config.listen_address).to_string();
+    let checkpoints =
+        Checkpoints::start(app.live.clone(), database.clone(), address, config.checkpoint_interval);
     let mut schedule = scheduler::start(app.job.clone(), config.refresh_interval).await?;
     let _ = app.next_run.set(schedule.next_run());
-    let watch = tokio::spawn(watch_tokens(app.clone()));
+    let restored = checkpoints.restored();
+    let watched = app.clone();
+    let watch = tokio::spawn(async move {
+        // Without a token nobody scrapes or reports.
+        restored.await;
+        watch_tokens(watched).await;
+    });
     let accounts = tokio::spawn({
         let (app, config) = (app.clone(), config.clone());
         async move { app.admins.prepare(&config).await }
@@ -72,6 +85,9 @@ pub async fn serve(
     }
     if refresh.is_err() {
         tracing::warn!("a refresh was still under way after {} s and is cut off", REFRESH_PATIENCE.as_secs());
+    }
+    if tokio::time::timeout(CHECKPOINT_PATIENCE, checkpoints.stop()).await.is_err() {
+        tracing::warn!("the live metrics could not be saved within {} s", CHECKPOINT_PATIENCE.as_secs());
     }
     Ok(())
 }

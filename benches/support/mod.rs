@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each benchmark uses its part")]
 
+pub(crate) mod ingest;
 pub(crate) mod large_library;
 pub(crate) mod service;
 

@@ -40,7 +40,12 @@ pub(crate) async fn until_ready(address: SocketAddr) {
 
 /// The metrics token of a database.
 pub(crate) async fn token(database: &Database) -> String {
+    setting(database, "metrics_token").await
+}
+
+/// A token of a database, by its key.
+pub(crate) async fn setting(database: &Database, key: &str) -> String {
     let settings = database.collection::<Document>("settings");
-    let setting = settings.find_one(doc! { "_id": "metrics_token" }).await.expect("MongoDB answers");
+    let setting = settings.find_one(doc! { "_id": key }).await.expect("MongoDB answers");
     setting.and_then(|setting| Some(setting.get_str("value").ok()?.to_owned())).expect("there is a token")
 }

@@ -119,13 +119,17 @@ impl Tokens {
     /// # Errors
     /// When the database fails; what is held in memory then stays.
     pub async fn sync(&self) -> Result<(), TokenError> {
-        for kind in TokenKind::ALL {
-            let before = *self.rotations();
-            let setting = in_time(self.read_or_create(kind)).await?;
-            let rotations = self.rotations();
-            if *rotations == before {
-                self.hold(kind, setting.value);
-            }
+        let before = *self.rotations();
+        let read = |kind| in_time(self.read_or_create(kind));
+        let [metrics, ingest] = TokenKind::ALL.map(read);
+        let (metrics, ingest) = tokio::join!(metrics, ingest);
+        let (metrics, ingest) = (metrics?, ingest?);
+        let rotations = self.rotations();
+        // What was read may be older than what was rotated meanwhile.
+        if *rotations == before {
+            // Both are held at once: who is ready for scrapes is ready for events.
+            self.hold(TokenKind::Ingest, ingest.value);
+            self.hold(TokenKind::Metrics, metrics.value);
         }
         Ok(())
     }

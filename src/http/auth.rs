@@ -22,6 +22,9 @@ use crate::config::Secret;
 /// The longest login.
 const MAX_LOGIN: usize = 16 << 10;
 
+/// How long the body of a login may take. Nobody needs longer for so little.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 pub(super) const LOGIN: &str = "/api/auth/login";
 pub(super) const LOGOUT: &str = "/api/auth/logout";
 pub(super) const VERIFY: &str = "/api/auth/verify";
@@ -78,7 +81,7 @@ async fn sign_in(
         return Err(AuthError::OtherSite.into());
     }
     body::expect_json(content_type)?;
-    let body = body::read(body, MAX_LOGIN).await?;
+    let body = body::read(body, MAX_LOGIN, PATIENCE).await?;
     // What the parser has to say might quote the password.
     let Login { username, password } = serde_json::from_slice(&body).map_err(|_| ApiError::NoLogin)?;
     let login = app.admins.login(caller.client(), &username, Secret::from(password)).await;

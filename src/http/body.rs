@@ -3,14 +3,11 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use bytes::Buf;
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use futures_util::StreamExt;
 use warp::Stream;
 
 use super::error::ApiError;
-
-/// How long a body may take. Nobody needs longer for so little.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Succeeds for the content type of JSON. A page of another site cannot send it without asking first.
 pub(super) fn expect_json(content_type: Option<&str>) -> Result<(), ApiError> {
@@ -21,24 +18,22 @@ pub(super) fn expect_json(content_type: Option<&str>) -> Result<(), ApiError> {
     }
 }
 
-/// The whole body.
+/// The whole body, of `limit` bytes at most, within `patience`.
 pub(super) async fn read(
     body: impl Stream<Item = Result<impl Buf, warp::Error>>,
     limit: usize,
-) -> Result<Vec<u8>, ApiError> {
+    patience: Duration,
+) -> Result<Bytes, ApiError> {
     let all = async {
-        let (mut body, mut bytes) = (pin!(body), Vec::new());
+        let (mut body, mut bytes) = (pin!(body), BytesMut::new());
         while let Some(part) = body.next().await {
-            let mut part = part.map_err(|_| ApiError::BodyCutShort)?;
+            let part = part.map_err(|_| ApiError::BodyCutShort)?;
             if bytes.len() + part.remaining() > limit {
-                return Err(ApiError::LongLogin(limit));
+                return Err(ApiError::BodyTooLarge(limit));
             }
-            while part.has_remaining() {
-                bytes.extend_from_slice(part.chunk());
-                part.advance(part.chunk().len());
-            }
+            bytes.put(part);
         }
-        Ok(bytes)
+        Ok(bytes.freeze())
     };
-    tokio::time::timeout(PATIENCE, all).await.unwrap_or(Err(ApiError::BodyTooSlow))
+    tokio::time::timeout(patience, all).await.unwrap_or(Err(ApiError::BodyTooSlow))
 }

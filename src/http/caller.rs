@@ -25,7 +25,7 @@ pub(super) struct Caller {
 
 /// Who makes the request.
 pub(super) fn caller() -> impl Filter<Extract = (Caller,), Error = Infallible> + Copy {
-    warp::header::headers_cloned().map(|headers| Caller::new(headers))
+    warp::header::headers_cloned().map(Caller::new)
 }
 
 impl Caller {

@@ -43,9 +43,6 @@ pub enum ApiError {
     /// A login that is none.
     #[error("A login is a JSON object with the texts \"username\" and \"password\"")]
     NoLogin,
-    /// A body longer than a login.
-    #[error("The body has more than {0} bytes")]
-    LongLogin(usize),
     /// A login of another type.
     #[error("The Content-Type must be application/json")]
     NotJson,
@@ -68,7 +65,7 @@ pub enum ApiError {
     #[error("The body says it is gzip and cannot be unpacked: {0}")]
     BrokenGzip(String),
     /// A body larger than allowed.
-    #[error("The body has more than {0} bytes, unpacked; send several smaller ones")]
+    #[error("The body has more than {0} bytes (unpacked, if it is packed), which is the most that is read")]
     BodyTooLarge(usize),
     /// The connection ended within the body.
     #[error("The body ended early")]
@@ -103,9 +100,7 @@ impl ApiError {
             Self::ContentType(_) | Self::ContentEncoding(_) | Self::NotJson => {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE
             }
-            Self::BodyTooLarge(_) | Self::LongLogin(_) | Self::Batch(BatchError::TooMany) => {
-                StatusCode::PAYLOAD_TOO_LARGE
-            }
+            Self::BodyTooLarge(_) | Self::Batch(BatchError::TooMany) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BrokenGzip(_) | Self::BodyCutShort | Self::NoLogin | Self::Batch(_) => {
                 StatusCode::BAD_REQUEST
             }

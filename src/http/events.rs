@@ -2,14 +2,16 @@
 
 use std::io::Read;
 use std::sync::Arc;
+use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 use flate2::bufread::MultiGzDecoder;
-use futures_util::{Stream, StreamExt};
+use futures_util::Stream;
 use serde_json::json;
 use warp::{Filter, Rejection, Reply};
 
 use super::bearer::{Bearer, header};
+use super::body;
 use super::error::{ApiError, respond};
 use super::observe::authentication_failed;
 use super::with;
@@ -21,6 +23,9 @@ pub(super) const TEMPLATE: &str = "/api/metrics/events";
 
 /// The largest body, before and after it is unpacked, in bytes.
 const MAX_BODY: usize = 4 << 20;
+
+/// How long a body may take.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Bodies from this size on are read on a thread for blocking work, so that nobody waits behind them.
 const LARGE_BODY: usize = 16 << 10;
@@ -55,7 +60,7 @@ async fn take(
         authentication_failed(app, TEMPLATE, reason);
     })?;
     let (layout, is_packed, batch_id) = headers.understood()?;
-    let body = read(body, headers.length).await?;
+    let body = body::read(body, MAX_BODY, PATIENCE).await?;
     let packed = body.len();
     let count = {
         let app = app.clone();
@@ -74,31 +79,6 @@ async fn take(
     }
     let _place = app.unpacking.acquire().await;
     tokio::task::spawn_blocking(count).await.map_err(|_| ApiError::Internal)?
-}
-
-/// The whole body, unless it is too large.
-async fn read(
-    body: impl Stream<Item = Result<impl Buf, warp::Error>>,
-    length: Option<usize>,
-) -> Result<Bytes, ApiError> {
-    if length.is_some_and(|length| length > MAX_BODY) {
-        return Err(ApiError::BodyTooLarge(MAX_BODY));
-    }
-    let mut whole = BytesMut::with_capacity(length.unwrap_or_default());
-    let mut body = std::pin::pin!(body);
-    while let Some(part) = body.next().await {
-        let mut part = part.map_err(|_| ApiError::BodyCutShort)?;
-        if whole.len() + part.remaining() > MAX_BODY {
-            return Err(ApiError::BodyTooLarge(MAX_BODY));
-        }
-        while part.has_remaining() {
-            let chunk = part.chunk();
-            whole.extend_from_slice(chunk);
-            let read = chunk.len();
-            part.advance(read);
-        }
-    }
-    Ok(whole.freeze())
 }
 
 /// A gzip body unpacked, unless that is too large: then what is packed in it stays packed.
@@ -126,16 +106,15 @@ struct Headers {
     content_type: Option<String>,
     encoding: Option<String>,
     batch_id: Option<String>,
-    length: Option<usize>,
 }
 
 impl Headers {
-    fn filter() -> impl Filter<Extract = (Self,), Error = std::convert::Infallible> + Copy {
+    fn filter() -> impl Filter<Extract = (Self,), Error = Rejection> + Copy {
         header("content-type")
             .and(header("content-encoding"))
-            .and(header("x-batch-id"))
-            .and(header("content-length"))
-            .map(|content_type, encoding, batch_id, length| Self { content_type, encoding, batch_id, length })
+            // One that cannot be read is refused: without it the batch could be counted twice.
+            .and(warp::header::optional("x-batch-id"))
+            .map(|content_type, encoding, batch_id| Self { content_type, encoding, batch_id })
     }
 
     fn understood(&self) -> Result<(Layout, bool, Option<String>), ApiError> {

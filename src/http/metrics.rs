@@ -33,28 +33,28 @@ pub(super) fn scrape(app: Arc<App>) -> impl Filter<Extract = (impl Reply,), Erro
         .and(header("accept-encoding"))
         .and(header("x-forwarded-for"))
         .and(header("user-agent"))
-        .map(move |token, format, gzip, forwarded, user_agent| {
-            scraped(&app, token, format, gzip, forwarded, user_agent)
-        })
+        .map(
+            move |token: Option<Bearer>,
+                  format: Option<Preferred>,
+                  gzip: Option<Gzip>,
+                  forwarded,
+                  user_agent| {
+                let at = Instant::now();
+                let client = client(forwarded);
+                if let Err(error) = admit(&app, token.as_ref()) {
+                    let cause = cause(&app, token.as_ref(), &error);
+                    return refuse(&app, error, Failed { client, at, cause, user_agent });
+                }
+                // Recorded when its last frame is sent.
+                let format = format.map_or(Format::Text, |Preferred(format)| format);
+                answer(Scrape { app: app.clone(), at, client, format, gzip: gzip.is_some(), user_agent })
+            },
+        )
 }
 
-fn scraped(
-    app: &Arc<App>,
-    token: Option<Bearer>,
-    format: Option<Preferred>,
-    gzip: Option<Gzip>,
-    forwarded: Option<Forwarded>,
-    user_agent: Option<UserAgent>,
-) -> Response {
-    let at = Instant::now();
-    let client = Client::of(server::peer(), forwarded.as_ref().map(|Forwarded(by)| &**by)).address;
-    if let Err(error) = admit(app, token.as_ref()) {
-        let cause = cause(app, token.as_ref(), &error);
-        return refuse(app, error, Failed { client, at, cause, user_agent });
-    }
-    // Recorded when its last frame is sent.
-    let format = format.map_or(Format::Text, |Preferred(format)| format);
-    answer(Scrape { app: app.clone(), at, client, format, gzip: gzip.is_some(), user_agent })
+fn client(forwarded: Option<Forwarded>) -> IpAddr {
+    let forwarded = forwarded.map(|Forwarded(addresses)| addresses);
+    Client::of(server::peer(), forwarded.as_deref()).address
 }
 
 /// Checks the token and takes a place.

@@ -1,5 +1,6 @@
 //! The HTTP interface. [`routes`] is the table; each resource has its file.
 
+mod assets;
 mod auth;
 mod bearer;
 mod body;
@@ -10,6 +11,7 @@ mod health;
 mod metrics;
 mod negotiate;
 mod observe;
+mod pages;
 mod refresh;
 mod server;
 mod settings;
@@ -41,7 +43,11 @@ pub fn routes(app: Arc<App>) -> impl Filter<Extract = (impl Reply,), Error = Inf
         .or(at(settings::REGENERATE, settings::regenerate(app.clone())))
         .or(at(refresh::TEMPLATE, refresh::refresh(app.clone())))
         .or(at(status::TEMPLATE, status::status(app.clone())))
-        .or(at(websocket::TEMPLATE, websocket::websocket(app.clone())));
+        .or(at(websocket::TEMPLATE, websocket::websocket(app.clone())))
+        .or(at(pages::HOME_TEMPLATE, pages::home()))
+        .or(at(pages::LOGIN_TEMPLATE, pages::login(app.clone())))
+        .or(pages::pages(app.clone()))
+        .or(at(assets::TEMPLATE, assets::asset()));
     // The scrape comes first: it is what there are thousands of.
     let all = metrics::scrape(app.clone()).or(others.boxed()).recover(error::recover);
     observe::requests(app, all)

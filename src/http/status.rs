@@ -14,7 +14,7 @@ use super::error::respond;
 use super::{rfc3339, with};
 use crate::app::App;
 use crate::exposition::Format;
-use crate::recent::{Answered, FAILURES, Failed};
+use crate::recent::{Answered, FAILURES, Failed, UserAgent};
 
 pub(super) const TEMPLATE: &str = "/api/metrics/status";
 
@@ -136,7 +136,7 @@ fn answered_scrape(scrape: &Answered, clock: &Clock) -> Value {
         "bytes": scrape.bytes,
         "duration_seconds": scrape.duration.as_secs_f64(),
         "failure": null,
-        "user_agent": scrape.user_agent.as_ref().map(|user_agent| user_agent.as_str()),
+        "user_agent": scrape.user_agent.as_ref().map(UserAgent::as_str),
     })
 }
 
@@ -150,7 +150,7 @@ fn failed_scrape(scrape: &Failed, clock: &Clock) -> Value {
         "duration_seconds": null,
         "failure": scrape.cause.failure().as_str(),
         "fix": scrape.cause.fix(),
-        "user_agent": scrape.user_agent.as_ref().map(|user_agent| user_agent.as_str()),
+        "user_agent": scrape.user_agent.as_ref().map(UserAgent::as_str),
     })
 }
 

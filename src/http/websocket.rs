@@ -164,7 +164,7 @@ async fn planned(next_run: &mut Option<watch::Receiver<Option<SystemTime>>>) {
     {
         return;
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 fn every(period: Duration) -> tokio::time::Interval {
@@ -201,4 +201,113 @@ fn event(name: &str, mut fields: Value) -> Value {
 
 fn text(value: &Value) -> Message {
     Message::text(value.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use tokio::sync::mpsc;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::accounts::Client;
+    use crate::config::Config;
+    use crate::database;
+
+    /// A client in memory.
+    struct Fake {
+        says: mpsc::UnboundedReceiver<Message>,
+        hears: mpsc::UnboundedSender<Message>,
+        is_stuck: bool,
+    }
+
+    impl Stream for Fake {
+        type Item = Result<Message, Infallible>;
+
+        fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+            self.says.poll_recv(context).map(|message| message.map(Ok))
+        }
+    }
+
+    impl Sink<Message> for Fake {
+        type Error = ();
+
+        fn poll_ready(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), ()>> {
+            if self.is_stuck { Poll::Pending } else { Poll::Ready(Ok(())) }
+        }
+
+        fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), ()> {
+            self.hears.send(message).map_err(|_| ())
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), ()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), ()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    /// Parts whose database is away: nobody can tell that the admin is none any more.
+    async fn app() -> Arc<App> {
+        let uri = "mongodb://127.0.0.1:1";
+        let config = Config::read(|name| (name == "MONGODB_URI").then(|| uri.to_owned())).unwrap();
+        App::new(&config, &database::connect(&config).await.unwrap()).unwrap()
+    }
+
+    fn client(is_stuck: bool) -> (Fake, mpsc::UnboundedSender<Message>, mpsc::UnboundedReceiver<Message>) {
+        let ((say, says), (hears, hear)) = (mpsc::unbounded_channel(), mpsc::unbounded_channel());
+        (Fake { says, hears, is_stuck }, say, hear)
+    }
+
+    fn credentials() -> Credentials {
+        let client = Client::of([127, 0, 0, 1].into(), None);
+        Credentials { client, api_key: Some("admin001".to_owned().into()), sessions: vec![] }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_does_not_answer_a_ping_is_gone_when_the_next_is_due() {
+        let app = app().await;
+        let (mut socket, _say, mut hear) = client(false);
+        let started = Instant::now();
+        let end = tell(&app, &mut socket, &mut app.feed.stop_signal(), &credentials()).await;
+        assert_eq!(end, End::ClientLeft);
+        assert!(started.elapsed() >= PING && started.elapsed() <= 2 * PING + Duration::from_secs(20));
+        drop(socket);
+        let heard: Vec<_> = std::iter::from_fn(|| hear.try_recv().ok()).collect();
+        assert!(heard[0].to_str().unwrap().contains(r#""event":"status""#));
+        assert_eq!(heard.iter().filter(|message| message.is_ping()).count(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_answers_pings_stays_while_the_database_is_away() {
+        let app = app().await;
+        let (mut socket, say, mut hear) = client(false);
+        let answering = tokio::spawn(async move {
+            while let Some(message) = hear.recv().await {
+                if message.is_ping() && say.send(Message::pong("")).is_err() {
+                    break;
+                }
+            }
+        });
+        let mut stop = app.feed.stop_signal();
+        let (credentials, an_hour) = (credentials(), Duration::from_secs(3600));
+        let told = tell(&app, &mut socket, &mut stop, &credentials);
+        tokio::time::timeout(an_hour, told).await.unwrap_err();
+        answering.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_does_not_read_is_dropped_and_counted_out() {
+        let app = app().await;
+        let (socket, _say, _hear) = client(true);
+        let started = Instant::now();
+        watch(app.clone(), socket, credentials()).await;
+        assert!(started.elapsed() <= SEND_PATIENCE + 2 * CLOSE_PATIENCE, "{:?}", started.elapsed());
+        assert_eq!(app.live.websockets(), 0);
+    }
 }

@@ -75,7 +75,7 @@ impl Batches {
 }
 
 fn digest(id: &str) -> u64 {
-    let [a, b, c, d, e, f, g, h, ..] = *Sha256::digest(id).as_array::<32>().unwrap_or(&[0; 32]);
+    let [a, b, c, d, e, f, g, h, ..]: [u8; 32] = Sha256::digest(id).into();
     u64::from_be_bytes([a, b, c, d, e, f, g, h])
 }
 

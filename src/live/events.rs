@@ -187,7 +187,6 @@ macro_rules! events {
 
             /// Moves the families that this event moves.
             #[inline]
-            #[expect(clippy::redundant_guards, reason = "not every event has a condition")]
             pub(super) fn pour(&self, sink: &mut Sink<'_>) {
                 match self {
                     $(Self::$event { $($field),+ } => {
@@ -237,9 +236,10 @@ macro_rules! events {
     (@pour observe $sink:ident, $family:expr, $key:ident, $combination:ident, $amount:ident) => {
         $sink.observe($family, &$key, $combination, *$amount)
     };
-    (@pour report $sink:ident, $family:expr, $key:ident, $combination:ident, $count:ident, $reporter:ident) => {
+    (@pour report $sink:ident, $family:expr, $key:ident, $combination:ident, $count:ident, $reporter:ident) => {{
+        let _: (&mut Key, &mut usize) = (&mut $key, &mut $combination);
         $sink.report($reporter.as_str(), *$count)
-    };
+    }};
 }
 
 events! {

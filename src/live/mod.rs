@@ -39,8 +39,9 @@
 //! ```
 
 mod batches;
-pub mod checkpoint;
+mod checkpoint;
 mod connections;
+mod durability;
 pub mod events;
 mod families;
 mod ingest;
@@ -55,6 +56,7 @@ mod sums;
 mod timer;
 mod totals;
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -62,7 +64,9 @@ use playarr_jobs::family::Family;
 use prometheus::Registry;
 use prometheus::process_collector::ProcessCollector;
 
+pub use checkpoint::{Checkpoint, DamagedCheckpoint};
 pub use connections::Connection;
+pub use durability::{Durability, RestoreOutcome};
 pub use events::Event;
 pub use ingest::{Batch, BatchError, MAX_EVENTS};
 pub use json::EventError;
@@ -74,7 +78,7 @@ pub use registry::LIVE_SERIES_BUDGET;
 pub use service::{ScrapeFailure, Service};
 pub use timer::Timer;
 
-use batches::{Batches, Clock, Turn};
+use batches::{BatchMark, Batches, Clock, Turn};
 use connections::Connections;
 use recorder::Recorder;
 
@@ -87,10 +91,13 @@ pub struct Live {
 struct Inner {
     recorder: Recorder,
     batches: Mutex<Batches>,
+    /// The batches that are in the last cut.
+    cut: Mutex<VecDeque<BatchMark>>,
     clock: Clock,
     connections: Connections,
     registry: Registry,
     service: Service,
+    durability: Durability,
 }
 
 /// More batches in ten minutes than can be remembered.
@@ -107,13 +114,16 @@ impl Live {
         let registry = Registry::new();
         registry.register(Box::new(ProcessCollector::for_self()))?;
         let service = Service::new(&registry)?;
+        let durability = Durability::new(&registry)?;
         let inner = Inner {
             recorder: Recorder::new(LIVE_SERIES_BUDGET),
             batches: Mutex::default(),
+            cut: Mutex::default(),
             clock: Clock::new(),
             connections: Connections::default(),
             registry,
             service,
+            durability,
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -155,9 +165,7 @@ impl Live {
     }
 
     /// Counts an open WebSocket connection of this service until the guard is dropped.
-    #[must_use]
     pub fn websocket(&self) -> Connection {
-        self.inner.recorder.mark_changed();
         Connection::open(self.clone())
     }
 
@@ -171,6 +179,40 @@ impl Live {
     #[must_use]
     pub fn service(&self) -> &Service {
         &self.inner.service
+    }
+
+    /// What is told of checkpoints.
+    #[must_use]
+    pub fn durability(&self) -> &Durability {
+        &self.inner.durability
+    }
+
+    /// Everything recorded so far. Takes milliseconds where there are many series.
+    #[must_use]
+    pub fn checkpoint(&self) -> Checkpoint {
+        self.inner.absorb_scrapes();
+        let mut cut = self.inner.cut.lock().unwrap_or_else(PoisonError::into_inner);
+        let (totals, new) = self.inner.recorder.cut(Instant::now());
+        let now = self.inner.clock.unix_seconds();
+        cut.extend(new);
+        cut.retain(|mark| mark.is_remembered(now));
+        Checkpoint::new(&totals, cut.iter().copied())
+    }
+
+    /// Adds what was recorded before a restart, once. Returns the names of families that are not what they were and
+    /// start from 0.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be used; then nothing of it is.
+    pub fn restore(&self, checkpoint: &Checkpoint) -> Result<Vec<String>, DamagedCheckpoint> {
+        let (totals, marks) = checkpoint.read()?;
+        let mut batches = self.inner.batches.lock().unwrap_or_else(PoisonError::into_inner);
+        for &mark in &marks {
+            batches.remember(mark);
+        }
+        drop(batches);
+        self.inner.cut.lock().unwrap_or_else(PoisonError::into_inner).extend(marks);
+        Ok(self.inner.recorder.restore(&totals, Instant::now()))
     }
 
     /// Records a refresh.

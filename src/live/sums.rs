@@ -172,7 +172,6 @@ fn double(count: u64) -> f64 {
 fn seconds(nanoseconds: u128) -> f64 {
     const SECOND: u128 = 1_000_000_000;
     match u64::try_from(nanoseconds / SECOND) {
-        #[expect(clippy::cast_possible_truncation, reason = "less than a second")]
         Ok(whole) => Duration::new(whole, (nanoseconds % SECOND) as u32).as_secs_f64(),
         #[expect(clippy::cast_precision_loss, reason = "beyond half a trillion years")]
         Err(_) => nanoseconds as f64 / 1e9,

@@ -68,7 +68,7 @@ impl Builder {
             serve::serve(&config, &served, listener, shutdown).await.unwrap();
         });
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        Service { url, database, client, stop, server, _own: own }
+        Service { url, database, client, stop, server, own }
     }
 
     /// Starts the service and waits until it is ready.
@@ -79,6 +79,17 @@ impl Builder {
     }
 }
 
+/// A token out of the settings, as soon as it is there: the service is ready when it has the one for scrapes.
+pub(crate) async fn token(database: &Database, key: &str) -> String {
+    let settings = database.collection::<Document>("settings");
+    let mut token = None;
+    while token.is_none() {
+        let setting = settings.find_one(doc! { "_id": key }).await.unwrap();
+        token = setting.and_then(|setting| Some(setting.get_str("value").ok()?.to_owned()));
+    }
+    token.unwrap()
+}
+
 /// A running service.
 pub(crate) struct Service {
     pub(crate) url: String,
@@ -86,7 +97,7 @@ pub(crate) struct Service {
     pub(crate) client: reqwest::Client,
     stop: oneshot::Sender<()>,
     server: JoinHandle<()>,
-    _own: Option<TestDatabase>,
+    own: Option<TestDatabase>,
 }
 
 impl Service {
@@ -115,11 +126,18 @@ impl Service {
         self.get(path).send().await.unwrap().status()
     }
 
-    /// The token as the settings have it.
+    /// The token for scrapes as the settings have it.
     pub(crate) async fn token(&self) -> String {
-        let settings = self.database.collection::<Document>("settings");
-        let setting = settings.find_one(doc! { "_id": "metrics_token" }).await.unwrap().unwrap();
-        setting.get_str("value").unwrap().to_owned()
+        self.setting("metrics_token").await
+    }
+
+    /// The token for events as the settings have it.
+    pub(crate) async fn ingest_token(&self) -> String {
+        self.setting("metrics_ingest_token").await
+    }
+
+    async fn setting(&self, key: &str) -> String {
+        token(&self.database, key).await
     }
 
     /// A scrape with this token.
@@ -151,6 +169,12 @@ impl Service {
             self.post("/api/metrics/refresh").header("x-api-key", "admin001").send().await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
         response.json().await.unwrap()
+    }
+
+    /// The connection string and the name of the database, for a second instance.
+    pub(crate) fn settings(&self) -> (String, String) {
+        let own = self.own.as_ref().expect("a database on the server that tests share");
+        (own.uri().to_owned(), own.name().to_owned())
     }
 
     /// Tries to sign in.

@@ -1,11 +1,13 @@
 //! The whole service on a machine that has nothing: starts a real MongoDB, seeds it from `fixtures/`, refreshes,
-//! serves, and prints what to try.
+//! serves, drives some live traffic through the HTTP interface, and prints what to try.
 //!
 //! ```text
 //! cargo run --example demo
 //! ```
 //!
 //! Settings are read from the environment as always, except for the database.
+
+mod traffic;
 
 use std::error::Error;
 use std::path::Path;
@@ -34,14 +36,20 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let config = Config::load(&flags)?;
     let database = database::connect(&config).await?;
     seed(&database).await?;
-    let token = Tokens::new(&database).show(TokenKind::Metrics).await?.value.reveal().to_owned();
+    let tokens = Tokens::new(&database);
+    let token = tokens.show(TokenKind::Metrics).await?.value.reveal().to_owned();
+    let ingest_token = tokens.show(TokenKind::Ingest).await?.value.reveal().to_owned();
 
     let listener = serve::listen(&config).await?;
     let address = format!("http://localhost:{}", listener.local_addr()?.port());
     let interrupted = async {
         let _ = tokio::signal::ctrl_c().await;
     };
-    let greeting = tokio::spawn(greet(address, token));
+    let greeting = tokio::spawn(async move {
+        ready(&address).await;
+        greet(&address, &token);
+        traffic::drive(address, ingest_token).await;
+    });
     serve::serve(&config, &database, listener, interrupted).await?;
     greeting.abort();
     sandbox.drop_database().await?;
@@ -66,20 +74,26 @@ async fn seed(database: &Database) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Says what to try, as soon as there is something to see.
-async fn greet(address: String, token: String) {
+/// Waits until there is something to see.
+async fn ready(address: &str) {
     while reqwest::get(format!("{address}/-/ready"))
         .await
         .is_ok_and(|response| !response.status().is_success())
     {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+}
+
+/// Says what to try.
+fn greet(address: &str, token: &str) {
     println!(
-        "\nServing a small library. In another terminal:\n\n  \
+        "\nServing a small library, with live traffic: the counters move. In another terminal:\n\n  \
          curl -H 'Authorization: Bearer {token}' {address}/metrics\n\n\
          The token for a Prometheus, as the README's steps need it:\n\n  \
          echo {token} > playarr-token\n\n\
-         Refresh now, as the admin of the fixtures:\n\n  \
+         The admin's page, for `admin` with the password `admin-password`:\n\n  \
+         {address}/settings/metrics\n\n\
+         Refresh now, with that admin's API key:\n\n  \
          curl -X POST -H 'X-API-Key: admin001' {address}/api/metrics/refresh\n\n\
          Ctrl-C ends it and throws the database away."
     );

@@ -1,0 +1,184 @@
+//! Recording events: in process, from one thread and from several, and over HTTP.
+//!
+//! Each figure stands beside one of the `prometheus` crate or of the same work without a part of it, measured in turns
+//! in the same run; the machine is noisy, so medians and ratios are what to look at.
+
+mod support;
+
+use std::hint::black_box;
+use std::sync::Barrier;
+use std::time::{Duration, Instant};
+
+use playarr_metrics::live::{Batch, CacheOperation, Event, Label, Live, MediaType, Status, StatusCode};
+use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts};
+
+use support::ingest::Server;
+use support::{median, service};
+
+const ROUNDS: usize = 15;
+/// Events a thread records in a round with others.
+const EVENTS: u32 = 400_000;
+
+/// Short rounds, and many of them: most then fit between two turns of somebody else on this core.
+const SHORT_ROUNDS: usize = 1_001;
+const SHORT_EVENTS: u32 = 2_000;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    in_process()?;
+    contention()?;
+    parsing()?;
+    over_http().await
+}
+
+/// What the events of the specification cost, in nanoseconds, beside the same families of the `prometheus` crate.
+fn in_process() -> Result<(), Box<dyn std::error::Error>> {
+    let live = Live::new()?;
+    println!("recording in process, one thread, median of {SHORT_ROUNDS} rounds");
+    for (name, event) in events()? {
+        let nanoseconds =
+            median((0..SHORT_ROUNDS).map(|_| per_event(|| live.record(black_box(&event)))).collect());
+        println!("  {name:<22} {nanoseconds:>6.1} ns");
+    }
+    let requests = IntCounterVec::new(Opts::new("requests_total", "-"), &["endpoint", "status_code"])?;
+    let durations = HistogramVec::new(
+        HistogramOpts::new("duration_seconds", "-")
+            .buckets(vec![0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0]),
+        &["endpoint"],
+    )?;
+    let crates = || {
+        requests.with_label_values(&[black_box("/api/titles/:id"), black_box("200")]).inc();
+        durations.with_label_values(&[black_box("/api/titles/:id")]).observe(black_box(0.02));
+    };
+    let nanoseconds = median((0..SHORT_ROUNDS).map(|_| per_event(crates)).collect());
+    println!("  the prometheus crate   {nanoseconds:>6.1} ns, for the two families of an http_request");
+    Ok(())
+}
+
+fn per_event(mut record: impl FnMut()) -> f64 {
+    let started = Instant::now();
+    for _ in 0..SHORT_EVENTS {
+        record();
+    }
+    started.elapsed().as_secs_f64() * 1e9 / f64::from(SHORT_EVENTS)
+}
+
+/// The rate of two and four threads, over that of one, in the same and in different series.
+fn contention() -> Result<(), Box<dyn std::error::Error>> {
+    println!("recording from several threads, over the rate of one (this machine has {} cores)", cores());
+    for (what, users) in [("the same series", 1), ("different series", 100)] {
+        let live = Live::new()?;
+        let users: Vec<_> = (0..users).map(|user| format!("user-{user}")).collect();
+        let mut rates = [Vec::new(), Vec::new(), Vec::new()];
+        for _ in 0..ROUNDS {
+            for (threads, rates) in [1, 2, 4].into_iter().zip(&mut rates) {
+                rates.push(rate(&live, threads, &users));
+            }
+        }
+        let [one, two, four] = rates.map(median);
+        println!(
+            "  {what:<17} one thread {:.1} million/s; two {:.2} times that, four {:.2} times",
+            one / 1e6,
+            two / one,
+            four / one
+        );
+    }
+    Ok(())
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn rate(live: &Live, threads: usize, users: &[String]) -> f64 {
+    let barrier = Barrier::new(threads + 1);
+    let started = std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                let labels: Vec<_> = users.iter().map(|user| Label::repaired(user)).collect();
+                barrier.wait();
+                for (_, user) in (0..EVENTS).zip(labels.iter().cycle()) {
+                    live.record(black_box(&Event::StreamRequest {
+                        user: user.clone(),
+                        media_type: MediaType::Live,
+                        duration: Duration::from_millis(231),
+                    }));
+                }
+            });
+        }
+        barrier.wait();
+        Instant::now()
+    });
+    #[expect(clippy::cast_precision_loss, reason = "a handful")]
+    let events = threads as f64 * f64::from(EVENTS);
+    events / started.elapsed().as_secs_f64()
+}
+
+/// The body of a batch of a thousand events of all types, read and recorded, without HTTP.
+fn parsing() -> Result<(), Box<dyn std::error::Error>> {
+    let live = Live::new()?;
+    let body = body(1_000)?;
+    let read =
+        median((0..ROUNDS * 20).map(|_| seconds(|| drop(black_box(Batch::from_json(&body))))).collect());
+    let batch = Batch::from_json(&body)?;
+    let recorded = median((0..ROUNDS * 20).map(|_| seconds(|| drop(live.record_batch(&batch)))).collect());
+    println!(
+        "a batch of 1,000 events of all types, {} bytes: read in {:.0} µs, recorded in {:.0} µs",
+        body.len(),
+        read * 1e6,
+        recorded * 1e6
+    );
+    Ok(())
+}
+
+fn seconds(work: impl FnOnce()) -> f64 {
+    let started = Instant::now();
+    work();
+    started.elapsed().as_secs_f64()
+}
+
+/// Batches of a thousand over HTTP: the server on one core, its clients wherever there is room.
+async fn over_http() -> Result<(), Box<dyn std::error::Error>> {
+    let mongod = playarr_sandbox::mongodb().await?;
+    let database = mongod.database();
+    let server = Server::start(database.uri(), database.name());
+    service::until_ready(server.address.parse()?).await;
+    let token = service::setting(&database.connect().await?, "metrics_ingest_token").await;
+    let body = body(1_000)?;
+    let rounds: Vec<_> =
+        (0..ROUNDS).map(|_| server.load(&token, &body, 1_000, 2, Duration::from_secs(1))).collect();
+    let wall = median(rounds.iter().map(|rates| rates.wall).collect());
+    let processor = median(rounds.iter().map(|rates| rates.processor).collect());
+    println!(
+        "over HTTP in batches of 1,000, server on one core: {wall:.0} events/s, {processor:.0} for each second of its \
+         processor time (median of {ROUNDS})"
+    );
+    Ok(())
+}
+
+/// A document with so many events, of each type in turn.
+fn body(events: usize) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+    let kinds = self::events()?;
+    let events: Vec<_> = kinds.iter().map(|(_, event)| event).cycle().take(events).collect();
+    Ok(serde_json::to_vec(&serde_json::json!({ "events": events }))?)
+}
+
+fn events() -> Result<Vec<(&'static str, Event<'static>)>, Box<dyn std::error::Error>> {
+    let duration = Duration::from_millis(231);
+    let (user, provider_id, endpoint) =
+        (Label::new("alice")?, Label::new("agtv")?, Label::new("/api/titles/:id")?);
+    let ok = StatusCode::new(200).ok_or("200 is a status code")?;
+    let events = vec![
+        Event::CacheOperation { operation: CacheOperation::Hit },
+        Event::StreamRequest { user, media_type: MediaType::Movies, duration },
+        Event::BestSourceSelected {
+            provider_id: provider_id.clone(),
+            media_type: MediaType::TvShows,
+            duration,
+        },
+        Event::ProviderSync { provider_id: provider_id.clone(), status: Status::Success, duration },
+        Event::HttpRequest { endpoint: endpoint.clone(), status_code: ok, duration },
+        Event::ProviderApiRequest { provider_id, endpoint, status_code: ok, duration },
+    ];
+    Ok(events.into_iter().map(|event| (event.type_name(), event)).collect())
+}

@@ -1,0 +1,53 @@
+// What the recent scrapes say: who scrapes, who is refused, and whether all is well. Touches no page.
+
+/** After this long without a scrape something is probably wrong: Prometheus' default interval is a minute. */
+const QUIET_SECONDS = 300;
+
+const REASONS = {
+  missing_token: "No token",
+  wrong_token: "Wrong token",
+  token_unknown: "Token not known yet",
+  too_many: "Too many scrapes at once",
+};
+
+export const reasonOf = (failure) => REASONS[failure] ?? failure;
+
+/** Each client with its scrapes, newest first. */
+export function scrapersOf(recent) {
+  const groups = new Map();
+  for (const scrape of recent) {
+    const key = JSON.stringify([scrape.client, scrape.user_agent]);
+    if (!groups.has(key)) groups.set(key, { client: scrape.client, agent: scrape.user_agent ?? "", answered: [], failures: [] });
+    const group = groups.get(key);
+    (scrape.failure ? group.failures : group.answered).push(scrape);
+  }
+  return [...groups.values()].map((group) => {
+    const [answered, failure] = [group.answered[0], group.failures[0]];
+    const isRefused = Boolean(failure) && (!answered || Date.parse(failure.at) > Date.parse(answered.at));
+    return { ...group, isRefused, at: (answered ?? failure).at, every: interval(group.answered) };
+  });
+}
+
+/** The usual time between scrapes in seconds, or null while it cannot be told. */
+function interval(answered) {
+  const times = answered.map(({ at }) => Date.parse(at));
+  const gaps = times.slice(1).map((time, i) => (times[i] - time) / 1000).sort((a, b) => a - b);
+  return gaps.length < 2 ? null : gaps[Math.floor(gaps.length / 2)];
+}
+
+/** Whether all is well, in one line. `ago` puts a time into words. */
+export function verdict(scrapers, secondsSince, ago) {
+  const refused = scrapers.filter(({ isRefused }) => isRefused);
+  const working = scrapers.filter(({ isRefused, answered }) => !isRefused && answered.length > 0);
+  if (refused.length > 0 && working.length === 0) return { kind: "bad", text: "Every scrape is refused. What to do is below." };
+  if (working.length === 0) {
+    return { kind: "", text: "Nothing has scraped since the service started. Put the configuration into Prometheus and watch it arrive here." };
+  }
+  const newest = working.reduce((a, b) => (Date.parse(b.answered[0].at) > Date.parse(a.answered[0].at) ? b : a));
+  const last = `${newest.agent || "A client"} at ${newest.client} scraped ${ago(newest.answered[0].at)}`;
+  if (refused.length > 0) return { kind: "warn", text: `${last}, but ${refused.length === 1 ? "another client is" : `${refused.length} others are`} refused.` };
+  if (secondsSince(newest.answered[0].at) > Math.max(QUIET_SECONDS, 3 * (newest.every ?? 0))) {
+    return { kind: "warn", text: `${last}, and nobody since. Is Prometheus running, and does it still have this target?` };
+  }
+  return { kind: "good", text: `${last}. All is well.` };
+}

@@ -1,0 +1,39 @@
+// Numbers as people read them.
+
+const whole = new Intl.NumberFormat("en");
+
+export const count = (number) => whole.format(number);
+
+export const plural = (number, one, many = `${one}s`) => `${count(number)} ${number === 1 ? one : many}`;
+
+/** A measured duration: "41 ms", "1.24 s", "2 min 5 s". */
+export function took(seconds) {
+  if (seconds === null || seconds === undefined) return "–";
+  if (seconds < 0.001) return "< 1 ms";
+  if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
+  return seconds < 60 ? `${seconds.toFixed(2)} s` : span(seconds);
+}
+
+/** A span of time in whole seconds, its two largest units. */
+export function span(seconds) {
+  const s = Math.max(0, Math.round(seconds));
+  const parts = [[Math.floor(s / 86400), "d"], [Math.floor(s / 3600) % 24, "h"], [Math.floor(s / 60) % 60, "min"], [s % 60, "s"]];
+  const first = parts.findIndex(([n]) => n > 0);
+  if (first < 0) return "0 s";
+  return parts.slice(first, first + 2).filter(([n]) => n > 0).map(([n, unit]) => `${n} ${unit}`).join(" ");
+}
+
+export function bytes(number) {
+  if (number === null || number === undefined) return "–";
+  if (number < 1000) return `${number} B`;
+  const units = ["kB", "MB", "GB"];
+  let value = number / 1000;
+  let unit = 0;
+  while (value >= 999.95 && unit < units.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  return `${value.toFixed(1)} ${units[unit]}`;
+}
+
+export const moment = (date) => date.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });

@@ -1,0 +1,72 @@
+// Signing in.
+
+import { request } from "./api.js";
+import { say } from "./dom.js";
+import { span } from "./format.js";
+
+const form = document.getElementById("sign-in");
+const failure = document.getElementById("failure");
+const button = form.querySelector("button");
+const { username, password } = form.elements;
+
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  if (button.disabled) return;
+  say(failure, null);
+  busy(true);
+  try {
+    await request("POST", "/api/auth/login", { username: username.value, password: password.value });
+    // The service has checked that this is a path of its own.
+    location.replace(form.dataset.next);
+  } catch (error) {
+    refused(error);
+  }
+});
+
+function busy(is) {
+  button.disabled = is;
+  button.textContent = is ? "Signing in…" : "Sign in";
+}
+
+function refused(error) {
+  busy(false);
+  if (error.status === 429) {
+    wait(error.retryAfter ?? 30);
+    return;
+  }
+  say(failure, error.status === 401 ? "Wrong username or password." : error.message);
+  if (error.status === 401) password.select();
+}
+
+function wait(seconds) {
+  const until = Date.now() + seconds * 1000;
+  button.disabled = true;
+  say(failure, "Too many failed attempts from this address.");
+  const tick = () => {
+    const left = Math.ceil((until - Date.now()) / 1000);
+    if (left > 0) {
+      button.textContent = `Try again in ${span(left)}`;
+      return;
+    }
+    clearInterval(timer);
+    say(failure, null);
+    busy(false);
+  };
+  const timer = setInterval(tick, 1000);
+  tick();
+}
+
+/** Goes on for an admin who is signed in already. Browsers keep that to themselves where a link on another site led here. */
+async function goOn() {
+  const { user } = await request("GET", "/api/auth/verify");
+  if (user.role === "admin") location.replace(form.dataset.next);
+}
+
+function isFromElsewhere() {
+  // Browsers tell the service only over https; the page may know it from the link itself.
+  if ("fromElsewhere" in form.dataset) return true;
+  return document.referrer !== "" && new URL(document.referrer).origin !== location.origin;
+}
+
+button.disabled = false;
+if (isFromElsewhere()) goOn().catch(() => {});

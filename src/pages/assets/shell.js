@@ -1,0 +1,48 @@
+// What surrounds every page: the side bar as a drawer on narrow screens, and the theme.
+
+import "./session.js";
+
+const menu = document.querySelector("[data-menu]");
+const sidebar = document.getElementById("sidebar");
+const narrow = matchMedia("(max-width: 54rem)");
+
+function open(wanted) {
+  const shown = wanted && narrow.matches;
+  document.body.classList.toggle("menu-open", shown);
+  menu.setAttribute("aria-expanded", String(shown));
+  document.getElementById("main").inert = shown;
+  if (shown) sidebar.querySelector("a, button").focus();
+}
+
+menu.addEventListener("click", () => open(menu.getAttribute("aria-expanded") !== "true"));
+document.querySelector("[data-menu-close]").addEventListener("click", () => open(false));
+narrow.addEventListener("change", () => open(false));
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && document.body.classList.contains("menu-open")) {
+    open(false);
+    menu.focus();
+  }
+});
+
+const root = document.documentElement;
+const prefersDark = matchMedia("(prefers-color-scheme: dark)");
+const system = () => (prefersDark.matches ? "dark" : "light");
+
+document.querySelector("[data-theme-toggle]").addEventListener("click", () => {
+  const wanted = (root.dataset.theme ?? system()) === "dark" ? "light" : "dark";
+  root.dataset.theme = wanted;
+  try {
+    // Who chooses what the system says anyway follows the system again.
+    if (wanted === system()) localStorage.removeItem("theme");
+    else localStorage.setItem("theme", wanted);
+  } catch {
+    // Then it holds for this page.
+  }
+});
+prefersDark.addEventListener("change", () => {
+  try {
+    if (localStorage.getItem("theme") === null) delete root.dataset.theme;
+  } catch {
+    delete root.dataset.theme;
+  }
+});

@@ -1,0 +1,10 @@
+// Sets the remembered theme before the first paint. Without one the system's preference holds.
+"use strict";
+(() => {
+  try {
+    const theme = localStorage.getItem("theme");
+    if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
+  } catch {
+    // A browser that keeps nothing follows the system.
+  }
+})();

@@ -1,0 +1,150 @@
+//! What to put into Prometheus so that it scrapes this service.
+
+use super::target::Target;
+use super::tokens::MASK;
+
+const FILE: &str = "In prometheus.yml";
+const TOKEN_FILE: &str = "/etc/prometheus/playarr-token";
+
+/// One way to configure Prometheus.
+#[derive(Debug)]
+pub struct Configuration {
+    /// Names it in the page.
+    pub id: &'static str,
+    /// What it is called.
+    pub title: &'static str,
+    /// When to choose it.
+    pub about: &'static str,
+    /// What to copy.
+    pub blocks: Vec<Block>,
+}
+
+/// A text to copy. The token is not part of it: the page puts it in when asked to.
+#[derive(Debug)]
+pub struct Block {
+    /// What to do with it.
+    pub label: &'static str,
+    /// The text up to the token, or all of it.
+    pub before: String,
+    /// Whether the token belongs there.
+    pub has_token: bool,
+    /// The text after the token.
+    pub after: String,
+}
+
+impl Block {
+    /// The whole text with this in the token's place.
+    #[must_use]
+    pub fn with(&self, token: &str) -> String {
+        let token = if self.has_token { token } else { "" };
+        format!("{}{token}{}", self.before, self.after)
+    }
+
+    pub(super) fn mask(&self) -> &'static str {
+        MASK
+    }
+
+    fn plain(label: &'static str, text: String) -> Self {
+        Self { label, before: text, has_token: false, after: String::new() }
+    }
+}
+
+/// Every way to scrape this target, the best first.
+#[must_use]
+pub fn configurations(target: &Target) -> Vec<Configuration> {
+    let file = |lines: &str| format!("{}{lines}{}", head(target), tail(target));
+    let inline = |lines: &str| Block {
+        label: FILE,
+        before: format!("{}{lines}", head(target)),
+        has_token: true,
+        after: format!("\n{}", tail(target)),
+    };
+    vec![
+        Configuration {
+            id: "credentials-file",
+            title: "Token in a file",
+            about: "For Prometheus 2.26 and later. It reads the file anew for each scrape, so a new token needs no reload.",
+            blocks: vec![
+                Block::plain(
+                    "1. Run, paste the token, Enter, Ctrl+D",
+                    format!("sudo install -m 600 -o prometheus \\\n  /dev/stdin {TOKEN_FILE}\n"),
+                ),
+                Block::plain(
+                    "2. Add to prometheus.yml",
+                    file(&format!(
+                        "    authorization:\n      type: Bearer\n      credentials_file: {TOKEN_FILE}\n"
+                    )),
+                ),
+            ],
+        },
+        Configuration {
+            id: "credentials",
+            title: "Token in the configuration",
+            about: "For Prometheus 2.26 and later. Whoever may read prometheus.yml has the token.",
+            blocks: vec![inline("    authorization:\n      type: Bearer\n      credentials: ")],
+        },
+        Configuration {
+            id: "bearer-token-file",
+            title: "Older form, token in a file",
+            about: "For Prometheus before 2.26. Later versions still take it.",
+            blocks: vec![Block::plain(FILE, file(&format!("    bearer_token_file: {TOKEN_FILE}\n")))],
+        },
+        Configuration {
+            id: "bearer-token",
+            title: "Older form, token in the configuration",
+            about: "For Prometheus before 2.26. Later versions still take it.",
+            blocks: vec![inline("    bearer_token: ")],
+        },
+    ]
+}
+
+fn head(target: &Target) -> String {
+    let scheme = if target.https { "    scheme: https\n" } else { "" };
+    format!("scrape_configs:\n  - job_name: playarr\n    scrape_interval: 30s\n{scheme}")
+}
+
+fn tail(target: &Target) -> String {
+    format!("    static_configs:\n      - targets: [\"{}\"]\n", target.address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_modern_form_with_a_file_comes_first_and_holds_no_token() {
+        let target = Target::of(Some("metrics.example"), true);
+        let configurations = configurations(&target);
+        let first = &configurations[0].blocks[1];
+        assert_eq!(
+            first.with("secret"),
+            "\
+scrape_configs:
+  - job_name: playarr
+    scrape_interval: 30s
+    scheme: https
+    authorization:
+      type: Bearer
+      credentials_file: /etc/prometheus/playarr-token
+    static_configs:
+      - targets: [\"metrics.example:443\"]
+"
+        );
+        let ids: Vec<_> = configurations.iter().map(|configuration| configuration.id).collect();
+        assert_eq!(ids, ["credentials-file", "credentials", "bearer-token-file", "bearer-token"]);
+    }
+
+    #[test]
+    fn inline_forms_have_the_token_where_it_belongs() {
+        let configurations = configurations(&Target::of(Some("metrics.example:3000"), false));
+        let inline: Vec<_> = configurations
+            .iter()
+            .flat_map(|configuration| &configuration.blocks)
+            .filter(|block| block.has_token)
+            .map(|block| block.with("t0k3n"))
+            .collect();
+        assert_eq!(inline.len(), 2);
+        assert!(inline[0].contains("      credentials: t0k3n\n    static_configs:"), "{}", inline[0]);
+        assert!(inline[1].contains("    bearer_token: t0k3n\n    static_configs:"), "{}", inline[1]);
+    }
+}

@@ -1,0 +1,187 @@
+//! The pages as the server sends them: to whom, with which headers, and with what in them. What moves on them is
+//! tested in a browser.
+
+use mongodb::bson::{Document, doc};
+use reqwest::header::{COOKIE, HOST, HeaderMap, LOCATION};
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
+
+use crate::support::library::fixtures;
+use crate::support::service::Service;
+
+const PAGE: &str = "/settings/metrics";
+
+/// A request whose redirects are not followed.
+fn get(service: &Service, path: &str) -> RequestBuilder {
+    let client = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    client.get(format!("{}{path}", service.url))
+}
+
+async fn as_admin(service: &Service, path: &str) -> Response {
+    let session = service.session("admin", "admin-password").await;
+    get(service, path).header(COOKIE, session).send().await.unwrap()
+}
+
+fn leads_to(response: &Response) -> &str {
+    assert_eq!(response.status(), StatusCode::SEE_OTHER);
+    response.headers()[LOCATION].to_str().unwrap()
+}
+
+fn assert_guarded(headers: &HeaderMap) {
+    let policy = headers["content-security-policy"].to_str().unwrap();
+    assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self';"), "{policy}");
+    assert!(policy.ends_with("base-uri 'none'; frame-ancestors 'none'"), "{policy}");
+    assert!(!policy.contains("unsafe"), "{policy}");
+    assert_eq!(headers["x-content-type-options"], "nosniff");
+    assert_eq!(headers["referrer-policy"], "same-origin");
+    assert_eq!(headers["cache-control"], "no-store");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_admin_sees_the_page_and_everybody_else_is_told_why_not() {
+    let service = Service::with(fixtures()).ready().await;
+    let page = as_admin(&service, PAGE).await;
+    assert_eq!(page.status(), StatusCode::OK);
+    assert_eq!(page.headers()["content-type"], "text/html; charset=utf-8");
+    assert_guarded(page.headers());
+    assert!(page.text().await.unwrap().contains("Prometheus configuration"));
+
+    let unknown = get(&service, PAGE).send().await.unwrap();
+    assert_eq!(leads_to(&unknown), "/login?next=/settings/metrics");
+    assert_guarded(unknown.headers());
+
+    let session = service.session("alice", "alice-password").await;
+    let forbidden = get(&service, PAGE).header(COOKIE, session).send().await.unwrap();
+    assert_eq!(forbidden.status(), StatusCode::FORBIDDEN);
+    assert_guarded(forbidden.headers());
+    let html = forbidden.text().await.unwrap();
+    assert!(html.contains("You are signed in as alice") && !html.contains("href=\"/settings"), "{html}");
+
+    assert_eq!(leads_to(&get(&service, "/").send().await.unwrap()), PAGE);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_admin_who_is_demoted_or_deactivated_loses_the_page_at_once() {
+    let service = Service::with(fixtures()).ready().await;
+    let session = service.session("admin", "admin-password").await;
+    let users = service.database.collection::<Document>("users");
+    for (change, expected) in [
+        (doc! { "role": "user" }, StatusCode::FORBIDDEN),
+        (doc! { "role": "admin" }, StatusCode::OK),
+        (doc! { "status": "inactive" }, StatusCode::SEE_OTHER),
+    ] {
+        users.update_one(doc! { "username": "admin" }, doc! { "$set": &change }).await.unwrap();
+        let page = get(&service, PAGE).header(COOKIE, &session).send().await.unwrap();
+        assert_eq!(page.status(), expected, "{change}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_page_holds_no_token_until_it_is_asked_for() {
+    let service = Service::with(fixtures()).ready().await;
+    let html = as_admin(&service, PAGE).await.text().await.unwrap();
+    let settings = service.database.collection::<Document>("settings");
+    for key in ["metrics_token", "metrics_ingest_token"] {
+        let setting = settings.find_one(doc! { "_id": key }).await.unwrap().unwrap();
+        assert!(!html.contains(setting.get_str("value").unwrap()), "{key}");
+    }
+    assert!(
+        !html.contains("<style") && !html.contains(" style=") && !html.contains(" onclick"),
+        "nothing inline"
+    );
+    assert!(!html.contains("https://"), "nothing from elsewhere");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_configuration_is_for_the_host_that_the_page_was_opened_at() {
+    let service = Service::with(fixtures()).ready().await;
+    let session = service.session("admin", "admin-password").await;
+    let page = async |host: &str, protocol: &str| {
+        let request = get(&service, PAGE).header(COOKIE, &session).header(HOST, host);
+        request.header("x-forwarded-proto", protocol).send().await.unwrap().text().await.unwrap()
+    };
+    let plain = page("metrics.example:3000", "http").await;
+    assert!(plain.contains("targets: [&#34;metrics.example:3000&#34;]"), "{plain}");
+    assert!(!plain.contains("scheme: https"), "{plain}");
+    let behind_tls = page("metrics.example", "https").await;
+    assert!(behind_tls.contains("targets: [&#34;metrics.example:443&#34;]"), "{behind_tls}");
+    assert!(behind_tls.contains("scheme: https"), "{behind_tls}");
+    let hostile = page("<script>alert(1)</script>", "http").await;
+    assert!(!hostile.contains("alert(1)") && hostile.contains("playarr-metrics.example:3000"), "{hostile}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_username_is_text_whatever_is_in_it() {
+    let service = Service::with(fixtures()).ready().await;
+    let users = service.database.collection::<Document>("users");
+    let name = "<script>alert(\"1\")</script>'\n&amp;";
+    users.update_one(doc! { "username": "admin" }, doc! { "$set": { "username": name } }).await.unwrap();
+    for (role, expected) in [("admin", StatusCode::OK), ("user", StatusCode::FORBIDDEN)] {
+        users.update_one(doc! { "username": name }, doc! { "$set": { "role": role } }).await.unwrap();
+        let session = service.session(name, "admin-password").await;
+        let page = get(&service, PAGE).header(COOKIE, session).send().await.unwrap();
+        assert_eq!(page.status(), expected);
+        let html = page.text().await.unwrap();
+        assert!(
+            html.contains("&#60;script&#62;alert(&#34;1&#34;)&#60;/script&#62;&#39;\n&#38;amp;"),
+            "{html}"
+        );
+        assert!(!html.contains("<script>"), "{html}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn signing_in_leads_on_to_pages_of_this_service_only() {
+    let service = Service::with(fixtures()).ready().await;
+    for (next, expected) in [
+        ("", PAGE),
+        ("?next=/settings/metrics", PAGE),
+        ("?next=%2Fanother%3Fa%3Db", "/another?a=b"),
+        ("?next=//evil.example", PAGE),
+        ("?next=%2F%5Cevil.example", PAGE),
+        ("?next=%2F%09%2Fevil.example", PAGE),
+        ("?next=https://evil.example", PAGE),
+        ("?next=javascript:alert(1)", PAGE),
+        ("?next=/login", PAGE),
+    ] {
+        let path = format!("/login{next}");
+        let form = get(&service, &path).send().await.unwrap();
+        assert_eq!(form.status(), StatusCode::OK, "{path}");
+        assert_guarded(form.headers());
+        let html = form.text().await.unwrap();
+        assert!(html.contains(&format!("data-next=\"{expected}\"")), "{path}: {html}");
+        // A signed-in admin is sent on; a user who is no admin may sign in as somebody else.
+        assert_eq!(leads_to(&as_admin(&service, &path).await), expected, "{path}");
+    }
+    let session = service.session("alice", "alice-password").await;
+    let form = get(&service, "/login").header(COOKIE, session).send().await.unwrap();
+    assert_eq!(form.status(), StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn assets_are_asked_for_each_time_and_sent_once() {
+    let service = Service::with(fixtures()).ready().await;
+    for (name, content_type) in [
+        ("app.css", "text/css; charset=utf-8"),
+        ("metrics.js", "text/javascript; charset=utf-8"),
+        ("icon.svg", "image/svg+xml"),
+    ] {
+        let path = format!("/assets/{name}");
+        let first = get(&service, &path).send().await.unwrap();
+        assert_eq!(first.status(), StatusCode::OK, "{name}");
+        assert_eq!(first.headers()["content-type"], content_type);
+        assert_eq!(first.headers()["x-content-type-options"], "nosniff");
+        assert_eq!(first.headers()["cache-control"], "no-cache");
+        let etag = first.headers()["etag"].to_str().unwrap().to_owned();
+        assert!(!first.bytes().await.unwrap().is_empty());
+        for known in [etag.clone(), format!("W/{etag}"), format!("\"other\", {etag}")] {
+            let again = get(&service, &path).header("if-none-match", known).send().await.unwrap();
+            assert_eq!(again.status(), StatusCode::NOT_MODIFIED, "{name}");
+            assert!(again.bytes().await.unwrap().is_empty());
+        }
+        let changed = get(&service, &path).header("if-none-match", "\"other\"").send().await.unwrap();
+        assert_eq!(changed.status(), StatusCode::OK);
+    }
+    for absent in ["/assets/nothing.js", "/assets/../Cargo.toml", "/assets/%2e%2e/mod.rs", "/assets/"] {
+        assert_eq!(get(&service, absent).send().await.unwrap().status(), StatusCode::NOT_FOUND, "{absent}");
+    }
+}

@@ -1,0 +1,174 @@
+//! The status: how fresh the numbers are, and why a Prometheus has none.
+
+use mongodb::bson::{Document, doc};
+use reqwest::StatusCode;
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, USER_AGENT};
+use serde_json::{Value, json};
+
+use crate::support::library::fixtures;
+use crate::support::service::Service;
+
+async fn status(service: &Service) -> Value {
+    let response = service.get("/api/metrics/status").header("x-api-key", "admin001").send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.headers()["cache-control"], "no-store");
+    assert_eq!(response.headers()["content-type"], "application/json");
+    response.json().await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_tells_how_fresh_the_snapshot_is_and_what_each_collector_did() {
+    let service = Service::with(fixtures()).setting("REFRESH_INTERVAL", "7m").ready().await;
+    service.refresh().await;
+    let status = crate::support::awaited("the next run is planned", || async {
+        Some(status(&service).await).filter(|status| status["next_run"].is_string())
+    })
+    .await;
+    assert_eq!(status["snapshot"]["generation"], 2);
+    let age = status["snapshot"]["age_seconds"].as_f64().unwrap();
+    assert!((0.0..60.0).contains(&age), "{age}");
+    for moment in
+        [&status["now"], &status["snapshot"]["taken_at"], &status["next_run"], &status["last_run"]["started"]]
+    {
+        assert!(moment.as_str().unwrap().ends_with('Z'), "{moment}");
+    }
+    assert_eq!((&status["refreshing"], &status["interval_seconds"]), (&json!(false), &json!(420)));
+    let last = &status["last_run"];
+    assert_eq!(
+        (&last["generation"], &last["trigger"], &last["success"]),
+        (&json!(2), &json!("manual"), &json!(true))
+    );
+    let collectors = status["collectors"].as_array().unwrap();
+    assert_eq!(collectors.len(), 12);
+    for collector in collectors {
+        assert!(collector["name"].as_str().unwrap().starts_with("playarr_"));
+        assert!(collector["series"].is_u64() && collector["folded_series"].is_u64());
+        assert!(collector["duration_seconds"].as_f64().unwrap() > 0.0);
+        assert!(collector["error"].is_null() && collector["last_success"].is_string());
+    }
+    assert_eq!(status["websocket_connections"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_collector_that_fails_says_why_and_when_it_last_succeeded() {
+    let service = Service::with(fixtures()).ready().await;
+    let before = status(&service).await;
+    let channels = service.database.collection::<Document>("channels");
+    channels.drop().await.unwrap();
+    let divide = doc! { "$project": { "provider_id": { "$divide": [1, 0] } } };
+    service.database.create_collection("channels").view_on("users").pipeline([divide]).await.unwrap();
+    service.refresh().await;
+    let after = status(&service).await;
+    assert_eq!(after["last_run"]["success"], false);
+    let of_channels = |status: &Value| {
+        let collectors = status["collectors"].as_array().unwrap().clone();
+        collectors.into_iter().find(|collector| collector["name"] == "playarr_channels_count").unwrap()
+    };
+    let (before, after) = (of_channels(&before), of_channels(&after));
+    assert!(after["error"].as_str().unwrap().contains("divide by zero"), "{after}");
+    assert_eq!((&after["last_success"], &after["series"]), (&before["last_success"], &before["series"]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_tells_who_scraped_in_which_form_and_how_much_it_was() {
+    let service = Service::with(fixtures()).ready().await;
+    let token = service.token().await;
+    let plain =
+        service.scrape_with(&token).header(ACCEPT_ENCODING, "identity").header(USER_AGENT, "curl/8.0");
+    let plain = plain.send().await.unwrap().bytes().await.unwrap();
+    let packed = service
+        .scrape_with(&token)
+        .header(ACCEPT, "application/openmetrics-text")
+        .header(ACCEPT_ENCODING, "gzip")
+        .header(USER_AGENT, "Prometheus/2.42.0")
+        .header("x-forwarded-for", "198.51.100.7, 203.0.113.9");
+    let packed = packed.send().await.unwrap().bytes().await.unwrap();
+    let status = crate::support::awaited("both are counted", || async {
+        Some(status(&service).await)
+            .filter(|status| status["scrapes"]["recent"].as_array().unwrap().len() == 2)
+    })
+    .await;
+    let scrapes = &status["scrapes"];
+    assert_eq!(scrapes["answered"], json!({ "text": 1, "openmetrics": 1 }));
+    let failures = json!({ "missing_token": 0, "wrong_token": 0, "token_unknown": 0, "too_many": 0 });
+    assert_eq!(scrapes["failures"], failures);
+    let [newest, oldest] = [0, 1].map(|position| scrapes["recent"][position].clone());
+    for (scrape, client, format, encoding, bytes, user_agent) in [
+        (newest, "203.0.113.9", "openmetrics", "gzip", packed.len(), "Prometheus/2.42.0"),
+        (oldest, "127.0.0.1", "text", "identity", plain.len(), "curl/8.0"),
+    ] {
+        assert_eq!(scrape["client"], client);
+        assert_eq!((&scrape["format"], &scrape["encoding"]), (&json!(format), &json!(encoding)));
+        assert_eq!((&scrape["bytes"], &scrape["user_agent"]), (&json!(bytes), &json!(user_agent)));
+        assert!(scrape["failure"].is_null() && scrape["duration_seconds"].as_f64().unwrap() > 0.0);
+        assert!(scrape["at"].as_str().unwrap().ends_with('Z'));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_failed_scrape_comes_with_its_fix() {
+    let service = Service::with(fixtures()).ready().await;
+    let ingest = service.database.collection::<Document>("settings");
+    let ingest = ingest.find_one(doc! { "_id": "metrics_ingest_token" }).await.unwrap().unwrap();
+    let ingest = ingest.get_str("value").unwrap();
+    let cases = [
+        (None, "missing_token", "No Authorization header was sent"),
+        (Some("Basic YTpi".to_owned()), "missing_token", "instead of basic_auth"),
+        (Some(format!("Bearer {ingest}")), "wrong_token", "This is the ingest token"),
+        (Some("Bearer old".to_owned()), "wrong_token", "The token was regenerated since, or mistyped"),
+    ];
+    for (header, failure, fix) in &cases {
+        let mut scrape = service.get("/metrics").header(USER_AGENT, "Prometheus/<script>alert(1)</script>");
+        if let Some(header) = header {
+            scrape = scrape.header(AUTHORIZATION, header);
+        }
+        assert_eq!(scrape.send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+        let status = status(&service).await;
+        let scrape = &status["scrapes"]["recent"][0];
+        assert_eq!((&scrape["failure"], &scrape["client"]), (&json!(failure), &json!("127.0.0.1")));
+        assert!(scrape["fix"].as_str().unwrap().contains(fix), "{scrape}");
+        for nothing in ["format", "encoding", "bytes", "duration_seconds"] {
+            assert!(scrape[nothing].is_null(), "{nothing}");
+        }
+        assert!(!status.to_string().contains(ingest), "the token itself is not shown");
+    }
+    let scrapes = status(&service).await["scrapes"].clone();
+    assert_eq!(
+        (&scrapes["failures"]["missing_token"], &scrapes["failures"]["wrong_token"]),
+        (&json!(2), &json!(2))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn however_many_scrapes_fail_the_answered_ones_stay_in_sight() {
+    let service = Service::with(fixtures()).ready().await;
+    service.text().await;
+    for n in 0..70 {
+        let wrong = service.scrape_with("wrong").header(USER_AGENT, format!("{n} {}", "x".repeat(500)));
+        assert_eq!(wrong.send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    }
+    let status = status(&service).await;
+    let recent = status["scrapes"]["recent"].as_array().unwrap();
+    assert!((2..=51).contains(&recent.len()), "{}", recent.len());
+    assert!(recent.last().unwrap()["failure"].is_null());
+    assert_eq!(status["scrapes"]["failures"]["wrong_token"], 70);
+    assert_eq!(recent[0]["user_agent"].as_str().unwrap().len(), 128);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn before_the_first_refresh_it_says_that_there_is_nothing_yet() {
+    // A database that is away answers nobody who asks, so the service is asked from within.
+    let uri = "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=300";
+    let settings = [("MONGODB_URI", uri)];
+    let config = playarr_metrics::config::Config::read(|name| {
+        settings.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+    });
+    let config = config.unwrap();
+    let database = playarr_metrics::database::connect(&config).await.unwrap();
+    let app = playarr_metrics::app::App::new(&config, &database).unwrap();
+    assert!(app.feed.last_report().is_none());
+    assert!(!app.job.is_refreshing());
+    app.job.refresh(playarr_jobs::report::Trigger::Manual).await.unwrap();
+    let report = app.feed.last_report().unwrap();
+    assert!(report.is_total_failure() && !app.job.is_refreshing());
+}
