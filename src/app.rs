@@ -87,6 +87,7 @@ impl App {
     /// When the live metrics contradict each other.
     pub fn new(config: &Config, database: &Database) -> Result<Arc<Self>, AppError> {
         let live = Live::new()?;
+        live.service().scheduled_every(config.refresh_interval);
         let snapshots = Arc::new(SnapshotStore::new(Page::of(&Snapshot::default())));
         let options = RefreshOptions {
             concurrency: config.refresh_concurrency,

@@ -11,7 +11,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::accounts::{TokenKind, Tokens};
 use crate::app::{App, AppError};
+use crate::catalog::Catalog;
 use crate::config::{Config, Flags, LogFormat};
+use crate::generate::{DOCS, Output};
 use crate::token_file::TokenFileError;
 use crate::{database, serve, token_file};
 
@@ -45,6 +47,15 @@ enum Command {
         /// Stay, and write the file again whenever the token changes.
         #[arg(long, requires = "file")]
         follow: bool,
+    },
+    /// Print every metric with its rules and panels; needs no database.
+    Catalog {
+        /// As what.
+        #[arg(long, value_enum)]
+        format: Output,
+        /// Where the pages of docs/ are read: links to the runbook lead there.
+        #[arg(long, default_value = DOCS)]
+        docs: String,
     },
     /// Ask the service on this host whether it is alive; fails if it is not.
     Healthcheck {
@@ -103,9 +114,14 @@ impl From<crate::config::ConfigError> for CommandError {
 /// # Errors
 /// When it fails; the message is for the person who gave it.
 pub async fn run(cli: Cli) -> Result<(), CommandError> {
+    let command = cli.command.unwrap_or(Command::Serve);
+    if let Command::Catalog { format, docs } = &command {
+        return print(&format.of(&Catalog::default(), docs));
+    }
     let config = Config::load(&cli.flags)?;
     log_to_stderr(&config);
-    match cli.command.unwrap_or(Command::Serve) {
+    match command {
+        Command::Catalog { .. } => Ok(()),
         Command::Serve => serve(&config).await,
         Command::Collect => collect(&config).await,
         Command::Token { rotate, ingest, file, follow } => {
@@ -176,7 +192,7 @@ async fn token(
         };
         let token = token.map_err(AppError::from)?;
         match file {
-            None => writeln!(std::io::stdout(), "{}", token.reveal()).map_err(CommandError::Output)?,
+            None => print(&format!("{}\n", token.reveal()))?,
             Some(file) => _ = token_file::write(file, &token)?,
         }
     }
@@ -184,6 +200,10 @@ async fn token(
         token_file::follow(&tokens, kind, file, told_to_stop()?).await?;
     }
     Ok(())
+}
+
+fn print(text: &str) -> Result<(), CommandError> {
+    std::io::stdout().write_all(text.as_bytes()).map_err(CommandError::Output)
 }
 
 fn healthcheck(config: &Config, what: &str) -> Result<(), CommandError> {

@@ -5,12 +5,14 @@
 
 pub mod accounts;
 pub mod app;
+pub mod catalog;
 pub mod checkpoints;
 pub mod commands;
 pub mod config;
 pub mod database;
 pub mod exposition;
 pub mod feed;
+pub mod generate;
 pub mod http;
 pub mod live;
 pub mod pages;

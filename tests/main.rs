@@ -5,6 +5,7 @@
 mod support;
 
 mod accounts;
+mod catalog;
 mod checkpoints;
 mod collect;
 mod commands;
@@ -34,5 +35,9 @@ mod container;
 mod node_client;
 #[cfg(feature = "system-tests")]
 mod packages_checked;
+#[cfg(feature = "system-tests")]
+mod prometheus;
+#[cfg(feature = "system-tests")]
+mod rules;
 #[cfg(feature = "system-tests")]
 mod system;

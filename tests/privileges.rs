@@ -60,6 +60,9 @@ async fn the_packaged_role_is_enough_for_everything_the_service_does() {
     let rotate = service.post("/api/settings/metrics/regenerate").header("x-api-key", "admin001").send();
     assert_eq!(rotate.await.unwrap().status(), 200);
     service.stop().await;
+    let checkpoint = doc! { "_id": "metrics_live_checkpoint", "value.released": true };
+    let settings = playarr.collection::<Document>("settings");
+    assert!(settings.find_one(checkpoint).await.unwrap().is_some(), "what was counted is saved");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -47,6 +47,7 @@ mod families;
 mod ingest;
 mod json;
 mod labels;
+mod process;
 mod recorder;
 mod registry;
 mod reporters;
@@ -82,6 +83,8 @@ use batches::{BatchMark, Batches, Clock, Turn};
 use connections::Connections;
 use recorder::Recorder;
 
+use crate::catalog::Spec;
+
 /// The live metrics. Clones are handles to the same ones.
 #[derive(Clone)]
 pub struct Live {
@@ -98,6 +101,12 @@ struct Inner {
     registry: Registry,
     service: Service,
     durability: Durability,
+}
+
+/// What is told here of the service and its process.
+pub(crate) fn own_specs() -> impl Iterator<Item = &'static Spec> {
+    let told = [&sums::FOLDED_TOTAL].into_iter().chain(service::SPECS).chain(scrapes::SPECS);
+    told.chain(durability::SPECS).chain(&process::SPECS)
 }
 
 /// More batches in ten minutes than can be remembered.
