@@ -67,21 +67,43 @@ fn each_alert_has_a_section_in_the_runbook_and_each_section_an_alert() {
 }
 
 #[test]
-fn every_metric_that_is_named_exists() {
+fn every_metric_and_recording_that_is_named_exists() {
     let exposition = read(&top().join("fixtures/golden/metrics.txt"));
     let families: BTreeSet<_> =
         exposition.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
-    // Names of a database, of a role, of fields; and what Playarr had and this service has not.
+    let rules = read(&top().join("fixtures/golden/rules.yml"));
+    // What Playarr had and this service has not.
     let others = ["playarr_provider_expiration_days"];
     for path in pages() {
         let page = read(&path);
-        let words = page.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-        for word in words.filter(|word| word.starts_with("playarr_") && !word.ends_with('_')) {
-            let family = ["_bucket", "_sum", "_count"]
-                .iter()
-                .find_map(|suffix| word.strip_suffix(suffix).filter(|_| !families.contains(word)));
-            let is_known = families.contains(family.unwrap_or(word)) || others.contains(&word);
-            assert!(is_known, "{} names {word}", path.display());
+        let words = page.split(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '_' | ':'));
+        for word in words.map(|word| word.trim_end_matches(':')).filter(|word| word.contains("playarr_")) {
+            if word.contains(':') {
+                assert!(rules.contains(&format!("record: {word}\n")), "{} names {word}", path.display());
+                continue;
+            }
+            // Playarr's own words may end in it, such as the name of a file.
+            if !word.starts_with("playarr_") || word.ends_with('_') {
+                continue;
+            }
+            let of_histogram =
+                ["_bucket", "_sum", "_count"].iter().find_map(|suffix| word.strip_suffix(suffix));
+            let family = of_histogram.filter(|family| families.contains(family)).unwrap_or(word);
+            assert!(families.contains(family) || others.contains(&word), "{} names {word}", path.display());
         }
     }
+}
+
+#[test]
+fn every_query_can_be_pasted() {
+    let mut queries = 0;
+    for path in pages() {
+        for block in read(&path).split("```promql\n").skip(1) {
+            let query = block.split("```").next().unwrap();
+            promql_parser::parser::parse(query)
+                .unwrap_or_else(|error| panic!("{}: {error}:\n{query}", path.display()));
+            queries += 1;
+        }
+    }
+    assert!(queries > 30, "{queries}");
 }
