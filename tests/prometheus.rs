@@ -134,8 +134,9 @@ async fn prometheus_evaluates_every_rule_without_an_error() {
         prometheus.value(alerts).await == Some(1.0)
     };
     prometheus.until_it("sees that a provider is inactive", pending).await;
-    let recorded =
-        prometheus.value(r#"provider:playarr_titles:sum{job="playarr", provider_id="agtv"}"#).await;
+    let recorded = prometheus
+        .value(r#"provider:playarr_provider_titles_count:sum{job="playarr", provider_id="agtv"}"#)
+        .await;
     assert_eq!(recorded, Some(28.0));
 }
 

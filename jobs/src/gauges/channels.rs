@@ -62,16 +62,16 @@ const CHANNELS: Hints = Hints {
         ),
     ],
     recordings: &[Recording {
-        name: "provider:playarr_channels:sum",
+        name: "provider:playarr_channels_count:sum",
         // A provider without any channel has no series; as long as it is known, it has none of them.
         expr: "sum by (job, provider_id) (max by (job, provider_id, category) (playarr_channels_count))\n\
-               or 0 * provider:playarr_titles:sum",
+               or 0 * provider:playarr_provider_titles_count:sum",
     }],
     alerts: &[Alert {
         name: "PlayarrProviderChannelsCollapsed",
         severity: Severity::Critical,
         hold: "10m",
-        expr: "1 - provider:playarr_channels:sum / max_over_time(provider:playarr_channels:sum[1h]) > 0.2",
+        expr: "1 - provider:playarr_channels_count:sum / max_over_time(provider:playarr_channels_count:sum[1h]) > 0.2",
         summary: "Provider {{ $labels.provider_id }} lost many of its channels.",
         description: "Provider {{ $labels.provider_id }} has {{ $value | humanizePercentage }} fewer live channels \
                       than within the last hour.",

@@ -40,14 +40,14 @@ const PROVIDER_TITLES: Hints = Hints {
         )],
     )],
     recordings: &[Recording {
-        name: "provider:playarr_titles:sum",
+        name: "provider:playarr_provider_titles_count:sum",
         expr: "sum by (job, provider_id) (max by (job, provider_id, media_type) (playarr_provider_titles_count))",
     }],
     alerts: &[Alert {
         name: "PlayarrProviderTitlesCollapsed",
         severity: Severity::Critical,
         hold: "10m",
-        expr: "1 - provider:playarr_titles:sum / max_over_time(provider:playarr_titles:sum[1h]) > 0.2",
+        expr: "1 - provider:playarr_provider_titles_count:sum / max_over_time(provider:playarr_provider_titles_count:sum[1h]) > 0.2",
         summary: "Provider {{ $labels.provider_id }} lost many of its titles.",
         description: "Provider {{ $labels.provider_id }} lists {{ $value | humanizePercentage }} fewer titles than \
                       within the last hour.",

@@ -45,19 +45,19 @@ const ACTIVE_CONNECTIONS: Hints = Hints {
         ),
     ],
     recordings: &[Recording {
-        name: "provider:playarr_connections:ratio",
+        name: "provider:playarr_provider_active_connections:ratio",
         // Of providers that are neither inactive nor deleted: deleted ones without titles have no count of titles.
         expr: "max by (job, provider_id) (playarr_provider_active_connections)\n\
                / (max by (job, provider_id) (playarr_provider_max_connections) > 0)\n\
                and on (job, provider_id) playarr_provider_active > 0\n\
-               and on (job, provider_id) provider:playarr_titles:sum",
+               and on (job, provider_id) provider:playarr_provider_titles_count:sum",
     }],
     alerts: &[
         Alert {
             name: "PlayarrProviderConnectionsSaturated",
             severity: Severity::Warning,
             hold: "10m",
-            expr: "provider:playarr_connections:ratio >= 0.9",
+            expr: "provider:playarr_provider_active_connections:ratio >= 0.9",
             summary: "Provider {{ $labels.provider_id }} has hardly a connection left.",
             description: "{{ $value | humanizePercentage }} of the connections that provider \
                           {{ $labels.provider_id }} allows are in use.",
@@ -67,9 +67,9 @@ const ACTIVE_CONNECTIONS: Hints = Hints {
             severity: Severity::Critical,
             hold: "10m",
             expr: "sum by (job) (max by (job, provider_id) (playarr_provider_active_connections) \
-                   and on (job, provider_id) provider:playarr_connections:ratio)\n\
+                   and on (job, provider_id) provider:playarr_provider_active_connections:ratio)\n\
                    / sum by (job) (max by (job, provider_id) (playarr_provider_max_connections) \
-                   and on (job, provider_id) provider:playarr_connections:ratio)\n\
+                   and on (job, provider_id) provider:playarr_provider_active_connections:ratio)\n\
                    >= 0.9",
             summary: "All providers together have hardly a connection left.",
             description: "{{ $value | humanizePercentage }} of the connections that all active providers together \
@@ -158,7 +158,7 @@ and on (job, provider_id) playarr_provider_titles_count) or vector(0)"#,
         severity: Severity::Critical,
         hold: "15m",
         expr: "max by (job, provider_id) (playarr_provider_active) == 0\n\
-               and on (job, provider_id) provider:playarr_titles:sum",
+               and on (job, provider_id) provider:playarr_provider_titles_count:sum",
         summary: "The account at provider {{ $labels.provider_id }} is not active.",
         description: "Provider {{ $labels.provider_id }} says that the account is not active, or could not be asked.",
     }],
@@ -201,11 +201,11 @@ and on (job, instance, provider_id) playarr_provider_active{provider_id=~"$provi
     )
     .levels(&[(0.0, Level::Bad), (86_400.0, Level::Warn), (604_800.0, Level::Good)])],
     recordings: &[Recording {
-        name: "provider:playarr_expiry:seconds",
+        name: "provider:playarr_provider_expiration_timestamp_seconds:remaining",
         // Of providers that are neither inactive nor deleted, as above.
         expr: "max by (job, provider_id) (playarr_provider_expiration_timestamp_seconds) - time()\n\
                and on (job, provider_id) playarr_provider_active > 0\n\
-               and on (job, provider_id) provider:playarr_titles:sum",
+               and on (job, provider_id) provider:playarr_provider_titles_count:sum",
     }],
     alerts: &[
         Alert {
@@ -213,7 +213,7 @@ and on (job, instance, provider_id) playarr_provider_active{provider_id=~"$provi
             severity: Severity::Warning,
             hold: "15m",
             // The last day is that of the alert below.
-            expr: "provider:playarr_expiry:seconds < 604800 >= 86400",
+            expr: "provider:playarr_provider_expiration_timestamp_seconds:remaining < 604800 >= 86400",
             summary: "The account at provider {{ $labels.provider_id }} expires within a week.",
             description: "The account at provider {{ $labels.provider_id }} expires in {{ $value | humanizeDuration }}.",
         },
@@ -221,7 +221,7 @@ and on (job, instance, provider_id) playarr_provider_active{provider_id=~"$provi
             name: "PlayarrProviderExpiresIn1Day",
             severity: Severity::Critical,
             hold: "15m",
-            expr: "provider:playarr_expiry:seconds < 86400",
+            expr: "provider:playarr_provider_expiration_timestamp_seconds:remaining < 86400",
             summary: "The account at provider {{ $labels.provider_id }} expires within a day.",
             description: "The account at provider {{ $labels.provider_id }} expires in \
                           {{ $value | humanizeDuration }} (if that is negative, it has expired already).",

@@ -18,7 +18,7 @@ use crate::live::recorder::Sink;
 macro_rules! sync_failures {
     ($window:literal) => {
         Recording {
-            name: concat!("provider:playarr_sync_failures:ratio_rate", $window),
+            name: concat!("provider:playarr_provider_sync_total:failure_ratio", $window),
             expr: concat!(
                 "sum by (job, provider_id) (rate(playarr_provider_sync_total{status=\"failure\"}[",
                 $window,
@@ -36,7 +36,7 @@ macro_rules! sync_failures {
 macro_rules! api_errors {
     ($window:literal) => {
         Recording {
-            name: concat!("provider:playarr_api_errors:ratio_rate", $window),
+            name: concat!("provider:playarr_provider_api_errors_total:ratio", $window),
             expr: concat!(
                 "sum by (job, provider_id) (rate(playarr_provider_api_errors_total[", $window, "]))\n",
                 "/ (sum by (job, provider_id) (rate(playarr_provider_api_errors_total[", $window, "]))\n",
@@ -208,7 +208,7 @@ events! {
                 ),
             ],
             recordings: &[Recording {
-                name: "job:playarr_cache_hits:ratio_rate30m",
+                name: "job:playarr_cache_operations_total:hit_ratio30m",
                 expr: r#"sum by (job) (rate(playarr_cache_operations_total{operation="hit"}[30m]))
 / (sum by (job) (rate(playarr_cache_operations_total[30m])) > 0)
 and on (job) sum by (job) (increase(playarr_cache_operations_total[30m])) >= 20"#,
@@ -217,7 +217,7 @@ and on (job) sum by (job) (increase(playarr_cache_operations_total[30m])) >= 20"
                 name: "PlayarrCacheHitRatioLow",
                 severity: Severity::Warning,
                 hold: "30m",
-                expr: "job:playarr_cache_hits:ratio_rate30m < 0.5",
+                expr: "job:playarr_cache_operations_total:hit_ratio30m < 0.5",
                 summary: "The cache of best sources rarely has an answer.",
                 description: "Only {{ $value | humanizePercentage }} of the look-ups in the cache of best \
                               sources were hits; streams start more slowly and providers are asked more \
@@ -256,8 +256,8 @@ and on (job) sum by (job) (increase(playarr_cache_operations_total[30m])) >= 20"
                     name: "PlayarrProviderSyncFailureFastBurn",
                     severity: Severity::Critical,
                     hold: "5m",
-                    expr: "provider:playarr_sync_failures:ratio_rate12h > 6 * 0.05\n\
-                           and provider:playarr_sync_failures:ratio_rate3h > 6 * 0.05",
+                    expr: "provider:playarr_provider_sync_total:failure_ratio12h > 6 * 0.05\n\
+                           and provider:playarr_provider_sync_total:failure_ratio3h > 6 * 0.05",
                     summary: "Synchronisations of provider {{ $labels.provider_id }} fail.",
                     description: "{{ $value | humanizePercentage }} of the synchronisations of provider \
                                   {{ $labels.provider_id }} in the last 12 hours failed, and it goes on: \
@@ -267,8 +267,8 @@ and on (job) sum by (job) (increase(playarr_cache_operations_total[30m])) >= 20"
                     name: "PlayarrProviderSyncFailureSlowBurn",
                     severity: Severity::Warning,
                     hold: "30m",
-                    expr: "provider:playarr_sync_failures:ratio_rate3d > 2 * 0.05\n\
-                           and provider:playarr_sync_failures:ratio_rate12h > 2 * 0.05",
+                    expr: "provider:playarr_provider_sync_total:failure_ratio3d > 2 * 0.05\n\
+                           and provider:playarr_provider_sync_total:failure_ratio12h > 2 * 0.05",
                     summary: "Synchronisations of provider {{ $labels.provider_id }} fail too often.",
                     description: "{{ $value | humanizePercentage }} of the synchronisations of provider \
                                   {{ $labels.provider_id }} in the last 3 days failed, and it goes on: \
@@ -326,8 +326,8 @@ and on (job) sum by (job) (increase(playarr_cache_operations_total[30m])) >= 20"
                     name: "PlayarrProviderApiErrorFastBurn",
                     severity: Severity::Critical,
                     hold: "2m",
-                    expr: "provider:playarr_api_errors:ratio_rate1h > 14.4 * 0.05\n\
-                           and provider:playarr_api_errors:ratio_rate5m > 14.4 * 0.05\n\
+                    expr: "provider:playarr_provider_api_errors_total:ratio1h > 14.4 * 0.05\n\
+                           and provider:playarr_provider_api_errors_total:ratio5m > 14.4 * 0.05\n\
                            and on (job, provider_id) sum by (job, provider_id) (increase(playarr_provider_api_errors_total[1h])) >= 5",
                     summary: "The API of provider {{ $labels.provider_id }} fails.",
                     description: "{{ $value | humanizePercentage }} of the requests to the API of \
@@ -338,8 +338,8 @@ and on (job) sum by (job) (increase(playarr_cache_operations_total[30m])) >= 20"
                     name: "PlayarrProviderApiErrorSlowBurn",
                     severity: Severity::Warning,
                     hold: "15m",
-                    expr: "provider:playarr_api_errors:ratio_rate6h > 6 * 0.05\n\
-                           and provider:playarr_api_errors:ratio_rate30m > 6 * 0.05\n\
+                    expr: "provider:playarr_provider_api_errors_total:ratio6h > 6 * 0.05\n\
+                           and provider:playarr_provider_api_errors_total:ratio30m > 6 * 0.05\n\
                            and on (job, provider_id) sum by (job, provider_id) (increase(playarr_provider_api_errors_total[6h])) >= 5",
                     summary: "The API of provider {{ $labels.provider_id }} fails too often.",
                     description: "{{ $value | humanizePercentage }} of the requests to the API of \
