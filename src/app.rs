@@ -68,8 +68,8 @@ pub struct App {
     pub recent: Recent,
     /// The bearer tokens.
     pub tokens: Tokens,
-    /// Places for large bodies of events: as many as there are cores, so that memory stays bounded.
-    pub unpacking: Semaphore,
+    /// Places for reading large bodies of events: as many as there are cores, so that what is unpacked stays bounded.
+    pub unpacking: Arc<Semaphore>,
     /// Who may see and change things.
     pub admins: Admins,
     /// What those who watch are told.
@@ -115,7 +115,7 @@ impl App {
             scrapes: Places::new(config.max_concurrent_scrapes),
             recent: Recent::default(),
             tokens: Tokens::new(database),
-            unpacking: Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)),
+            unpacking: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from))),
             admins: Admins::new(config, database),
             feed,
             refresh_interval: config.refresh_interval,

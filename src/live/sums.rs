@@ -66,7 +66,7 @@ impl Sums {
         for (sum, cells) in self.families.iter_mut().zip(families) {
             add(&mut sum.counts, &cells.counts, u64::saturating_add);
             add(&mut sum.nanoseconds, &cells.nanoseconds, u128::saturating_add);
-            sum.folded += cells.folded;
+            sum.folded = sum.folded.saturating_add(cells.folded);
         }
     }
 
@@ -174,13 +174,13 @@ impl Sum {
     }
 
     fn histogram(&self, spec: &FamilySpec, cell: usize) -> Histogram {
-        let mut count = 0;
+        let mut count = 0_u64;
         let mut buckets = Vec::with_capacity(spec.bounds.len());
         for (bucket, &bound) in spec.bounds.iter().enumerate() {
-            count += self.count(cell * spec.stride() + bucket);
+            count = self.count(cell * spec.stride() + bucket).saturating_add(count);
             buckets.push((bound, count));
         }
-        count += self.count(cell * spec.stride() + spec.bounds.len());
+        count = self.count(cell * spec.stride() + spec.bounds.len()).saturating_add(count);
         let nanoseconds = self.nanoseconds.get(cell).copied().unwrap_or_default();
         Histogram { buckets, sum: seconds(nanoseconds), count }
     }
