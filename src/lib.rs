@@ -19,3 +19,4 @@ pub mod pages;
 pub mod recent;
 pub mod scrape;
 pub mod serve;
+pub mod token_file;
