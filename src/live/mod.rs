@@ -103,17 +103,13 @@ struct Inner {
     durability: Durability,
 }
 
-<<<<<<< HEAD
 /// What is told here of the service and its process.
 pub(crate) fn own_specs() -> impl Iterator<Item = &'static Spec> {
     let told = [&sums::FOLDED_TOTAL].into_iter().chain(service::SPECS).chain(scrapes::SPECS);
     told.chain(durability::SPECS).chain(&process::SPECS)
 }
 
-/// More batches in ten minutes than can be remembered.
-=======
 /// Why a batch was not recorded, though nothing is wrong with it.
->>>>>>> main
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     /// More batches in ten minutes than can be remembered.
