@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
+use warp::http::HeaderMap;
 use warp::http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, VARY};
 use warp::reply::Response;
 use warp::{Filter, Rejection, Reply};
 
-use super::bearer::{Bearer, header};
+use super::bearer::Bearer;
 use super::error::ApiError;
 use super::observe::{authentication_failed, made_by};
 use super::{negotiate, server};
@@ -26,35 +27,60 @@ const TEMPLATE: &str = "/metrics";
 
 /// `GET /metrics`
 pub(super) fn scrape(app: Arc<App>) -> impl Filter<Extract = (impl Reply,), Error = Rejection> + Clone {
-    warp::path!("metrics")
-        .and(warp::get())
-        .and(header("authorization"))
-        .and(header("accept"))
-        .and(header("accept-encoding"))
-        .and(header("x-forwarded-for"))
-        .and(header("user-agent"))
-        .map(
-            move |token: Option<Bearer>,
-                  format: Option<Preferred>,
-                  gzip: Option<Gzip>,
-                  forwarded,
-                  user_agent| {
-                let at = Instant::now();
-                let client = client(forwarded);
-                if let Err(error) = admit(&app, token.as_ref()) {
-                    let cause = cause(&app, token.as_ref(), &error);
-                    return refuse(&app, error, Failed { client, at, cause, user_agent });
-                }
-                // Recorded when its last frame is sent.
-                let format = format.map_or(Format::Text, |Preferred(format)| format);
-                answer(Scrape { app: app.clone(), at, client, format, gzip: gzip.is_some(), user_agent })
-            },
-        )
+    warp::path!("metrics").and(warp::get()).and(Request::filter()).map(move |request: Request| {
+        let at = Instant::now();
+        let Request { token, format, gzip, user_agent, client } = request;
+        if let Err(error) = admit(&app, token.as_ref()) {
+            let cause = cause(&app, token.as_ref(), &error);
+            return refuse(&app, error, Failed { client, at, cause, user_agent });
+        }
+        // Recorded when its last frame is sent.
+        answer(Scrape { app: app.clone(), at, client, format, gzip, user_agent })
+    })
 }
 
-fn client(forwarded: Option<Forwarded>) -> IpAddr {
-    let forwarded = forwarded.map(|Forwarded(addresses)| addresses);
-    Client::of(server::peer(), forwarded.as_deref()).address
+/// What counts of a request's headers.
+struct Request {
+    token: Option<Bearer>,
+    format: Format,
+    gzip: bool,
+    user_agent: Option<UserAgent>,
+    client: IpAddr,
+}
+
+impl Request {
+    /// Headers as a scraper sends them are read one by one. Those with `X-Forwarded-For` (of several lines the last one
+    /// counts) or with other characters than ASCII are copied first, which takes a little longer.
+    fn filter() -> impl Filter<Extract = (Self,), Error = Infallible> + Copy {
+        let usual = warp::header::optional("authorization")
+            .and(warp::header::optional("accept"))
+            .and(warp::header::optional("accept-encoding"))
+            .and(warp::header::optional("user-agent"))
+            .and(warp::header::optional("x-forwarded-for"))
+            .map(|token, format: Option<Preferred>, gzip: Option<Gzip>, user_agent, _: Option<Absent>| {
+                Self {
+                    token,
+                    format: format.map_or(Format::Text, |Preferred(format)| format),
+                    gzip: gzip.is_some_and(|Gzip(gzip)| gzip),
+                    user_agent,
+                    client: Client::of(server::peer(), None).address,
+                }
+            });
+        usual.or(warp::header::headers_cloned().map(|headers| Self::of(&headers))).unify()
+    }
+
+    fn of(headers: &HeaderMap) -> Self {
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        let forwarded_for = headers.get_all("x-forwarded-for").into_iter().next_back();
+        let forwarded_for = forwarded_for.and_then(|value| value.to_str().ok());
+        Self {
+            token: text("authorization").and_then(|text| text.parse().ok()),
+            format: text("accept").map_or(Format::Text, negotiate::format),
+            gzip: text("accept-encoding").is_some_and(negotiate::accepts_gzip),
+            user_agent: text("user-agent").and_then(|text| text.parse().ok()),
+            client: Client::of(server::peer(), forwarded_for).address,
+        }
+    }
 }
 
 /// Checks the token and takes a place.
@@ -126,25 +152,25 @@ impl FromStr for Preferred {
     }
 }
 
-/// The client takes gzip.
-struct Gzip;
+/// Whether the client takes gzip.
+struct Gzip(bool);
 
 impl FromStr for Gzip {
-    type Err = ();
+    type Err = Infallible;
 
-    fn from_str(accept_encoding: &str) -> Result<Self, ()> {
-        if negotiate::accepts_gzip(accept_encoding) { Ok(Self) } else { Err(()) }
+    fn from_str(accept_encoding: &str) -> Result<Self, Infallible> {
+        Ok(Self(negotiate::accepts_gzip(accept_encoding)))
     }
 }
 
-/// An `X-Forwarded-For` header.
-struct Forwarded(Box<str>);
+/// A header that is not there.
+struct Absent;
 
-impl FromStr for Forwarded {
-    type Err = Infallible;
+impl FromStr for Absent {
+    type Err = ();
 
-    fn from_str(forwarded_for: &str) -> Result<Self, Infallible> {
-        Ok(Self(forwarded_for.into()))
+    fn from_str(_: &str) -> Result<Self, ()> {
+        Err(())
     }
 }
 
