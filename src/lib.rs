@@ -13,6 +13,7 @@ pub mod exposition;
 pub mod feed;
 pub mod http;
 pub mod live;
+pub mod overview;
 pub mod pages;
 pub mod recent;
 pub mod scrape;

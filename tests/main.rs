@@ -12,6 +12,7 @@ mod events;
 mod golden;
 mod one_generation;
 mod outage;
+mod overview;
 mod pages;
 mod refresh;
 mod scrape;
@@ -24,6 +25,8 @@ mod websocket;
 
 #[cfg(feature = "system-tests")]
 mod browser;
+#[cfg(feature = "system-tests")]
+mod browser_overview;
 #[cfg(feature = "system-tests")]
 mod node_client;
 #[cfg(feature = "system-tests")]

@@ -89,8 +89,8 @@ fn greet(address: &str, token: &str) {
     println!(
         "\nServing a small library, with live traffic: the counters move. In another terminal:\n\n  \
          curl -H 'Authorization: Bearer {token}' {address}/metrics\n\n\
-         The admin's page, for `admin` with the password `admin-password`:\n\n  \
-         {address}/settings/metrics\n\n\
+         The admin's pages, for `admin` with the password `admin-password`:\n\n  \
+         {address}/\n\n\
          Refresh now, with that admin's API key:\n\n  \
          curl -X POST -H 'X-API-Key: admin001' {address}/api/metrics/refresh\n\n\
          Ctrl-C ends it and throws the database away."

@@ -1,0 +1,444 @@
+//! The overview as an admin sees it: a real browser, the real service, a real MongoDB.
+
+use std::path::Path;
+use std::time::SystemTime;
+
+use mongodb::bson::{Bson, Document, doc};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::support::browser::{Browser, in_browser};
+use crate::support::library::{Library, fixtures};
+use crate::support::service::Service;
+
+const PAGE: &str = "/overview";
+const CARDS: [&str; 13] = [
+    "titles",
+    "by-provider",
+    "channels",
+    "watchlists",
+    "expiry",
+    "connections",
+    "streams",
+    "durations",
+    "cache",
+    "hit-ratio",
+    "users",
+    "syncs",
+    "jobs",
+];
+
+async fn open_as_admin(browser: &Browser, service: &Service) {
+    let session = service.session("admin", "admin-password").await;
+    let value = session.strip_prefix("access_token=").unwrap();
+    // A cookie can be set for the page's own host only.
+    let cookie = json!({ "name": "access_token", "value": value, "url": service.url });
+    browser.devtools("Network.setCookie", cookie).await;
+    browser.open(&format!("{}{PAGE}", service.url)).await;
+    browser.until_text("#connection", |text| text == "Live").await;
+    browser.until_text("#tile-titles", |text| text != "–").await;
+}
+
+async fn report(service: &Service, events: Vec<Value>) {
+    let request = service.post("/api/metrics/events").bearer_auth(service.ingest_token().await);
+    let response = request.json(&json!({ "events": events })).send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK, "{}", response.text().await.unwrap());
+}
+
+async fn assert_no_complaints(browser: &Browser) {
+    let complaints = browser.complaints().await;
+    assert!(complaints.is_empty(), "{complaints:#?}");
+}
+
+/// What a picture says to those who cannot see it.
+async fn says(browser: &Browser, card: &str) -> String {
+    let script = format!("return document.querySelector('#{card} [role=img]')?.ariaLabel ?? ''");
+    browser.run(&script).await.as_str().unwrap().to_owned()
+}
+
+/// A row of the numbers behind a picture, as it reads.
+async fn numbers(browser: &Browser, card: &str, name: &str) -> String {
+    let script = format!(
+        "const rows = [...document.querySelectorAll('#{card} tbody tr')]; \
+         return [...rows.find((row) => row.cells[0].textContent === {name:?})?.cells ?? []].map((cell) => cell.textContent).join(' ')"
+    );
+    browser.run(&script).await.as_str().unwrap().to_owned()
+}
+
+fn stream(user: &str, media_type: &str, seconds: f64) -> Value {
+    json!({"type":"stream_request","user":user,"media_type":media_type,"duration_seconds":seconds})
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_admin_is_led_to_the_pictures_of_the_library() {
+    let service = Service::with(fixtures()).ready().await;
+    in_browser(async |browser| {
+        browser.open(&service.url).await;
+        browser.until_path("/login").await;
+        browser.fill("[name=username]", "admin").await;
+        browser.fill("[name=password]", "admin-password").await;
+        browser.click("#sign-in button").await;
+        browser.until_path(PAGE).await;
+        browser.until_text("#connection", |text| text == "Live").await;
+        browser.until_text("#tile-titles", |text| text == "109").await;
+        assert_eq!(browser.text("nav [aria-current]").await, "Overview");
+        assert_eq!(says(&browser, "titles").await, "109 titles: 28 Movies, 57 TV shows, 24 Other");
+        assert_eq!(numbers(&browser, "by-provider", "agtv").await, "agtv 17 8 3 28");
+        assert!(numbers(&browser, "by-provider", "nordic-streams (inactive)").await.ends_with(" 39"));
+        let bars = "return document.querySelectorAll('#by-provider .bar-row rect').length > 10";
+        assert_eq!(browser.run(bars).await, true);
+        assert_eq!(
+            browser.run("return document.querySelector('#by-provider rect title').textContent").await,
+            "xtream-one, Movies: 13"
+        );
+
+        // The numbers behind a picture are a click away, also by keyboard.
+        let hidden = "return document.querySelector('#channels table').checkVisibility()";
+        assert_eq!(browser.run(hidden).await, false);
+        browser.run("document.querySelector('#channels summary').focus()").await;
+        browser.press("\u{e007}").await;
+        browser.until_true(hidden).await;
+        assert_no_complaints(&browser).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_and_refreshes_move_the_pictures_without_reloading() {
+    let service = Service::with(fixtures()).ready().await;
+    in_browser(async |browser| {
+        open_as_admin(&browser, &service).await;
+        browser.run("window.notReloaded = true").await;
+        let invitation = browser.text("#invitation").await;
+        assert!(invitation.contains("ingest token") && invitation.contains("clients/node"), "{invitation}");
+        assert_eq!(browser.text("#streams").await, "", "no picture of nothing");
+
+        report(
+            &service,
+            vec![stream("alice", "movies", 0.2), json!({"type":"cache_operation","operation":"hit"})],
+        )
+        .await;
+        browser.until_text("#tile-streams", |text| text == "1").await;
+        assert_eq!(browser.text("#invitation").await, "");
+        assert_eq!(
+            says(&browser, "streams").await,
+            "1 stream in the last hour: 1 Movies, 0 TV shows, 0 Live"
+        );
+        assert_eq!(
+            browser.run("return document.querySelectorAll('#streams .column rect.c1').length").await,
+            1
+        );
+        assert_eq!(says(&browser, "hit-ratio").await, "100% of 1 cache operation were hits");
+        report(&service, vec![stream("alice", "movies", 0.2), stream("bob", "live", 0.2)]).await;
+        browser.until_text("#tile-streams", |text| text == "3").await;
+        assert_eq!(numbers(&browser, "users", "alice").await, "alice 2");
+        browser.click("[data-window=life]").await;
+        browser.until_text("#streams .axis-x", |text| text.contains("each column 10 s")).await;
+        assert_eq!(
+            says(&browser, "streams").await,
+            "3 streams since the process started: 2 Movies, 0 TV shows, 1 Live"
+        );
+
+        // A refresh shows at once, whoever started it.
+        let channels = service.database.collection::<Document>("channels");
+        let many = (0..300).map(
+            |n| doc! { "provider_id": "agtv", "channel_id": format!("n{n}"), "group_title": "Brand new" },
+        );
+        channels.insert_many(many).await.unwrap();
+        service.refresh().await;
+        browser.until_text("#channels .bars", |text| text.contains("Brand new")).await;
+        assert_eq!(browser.run("return window.notReloaded").await, true);
+        assert_no_complaints(&browser).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_asked_while_nobody_looks() {
+    let service = Service::with(fixtures()).ready().await;
+    in_browser(async |browser| {
+        open_as_admin(&browser, &service).await;
+        let hide = |hidden: bool| {
+            format!(
+                "Object.defineProperty(document, 'hidden', {{ configurable: true, get: () => {hidden} }}); \
+                 document.dispatchEvent(new Event('visibilitychange'))"
+            )
+        };
+        browser.run("window.asked = 0; const real = fetch; window.fetch = (...all) => { asked += String(all[0]).includes('overview'); return real(...all) }").await;
+        browser.until_true("return asked > 0").await;
+        browser.run(&hide(true)).await;
+        let asked = browser.run("return asked").await;
+        report(&service, vec![stream("alice", "movies", 0.2)]).await;
+        service.refresh().await;
+        tokio::time::sleep(std::time::Duration::from_secs(6)).await;
+        assert_eq!(browser.run("return asked").await, asked);
+        browser.run(&hide(false)).await;
+        browser.until_text("#tile-streams", |text| text == "1").await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn names_in_pictures_are_text() {
+    let hostile = "</title><script>document.title = 'taken'</script><img src=x onerror=alert(1)>\"'";
+    let mut library = fixtures();
+    library.insert(
+        "iptv_providers".to_owned(),
+        vec![doc! { "id": hostile, "provider_details": {
+            "active": false, "expiration_date": 1, "active_connections": 1, "max_connections": 2,
+        } }],
+    );
+    for n in 0..90 {
+        library
+            .get_mut("provider_titles")
+            .unwrap()
+            .push(doc! { "provider_id": hostile, "title_key": n, "type": "movies" });
+        library
+            .get_mut("channels")
+            .unwrap()
+            .push(doc! { "provider_id": hostile, "channel_id": n, "group_title": hostile });
+    }
+    let users = library.get_mut("users").unwrap();
+    users.push(doc! { "username": hostile, "watchlist": { "movies": vec![Bson::Int32(1); 99], "tvshows": [], "live": [] } });
+    let service = Service::with(library).ready().await;
+    report(
+        &service,
+        vec![
+            stream(hostile, "live", 1.0),
+            json!({"type":"provider_sync","provider_id":hostile,"status":"failure","duration_seconds":1}),
+            json!({"type":"job_execution","job_type":hostile,"status":"failure","duration_seconds":1}),
+        ],
+    )
+    .await;
+    in_browser(async |browser| {
+        open_as_admin(&browser, &service).await;
+        for card in
+            ["by-provider", "channels", "watchlists", "expiry", "connections", "users", "syncs", "jobs"]
+        {
+            browser
+                .until_true(&format!(
+                    "return document.querySelector('#{card} .bar-name')?.textContent.includes('<script>')"
+                ))
+                .await;
+            assert!(
+                browser.text(&format!("#{card} .bar-name")).await.starts_with("</title><script>"),
+                "{card}"
+            );
+        }
+        assert_eq!(browser.run("return document.querySelectorAll('main script, main img').length").await, 0);
+        assert_eq!(browser.run("return document.title").await, "Overview · Playarr");
+        assert_no_complaints(&browser).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_empty_library_says_what_to_do() {
+    let mut library = Library::new();
+    library.insert(
+        "users".to_owned(),
+        fixtures()["users"].iter().filter(|user| user.get_str("username") == Ok("admin")).cloned().collect(),
+    );
+    let service = Service::with(library).ready().await;
+    service
+        .database
+        .collection::<Document>("users")
+        .update_many(doc! {}, doc! { "$unset": { "watchlist": 1 } })
+        .await
+        .unwrap();
+    service.refresh().await;
+    let directory = std::env::var_os("PLAYARR_TEST_SCREENSHOTS");
+    in_browser(async |browser| {
+        browser.look(1440, 900, "light").await;
+        open_as_admin(&browser, &service).await;
+        for (card, hint) in [
+            ("titles", "Playarr fills it when it has synchronised a provider"),
+            ("by-provider", "Add one in Playarr"),
+            ("channels", "No provider has live channels yet"),
+            ("watchlists", "Users fill them in Playarr"),
+            ("expiry", "No provider tells when it expires"),
+            ("connections", "No provider tells about its connections"),
+            ("invitation", "No live events yet"),
+        ] {
+            let said = browser.text(&format!("#{card}")).await;
+            assert!(said.contains(hint), "{card}: {said}");
+        }
+        assert_eq!(
+            browser.run("return document.querySelectorAll('.picture:not([hidden]) svg').length > 0").await,
+            true,
+            "the own job"
+        );
+        save(&browser, directory.as_deref(), "overview-empty", 1440, "light").await;
+        assert_no_complaints(&browser).await;
+    })
+    .await;
+}
+
+/// Pictures to look at, in the directory that `PLAYARR_TEST_SCREENSHOTS` names; none without it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_pictures_fit_any_screen() {
+    let directory = std::env::var_os("PLAYARR_TEST_SCREENSHOTS");
+    for (name, library) in [("overview", home()), ("overview-messy", fixtures())] {
+        let service = Service::with(library).ready().await;
+        report(&service, evening()).await;
+        in_browser(async |browser| {
+            browser.look(1440, 900, "light").await;
+            open_as_admin(&browser, &service).await;
+            for (screen, width, scheme) in
+                [("", 1440, "light"), ("-dark", 1440, "dark"), ("-tablet", 900, "light"), ("-phone", 360, "light"), ("-phone-dark", 360, "dark")]
+            {
+                save(&browser, directory.as_deref(), &format!("{name}{screen}"), width, scheme).await;
+                let fits = browser.run("return document.documentElement.scrollWidth <= innerWidth").await;
+                assert_eq!(fits, true, "{name}{screen}");
+                for card in CARDS {
+                    let drawn = format!("return document.querySelector('#{card} .picture svg').getBoundingClientRect().width > 40");
+                    assert_eq!(browser.run(&drawn).await, true, "{name}{screen}: {card}");
+                }
+            }
+            browser.run("document.querySelectorAll('.numbers').forEach((numbers) => { numbers.open = true })").await;
+            let fits = browser.run("return document.documentElement.scrollWidth <= innerWidth").await;
+            assert_eq!(fits, true, "{name} with its numbers");
+            assert_no_complaints(&browser).await;
+        })
+        .await;
+    }
+}
+
+async fn save(browser: &Browser, directory: Option<&std::ffi::OsStr>, name: &str, width: u32, scheme: &str) {
+    browser.look(width, 900, scheme).await;
+    let height = browser.run("return document.documentElement.scrollHeight").await.as_u64().unwrap();
+    browser.look(width, u32::try_from(height).unwrap(), scheme).await;
+    let picture = browser.client.screenshot().await.unwrap();
+    if let Some(directory) = directory {
+        std::fs::write(Path::new(directory).join(name).with_extension("png"), picture).unwrap();
+    }
+}
+
+/// A library as it might be at somebody's home.
+fn home() -> Library {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs() as i64;
+    let provider = |id: &str, days: Option<i64>, active: bool, used: i32, max: i32| {
+        let expiration_date = days.map(|days| now + days * 86_400 + 40_000);
+        doc! { "id": id, "provider_details": {
+            "active": active, "expiration_date": expiration_date, "active_connections": used, "max_connections": max,
+        } }
+    };
+    let providers = vec![
+        provider("agtv", Some(212), true, 2, 3),
+        provider("xtream-one", Some(24), true, 2, 2),
+        provider("nordic-streams", Some(5), true, 1, 5),
+        provider("sat-box", None, true, 7, 40),
+        provider("old-faithful", Some(-3), false, 0, 1),
+    ];
+    let mut library = Library::new();
+    let mut provider_titles = Vec::new();
+    for (provider, movies, shows) in [
+        ("agtv", 1240, 320),
+        ("xtream-one", 870, 410),
+        ("nordic-streams", 390, 95),
+        ("sat-box", 210, 40),
+        ("old-faithful", 130, 20),
+    ] {
+        for (media_type, count) in [("movies", movies), ("tvshows", shows)] {
+            provider_titles.extend((0..count).map(|n| doc! { "provider_id": provider, "title_key": format!("{media_type}-{n}"), "type": media_type }));
+        }
+    }
+    let titles = (0..1460).map(|n| doc! { "title_key": format!("movies-{n}"), "type": "movies" }).chain((0..480).map(|n| {
+        let media = (1..=6).map(|episode| doc! { "season": 1, "episode": episode, "sources": [{ "provider_id": "agtv" }] });
+        doc! { "title_key": format!("tvshows-{n}"), "type": "tvshows", "title": format!("Show {n}"), "media": media.collect::<Vec<_>>() }
+    }));
+    let mut channels = Vec::new();
+    for (category, count) in [
+        ("Sports", 184),
+        ("News", 121),
+        ("Movies", 117),
+        ("Kids", 86),
+        ("Documentary", 73),
+        ("Music", 64),
+        ("UK | Entertainment", 58),
+        ("Nordic", 41),
+        ("Regional", 37),
+        ("Lifestyle", 22),
+        ("Cooking", 14),
+        ("Faith", 9),
+        ("Shopping", 8),
+        ("Radio", 5),
+        ("24/7", 4),
+    ] {
+        channels.extend((0..count).map(|n| doc! { "provider_id": "agtv", "channel_id": format!("{category}{n}"), "group_title": category }));
+    }
+    let list = |length: usize| vec![Bson::Int32(0); length];
+    let mut users = fixtures()["users"]
+        .iter()
+        .filter(|user| user.get_str("username") == Ok("admin"))
+        .cloned()
+        .collect::<Vec<_>>();
+    for (username, movies, tvshows, live) in [
+        ("alice", 42, 17, 8),
+        ("carol", 12, 31, 4),
+        ("erin", 25, 3, 12),
+        ("frank", 2, 6, 0),
+        ("grace", 0, 0, 5),
+    ] {
+        users.push(
+            doc! { "username": username, "api_key": format!("key-{username}"), "role": "user", "watchlist": {
+                "movies": list(movies), "tvshows": list(tvshows), "live": list(live),
+            } },
+        );
+    }
+    for (collection, documents) in [
+        ("iptv_providers", providers),
+        ("provider_titles", provider_titles),
+        ("titles", titles.collect()),
+        ("channels", channels),
+        ("users", users),
+    ] {
+        library.insert(collection.to_owned(), documents);
+    }
+    library
+}
+
+/// What may have happened in an evening.
+fn evening() -> Vec<Value> {
+    let mut events = Vec::new();
+    for (user, media_type, seconds, count) in [
+        ("alice", "movies", 0.3, 14),
+        ("alice", "live", 0.7, 22),
+        ("carol", "tvshows", 0.4, 19),
+        ("carol", "tvshows", 3.0, 2),
+        ("erin", "live", 0.8, 11),
+        ("erin", "movies", 1.7, 3),
+        ("frank", "tvshows", 0.2, 6),
+        ("grace", "live", 2.4, 2),
+    ] {
+        events.extend((0..count).map(|_| stream(user, media_type, seconds)));
+    }
+    for (operation, count) in [("hit", 163), ("miss", 37)] {
+        events.extend((0..count).map(|_| json!({"type":"cache_operation","operation":operation})));
+    }
+    for (provider, status, count) in [
+        ("agtv", "success", 24),
+        ("xtream-one", "success", 22),
+        ("xtream-one", "failure", 2),
+        ("nordic-streams", "success", 24),
+        ("sat-box", "success", 23),
+        ("old-faithful", "failure", 6),
+    ] {
+        events.extend((0..count).map(
+            |_| json!({"type":"provider_sync","provider_id":provider,"status":status,"duration_seconds":63}),
+        ));
+    }
+    for (job, status, count) in [
+        ("SyncIPTVProviderTitlesJob", "success", 24),
+        ("SyncLiveTVJob", "success", 47),
+        ("SyncLiveTVJob", "failure", 1),
+        ("ProviderTitlesMonitorJob", "success", 96),
+    ] {
+        events.extend(
+            (0..count).map(
+                |_| json!({"type":"job_execution","job_type":job,"status":status,"duration_seconds":12}),
+            ),
+        );
+    }
+    events
+}
