@@ -77,19 +77,24 @@ async fn an_admin_who_is_demoted_or_deactivated_loses_the_page_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_page_holds_no_token_until_it_is_asked_for() {
+async fn pages_hold_nothing_inline_and_no_token_until_it_is_asked_for() {
     let service = Service::with(fixtures()).ready().await;
-    let html = as_admin(&service, PAGE).await.text().await.unwrap();
     let settings = service.database.collection::<Document>("settings");
-    for key in ["metrics_token", "metrics_ingest_token"] {
-        let setting = settings.find_one(doc! { "_id": key }).await.unwrap().unwrap();
-        assert!(!html.contains(setting.get_str("value").unwrap()), "{key}");
+    for page in [PAGE, HOME] {
+        let page = as_admin(&service, page).await;
+        assert_eq!(page.status(), StatusCode::OK);
+        assert_guarded(page.headers());
+        let html = page.text().await.unwrap();
+        for key in ["metrics_token", "metrics_ingest_token"] {
+            let setting = settings.find_one(doc! { "_id": key }).await.unwrap().unwrap();
+            assert!(!html.contains(setting.get_str("value").unwrap()), "{key}");
+        }
+        assert!(
+            !html.contains("<style") && !html.contains(" style=") && !html.contains(" onclick"),
+            "nothing inline"
+        );
+        assert!(!html.contains("https://"), "nothing from elsewhere");
     }
-    assert!(
-        !html.contains("<style") && !html.contains(" style=") && !html.contains(" onclick"),
-        "nothing inline"
-    );
-    assert!(!html.contains("https://"), "nothing from elsewhere");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

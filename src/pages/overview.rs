@@ -31,7 +31,7 @@ pub const SECTIONS: &[Section] = &[
             card(
                 "durations",
                 "Waiting for a stream",
-                "Half start sooner than the dark part, 95% than the light one.",
+                "Until it starts: half of them (dark), 95% of them (light).",
                 Width::Third,
             ),
             card("cache", "Cache", "Cache operations over time.", Width::Wide),

@@ -25,7 +25,8 @@ export const tip = (text) => svg("title", {}, text);
 export function bars(rows, { most = largest(rows) } = {}) {
   return el("div", { className: "bars" }, ...rows.map((row) => el("div", { className: `bar-row ${row.state ?? ""}` },
     el("span", { className: "bar-name", title: row.name }, el("span", { className: "clip" }, row.name), row.tag ? el("span", { className: "chip" }, row.tag) : null),
-    bar(row.parts, most),
+    // What is more than the scale has fills the bar.
+    bar(row.parts, Math.max(most, total(row))),
     el("span", { className: "bar-text" }, row.text))));
 }
 

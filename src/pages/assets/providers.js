@@ -44,7 +44,7 @@ function showExpiry(expiry, members) {
 
 function account({ provider_id: name, seconds_left: seconds, active }) {
   const tag = active === false ? "inactive" : null;
-  if (seconds === null) return { name, tag, text: "no expiry", state: "endless", parts: [{ size: 100, className: "endless-fill", says: `${name}: no expiry` }] };
+  if (seconds === null) return { name, tag, text: "no expiry", state: "endless", parts: [{ size: 100, className: "c4 light", says: `${name}: no expiry` }] };
   const says = `${name}: ${left(seconds)}, ${date(seconds)}`;
   const className = seconds <= 0 ? "bad-fill" : seconds <= 7 * DAY ? "bad-soft-fill" : seconds <= 30 * DAY ? "warn-fill" : "good-fill";
   // Little is left, but it must be seen; what has expired fills the bar.

@@ -51,5 +51,5 @@ function clock(date, step) {
 function niceTop(largest) {
   if (largest <= 2) return 2;
   const power = 10 ** Math.floor(Math.log10(largest));
-  return [1, 2, 4, 6, 8, 10].map((n) => n * power).find((n) => n >= largest);
+  return [1, 1.2, 1.6, 2, 2.4, 3, 4, 5, 6, 8, 10].map((n) => Math.round(n * power)).find((n) => n >= largest);
 }
