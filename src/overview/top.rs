@@ -100,33 +100,26 @@ pub(super) use amounts;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::overview::Channels;
 
-    amounts! {
-        /// A number.
-        Number {
-            /// How much.
-            number,
-        } first |it| (it.number, 0);
-    }
-
-    fn top(most: usize, rows: &[(&str, u64)]) -> Top<Number> {
-        Top::of(most, rows.iter().map(|&(name, number)| (name, Number { number })))
+    fn top(most: usize, rows: &[(&str, u64)]) -> Top<Channels> {
+        Top::of(most, rows.iter().map(|&(name, channels)| (name, Channels { channels })))
     }
 
     #[test]
     fn the_largest_are_shown_and_the_others_add_up() {
         let top = top(2, &[("c", 1), ("b", 3), ("a", 3), ("d", 5), ("c", 1)]);
-        assert_eq!((top.members, top.total.number), (4, 13));
-        let shown: Vec<_> = top.shown.iter().map(|entry| (&*entry.name, entry.amount.number)).collect();
+        assert_eq!((top.members, top.total.channels), (4, 13));
+        let shown: Vec<_> = top.shown.iter().map(|entry| (&*entry.name, entry.amount.channels)).collect();
         assert_eq!(shown, [("d", 5), ("a", 3)]);
-        assert_eq!(top.others, Some(Others { members: 2, folded: false, amount: Number { number: 5 } }));
+        assert_eq!(top.others, Some(Others { members: 2, folded: false, amount: Channels { channels: 5 } }));
     }
 
     #[test]
     fn what_the_budget_has_folded_is_with_the_others_however_large() {
         let top = top(2, &[("_other", 100), ("a", 1)]);
-        assert_eq!((top.members, top.total.number, top.shown.len()), (1, 101, 1));
-        assert_eq!(top.others, Some(Others { members: 0, folded: true, amount: Number { number: 100 } }));
+        assert_eq!((top.members, top.total.channels, top.shown.len()), (1, 101, 1));
+        assert_eq!(top.others, Some(Others { members: 0, folded: true, amount: Channels { channels: 100 } }));
     }
 
     #[test]
