@@ -71,8 +71,8 @@ pub struct App {
     pub overview: Overview,
     /// The bearer tokens.
     pub tokens: Tokens,
-    /// Places for large bodies of events: as many as there are cores, so that memory stays bounded.
-    pub unpacking: Semaphore,
+    /// Places for reading large bodies of events: as many as there are cores, so that what is unpacked stays bounded.
+    pub unpacking: Arc<Semaphore>,
     /// Who may see and change things.
     pub admins: Admins,
     /// What those who watch are told.
@@ -90,6 +90,7 @@ impl App {
     /// When the live metrics contradict each other.
     pub fn new(config: &Config, database: &Database) -> Result<Arc<Self>, AppError> {
         let live = Live::new()?;
+        live.service().scheduled_every(config.refresh_interval);
         let snapshots = Arc::new(SnapshotStore::new(Page::of(&Snapshot::default())));
         let options = RefreshOptions {
             concurrency: config.refresh_concurrency,
@@ -118,7 +119,7 @@ impl App {
             recent: Recent::default(),
             overview: Overview::default(),
             tokens: Tokens::new(database),
-            unpacking: Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)),
+            unpacking: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from))),
             admins: Admins::new(config, database),
             feed,
             refresh_interval: config.refresh_interval,

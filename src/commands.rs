@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
@@ -10,8 +11,11 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::accounts::{TokenKind, Tokens};
 use crate::app::{App, AppError};
+use crate::catalog::Catalog;
 use crate::config::{Config, Flags, LogFormat};
-use crate::{database, serve};
+use crate::generate::{DOCS, Output};
+use crate::token_file::TokenFileError;
+use crate::{database, serve, token_file};
 
 /// Prometheus metrics of a Playarr library.
 #[derive(Parser)]
@@ -37,6 +41,21 @@ enum Command {
         /// The token for live events instead of the one for scrapes.
         #[arg(long)]
         ingest: bool,
+        /// Write it to this file instead, for Prometheus' credentials_file.
+        #[arg(long, value_name = "PATH")]
+        file: Option<PathBuf>,
+        /// Stay, and write the file again whenever the token changes.
+        #[arg(long, requires = "file")]
+        follow: bool,
+    },
+    /// Print every metric with its rules and panels; needs no database.
+    Catalog {
+        /// As what.
+        #[arg(long, value_enum)]
+        format: Output,
+        /// Where the pages of docs/ are read: links to the runbook lead there.
+        #[arg(long, default_value = DOCS)]
+        docs: String,
     },
     /// Ask the service on this host whether it is alive; fails if it is not.
     Healthcheck {
@@ -68,6 +87,9 @@ pub enum CommandError {
     /// The exposition could not be written.
     #[error("the output could not be written: {0}")]
     Output(std::io::Error),
+    /// The token's file could not be written.
+    #[error(transparent)]
+    TokenFile(#[from] TokenFileError),
     /// Signals cannot be received.
     #[error("the signals to stop cannot be received: {0}")]
     Signals(std::io::Error),
@@ -92,32 +114,43 @@ impl From<crate::config::ConfigError> for CommandError {
 /// # Errors
 /// When it fails; the message is for the person who gave it.
 pub async fn run(cli: Cli) -> Result<(), CommandError> {
+    let command = cli.command.unwrap_or(Command::Serve);
+    if let Command::Catalog { format, docs } = &command {
+        return print(&format.of(&Catalog::default(), docs));
+    }
     let config = Config::load(&cli.flags)?;
     log_to_stderr(&config);
-    match cli.command.unwrap_or(Command::Serve) {
+    match command {
+        Command::Catalog { .. } => Ok(()),
         Command::Serve => serve(&config).await,
         Command::Collect => collect(&config).await,
-        Command::Token { rotate, ingest } => {
-            token(&config, rotate, if ingest { TokenKind::Ingest } else { TokenKind::Metrics }).await
+        Command::Token { rotate, ingest, file, follow } => {
+            let kind = if ingest { TokenKind::Ingest } else { TokenKind::Metrics };
+            token(&config, kind, rotate, file.as_deref(), follow).await
         }
         Command::Healthcheck { ready } => healthcheck(&config, if ready { "ready" } else { "healthy" }),
     }
 }
 
 async fn serve(config: &Config) -> Result<(), CommandError> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(CommandError::Signals)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(CommandError::Signals)?;
+    let shutdown = told_to_stop()?;
     let database = database::connect(config).await?;
     let listener = serve::listen(config).await?;
     let address = listener.local_addr().unwrap_or(config.listen_address);
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
-    let shutdown = async move {
+    Ok(serve::serve(config, &database, listener, shutdown).await?)
+}
+
+/// Is done with the first SIGTERM or SIGINT. From now on neither ends the program by itself.
+fn told_to_stop() -> Result<impl Future<Output = ()> + Send + 'static, CommandError> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(CommandError::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(CommandError::Signals)?;
+    Ok(async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-    };
-    Ok(serve::serve(config, &database, listener, shutdown).await?)
+    })
 }
 
 async fn collect(config: &Config) -> Result<(), CommandError> {
@@ -140,14 +173,37 @@ async fn collect(config: &Config) -> Result<(), CommandError> {
     Err(CommandError::Collectors { failed, all, reasons })
 }
 
-async fn token(config: &Config, rotate: bool, kind: TokenKind) -> Result<(), CommandError> {
+async fn token(
+    config: &Config,
+    kind: TokenKind,
+    rotate: bool,
+    file: Option<&Path>,
+    follow: bool,
+) -> Result<(), CommandError> {
     let database = database::connect(config).await?;
-    database::ping(config, &database).await?;
     let tokens = Tokens::new(&database);
-    let token =
-        if rotate { tokens.rotate(kind).await } else { tokens.show(kind).await.map(|setting| setting.value) };
-    let token = token.map_err(AppError::from)?;
-    writeln!(std::io::stdout(), "{}", token.reveal()).map_err(CommandError::Output)
+    // Who follows does not mind a database that is away.
+    if rotate || !follow {
+        database::ping(config, &database).await?;
+        let token = if rotate {
+            tokens.rotate(kind).await
+        } else {
+            tokens.show(kind).await.map(|setting| setting.value)
+        };
+        let token = token.map_err(AppError::from)?;
+        match file {
+            None => print(&format!("{}\n", token.reveal()))?,
+            Some(file) => _ = token_file::write(file, &token)?,
+        }
+    }
+    if let (true, Some(file)) = (follow, file) {
+        token_file::follow(&tokens, kind, file, told_to_stop()?).await?;
+    }
+    Ok(())
+}
+
+fn print(text: &str) -> Result<(), CommandError> {
+    std::io::stdout().write_all(text.as_bytes()).map_err(CommandError::Output)
 }
 
 fn healthcheck(config: &Config, what: &str) -> Result<(), CommandError> {

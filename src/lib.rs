@@ -5,12 +5,14 @@
 
 pub mod accounts;
 pub mod app;
+pub mod catalog;
 pub mod checkpoints;
 pub mod commands;
 pub mod config;
 pub mod database;
 pub mod exposition;
 pub mod feed;
+pub mod generate;
 pub mod http;
 pub mod live;
 pub mod overview;
@@ -18,3 +20,4 @@ pub mod pages;
 pub mod recent;
 pub mod scrape;
 pub mod serve;
+pub mod token_file;

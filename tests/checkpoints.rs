@@ -157,7 +157,7 @@ async fn a_damaged_checkpoint_is_reported_and_counting_starts_from_zero() {
         doc! { "$set": { "value.totals": "nonsense" } },
         doc! { "$set": { "value.totals": mongodb::bson::Binary { subtype: mongodb::bson::spec::BinarySubtype::Generic, bytes: vec![1, 2, 3] } } },
         doc! { "$unset": { "value.batches": 1 } },
-        doc! { "$set": { "value.batches.number": 77_i64 } },
+        doc! { "$set": { "value.batches": mongodb::bson::Binary { subtype: mongodb::bson::spec::BinarySubtype::Generic, bytes: vec![0; 18] } } },
         doc! { "$set": { "value": "nonsense" } },
     ] {
         let database = database().await;

@@ -1,6 +1,6 @@
 //! `POST /api/metrics/events`: what an event moves, what is refused, and what is counted once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use playarr_metrics::live::Event;
 use playarr_metrics::live::events::FAMILIES;
-use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
+use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -171,6 +172,9 @@ async fn post(service: &Service, body: impl Into<reqwest::Body>) -> Response {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_event_moves_exactly_the_series_it_should() {
+    let kinds: BTreeSet<_> = Event::ALL.iter().map(|event| event.name.to_owned()).collect();
+    let shown = examples().into_iter().map(|(event, _)| event["type"].as_str().unwrap().to_owned());
+    assert_eq!(shown.collect::<BTreeSet<_>>(), kinds, "each event has an example");
     let service = Service::empty().ready().await;
     for (event, moves) in examples() {
         let before = live(&service.series().await);
@@ -263,7 +267,7 @@ async fn what_is_no_batch_of_events_is_refused_with_a_reason_and_nothing_is_coun
         (with(r#"{"type":"cache_operation"}"#), bad_request, "\"operation\" is missing"),
         (with(r#"{"type":"cache_operation","operation":"Hit"}"#), bad_request, "the text \"Hit\""),
         (job("-1"), bad_request, "the number -1"),
-        (job("NaN"), bad_request, "the JSON is broken in event 1"),
+        (job("NaN"), bad_request, "the JSON is broken: expected value"),
         (job("\"NaN\""), bad_request, "the text \"NaN\""),
         (job("1e999"), bad_request, "number out of range"),
         (job("null"), bad_request, "is null"),
@@ -271,7 +275,7 @@ async fn what_is_no_batch_of_events_is_refused_with_a_reason_and_nothing_is_coun
         (user(r#""a\nb""#), bad_request, "control character U+000A"),
         (user("\"\""), bad_request, "an empty text"),
         (user("7"), bad_request, "the number 7"),
-        (user(r#""\ud800""#), bad_request, "the JSON is broken in event 1"),
+        (user(r#""\ud800""#), bad_request, "the JSON is broken: "),
         ("{\"events\":[".to_owned(), bad_request, "EOF while parsing"),
         ("hello".to_owned(), bad_request, "expected value"),
         (String::new(), bad_request, "EOF while parsing"),
@@ -296,6 +300,21 @@ async fn what_is_no_batch_of_events_is_refused_with_a_reason_and_nothing_is_coun
         assert!(answer.replace("\\\"", "\"").contains(reason), "{shown}: {answer}");
     }
     assert_eq!(hits(&service).await, 0.0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_limits_are_the_most_that_is_taken() {
+    let service = Service::empty().ready().await;
+    let hit = r#"{"type":"cache_operation","operation":"hit"}"#;
+    let most = format!(r#"{{"events":[{}]}}"#, vec![hit; 10_000].join(","));
+    assert_eq!(post(&service, most).await.json::<Value>().await.unwrap(), json!({ "accepted": 10_000 }));
+    let padded = |length: usize| {
+        let batch = format!(r#"{{"events":[{hit}]}}"#);
+        format!("{batch}{}", " ".repeat(length - batch.len()))
+    };
+    assert_eq!(post(&service, padded(4 << 20)).await.status(), StatusCode::OK);
+    assert_eq!(post(&service, padded((4 << 20) + 1)).await.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(hits(&service).await, 10_001.0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -329,6 +348,9 @@ async fn bodies_that_are_not_what_they_say_are_refused() {
     let bomb = gzip(&vec![b' '; 16 << 20]);
     let packed = gzip(hit);
     let cut_short = packed[..packed.len() - 3].to_vec();
+    // Several members one after the other are one body (RFC 1952, section 2.2); anything else after them is none.
+    let halves = [gzip(&hit[..20]), gzip(&hit[20..])].concat();
+    let trailing = [&*packed, b"garbage"].concat();
     let mut wrong_sum = packed.clone();
     let last = wrong_sum.len() - 5;
     wrong_sum[last] ^= 1;
@@ -339,6 +361,7 @@ async fn bodies_that_are_not_what_they_say_are_refused() {
         ("application/json", "gzip", hit.to_vec(), 400, "cannot be unpacked"),
         ("application/json", "gzip", cut_short, 400, "cannot be unpacked"),
         ("application/json", "gzip", wrong_sum, 400, "cannot be unpacked"),
+        ("application/json", "gzip", trailing, 400, "cannot be unpacked"),
         ("application/json", "gzip", bomb, 413, "more than 4194304 bytes"),
     ] {
         let mut request = service.post("/api/metrics/events").bearer_auth(&token);
@@ -349,6 +372,10 @@ async fn bodies_that_are_not_what_they_say_are_refused() {
         assert!(answer["error"].as_str().unwrap().contains(reason), "{answer}");
     }
     assert_eq!(hits(&service).await, 0.0);
+    let request = service.post("/api/metrics/events").bearer_auth(&token).header(CONTENT_ENCODING, "gzip");
+    let response = request.header(CONTENT_TYPE, "Application/JSON").body(halves).send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(hits(&service).await, 1.0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -404,6 +431,14 @@ async fn a_batch_that_is_sent_again_is_answered_as_before_and_not_counted_again(
         assert_eq!(request.send().await.unwrap().json::<Value>().await.unwrap(), json!({ "accepted": 1 }));
     }
     assert_eq!(hits(&service).await, 3.0);
+    // Two ids are none, and so is one that cannot be read.
+    let two = json!({ "batch_id": "d", "events": [hit] }).to_string();
+    for id in ["e".as_bytes(), b"\xff", b" ", "x".repeat(129).as_bytes()] {
+        let id = HeaderValue::from_bytes(id).unwrap();
+        let request = service.post("/api/metrics/events").bearer_auth(&token).header("x-batch-id", id);
+        let request = request.header(CONTENT_TYPE, "application/json").body(two.clone());
+        assert_eq!(request.send().await.unwrap().status(), StatusCode::BAD_REQUEST);
+    }
     // Batches without an id are counted each time.
     for _ in 0..2 {
         post(&service, json!({ "events": [hit] }).to_string()).await;
@@ -575,4 +610,18 @@ async fn bad_bodies_leave_memory_as_it_was() {
         assert!(round <= 4 || memory - before < 24e6, "{before} grew to {memory} bytes");
     }
     assert!(running.end("TERM").await.success());
+}
+
+#[test]
+fn the_readme_lists_every_event_with_its_fields() {
+    let readme = include_str!("../README.md");
+    for event in Event::ALL {
+        let row = readme
+            .lines()
+            .find(|line| line.starts_with("| `") && line.contains(&format!("`{}`", event.name)));
+        let row = row.unwrap_or_else(|| panic!("no line for {}", event.name));
+        for field in event.fields {
+            assert!(row.contains(field.name), "{} has {}: {row}", event.name, field.name);
+        }
+    }
 }

@@ -5,21 +5,26 @@
 mod support;
 
 mod accounts;
+mod catalog;
 mod checkpoints;
 mod collect;
 mod commands;
+mod docs;
 mod events;
 mod golden;
 mod one_generation;
 mod outage;
 mod overview;
+mod packages;
 mod pages;
+mod privileges;
 mod refresh;
 mod scrape;
 mod secrets;
 mod sessions;
 mod settings;
 mod status;
+mod token_file;
 mod tokens;
 mod websocket;
 
@@ -28,6 +33,14 @@ mod browser;
 #[cfg(feature = "system-tests")]
 mod browser_overview;
 #[cfg(feature = "system-tests")]
+mod container;
+#[cfg(feature = "system-tests")]
 mod node_client;
+#[cfg(feature = "system-tests")]
+mod packages_checked;
+#[cfg(feature = "system-tests")]
+mod prometheus;
+#[cfg(feature = "system-tests")]
+mod rules;
 #[cfg(feature = "system-tests")]
 mod system;

@@ -44,7 +44,7 @@ async fn what_the_node_client_reports_is_what_the_service_counts() {
     let expected = report["expected"].as_object().unwrap();
     assert!(expected.len() > 50, "{}", expected.len());
     for (series, value) in expected {
-        let (name, labels) = only(&parse(&format!("# HELP {series}\n{series} 0\n")));
+        let (name, labels) = only(&parse(&format!("{series} 0\n")));
         assert_eq!(shown[&name].get(&labels).copied(), value.as_f64(), "{series}");
     }
     assert!(running.end("TERM").await.success());

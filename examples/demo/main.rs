@@ -89,6 +89,8 @@ fn greet(address: &str, token: &str) {
     println!(
         "\nServing a small library, with live traffic: the counters move. In another terminal:\n\n  \
          curl -H 'Authorization: Bearer {token}' {address}/metrics\n\n\
+         The token for a Prometheus, as the README's steps need it:\n\n  \
+         echo {token} > playarr-token\n\n\
          The admin's pages, for `admin` with the password `admin-password`:\n\n  \
          {address}/\n\n\
          Refresh now, with that admin's API key:\n\n  \

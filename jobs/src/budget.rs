@@ -126,8 +126,9 @@ mod tests {
     use super::*;
 
     fn episodes(rows: &[(&str, &str, f64)]) -> (SeriesTable, Definition) {
-        let definition =
-            Definition::new("playarr_test_count", "Test.").labels(["source", "title_name"]).keeping("source");
+        let definition = Definition::new("playarr_test_count", "things", "Test.")
+            .labels(["source", "title_name"])
+            .keeping("source");
         let mut table = SeriesTable::new(2);
         for &(source, title, value) in rows {
             table.add(&[source, title], value);

@@ -4,6 +4,7 @@
 use mongodb::bson::Document;
 
 use crate::family::Text;
+use crate::hints::Hints;
 
 /// A gauge computed from the database.
 #[derive(Clone, Debug)]
@@ -17,6 +18,10 @@ pub struct Definition {
     pub labels: Vec<Text>,
     /// The label that survives when series are folded into `_other`.
     pub keep: Option<Text>,
+    /// What its values count or measure.
+    pub unit: Text,
+    /// Panels and alerts.
+    pub hints: Hints,
     /// Where the samples come from. All rows of all queries add up; a row of value 0 makes a known zero.
     pub queries: Vec<Query>,
 }
@@ -80,10 +85,25 @@ pub struct Counted {
 }
 
 impl Definition {
-    /// A gauge without labels and queries.
+    /// A gauge without labels and queries, of values that count or measure `unit`.
     #[must_use]
-    pub fn new(name: impl Into<Text>, help: impl Into<Text>) -> Self {
-        Self { name: name.into(), help: help.into(), labels: Vec::new(), keep: None, queries: Vec::new() }
+    pub fn new(name: impl Into<Text>, unit: impl Into<Text>, help: impl Into<Text>) -> Self {
+        Self {
+            name: name.into(),
+            help: help.into(),
+            labels: Vec::new(),
+            keep: None,
+            unit: unit.into(),
+            hints: Hints::NONE,
+            queries: Vec::new(),
+        }
+    }
+
+    /// Says what an operator makes of it.
+    #[must_use]
+    pub fn hints(mut self, hints: Hints) -> Self {
+        self.hints = hints;
+        self
     }
 
     /// Sets the label names.

@@ -10,6 +10,7 @@ pub mod collector;
 pub mod definition;
 pub mod family;
 pub mod gauges;
+pub mod hints;
 mod history;
 pub mod label;
 pub mod report;

@@ -12,18 +12,13 @@ use std::time::Duration;
 use mongodb::Database;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Interval, MissedTickBehavior};
 
 use crate::live::{Live, RestoreOutcome};
-use store::{Before, Held, StoreError};
+use store::{Before, Claim, HEARTBEAT, Held, StoreError};
 
 /// The pause before a checkpoint that could not be read is looked for again.
 const RETRY: Duration = Duration::from_secs(1);
-
-/// For how long a checkpoint is kept for an instance of which nothing is heard and nothing is known.
-fn lease(interval: Duration) -> Duration {
-    (6 * interval).max(Duration::from_secs(60))
-}
 
 /// The task that restores and saves the live metrics.
 pub struct Checkpoints {
@@ -36,6 +31,7 @@ impl Checkpoints {
     /// Starts it, for the instance that listens on `address`.
     #[must_use]
     pub fn start(live: Live, database: Database, address: String, interval: Duration) -> Self {
+        live.keep_batches(true);
         let (restored, is_restored) = watch::channel(false);
         let (stop, stopped) = watch::channel(false);
         let keeper = Keeper { live, database, address, interval, restored, stopped };
@@ -79,27 +75,33 @@ impl Keeper {
                 return;
             }
         };
-        let Some((mut held, before)) = claimed else {
+        let Some((held, before)) = claimed else {
+            self.live.keep_batches(false);
             self.outcome(RestoreOutcome::Refused);
             return;
         };
         self.restore(before).await;
 
-        let mut interval = tokio::time::interval(self.interval);
-        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (mut save, mut heartbeat) = (every(self.interval), every(HEARTBEAT));
         let mut failing = false;
         loop {
             let release = tokio::select! {
-                _ = interval.tick() => false,
+                _ = save.tick() => false,
+                _ = heartbeat.tick() => {
+                    // If this fails, so will the next save, which tells.
+                    let _ = held.show_life().await;
+                    continue;
+                }
                 () = stopped(self.stopped.clone()) => true,
             };
-            let saved = self.save(&mut held, release).await;
+            let saved = self.save(&held, release).await;
             let is_saved = saved.is_ok();
             self.live.durability().saved(is_saved);
             match saved {
                 Ok(()) if failing => tracing::info!("the live metrics are saved again"),
                 Err(error) if error.is_refusal() => {
                     tracing::error!(%error, "the live metrics are not saved any more: a restart will lose what is counted from now on");
+                    self.live.keep_batches(false);
                     return;
                 }
                 Err(error) if !failing || release => {
@@ -116,9 +118,10 @@ impl Keeper {
 
     /// The document of this instance; none if the database does not let us have one.
     async fn claim(&self) -> Option<(Held, Before)> {
+        let mut claim = Claim::new(&self.database, self.address.clone());
         let mut failing = false;
         loop {
-            match Held::claim(&self.database, &self.address, lease(self.interval)).await {
+            match claim.attempt().await {
                 Ok(claimed) => return Some(claimed),
                 Err(error) if error.is_refusal() => {
                     tracing::error!(%error, "live metrics start from 0 and will not be saved: give the service write access to the collection settings");
@@ -135,8 +138,8 @@ impl Keeper {
     }
 
     async fn restore(&self, before: Before) {
-        let checkpoint = match before {
-            Before::Checkpoint(checkpoint) => checkpoint,
+        let (checkpoint, age) = match before {
+            Before::Checkpoint(checkpoint, age) => (checkpoint, age),
             Before::Nothing => {
                 tracing::info!("no live metrics of an earlier run: counting starts from 0");
                 return self.outcome(RestoreOutcome::Absent);
@@ -144,7 +147,7 @@ impl Keeper {
             Before::Garbage(why) => return self.damaged(&why),
         };
         let live = self.live.clone();
-        match tokio::task::spawn_blocking(move || live.restore(&checkpoint)).await {
+        match tokio::task::spawn_blocking(move || live.restore(&checkpoint, age)).await {
             Ok(Ok(left_out)) => {
                 for family in left_out {
                     tracing::warn!(
@@ -170,11 +173,18 @@ impl Keeper {
         self.restored.send_replace(true);
     }
 
-    async fn save(&self, held: &mut Held, release: bool) -> Result<(), StoreError> {
+    async fn save(&self, held: &Held, release: bool) -> Result<(), StoreError> {
         let live = self.live.clone();
-        let checkpoint = tokio::task::spawn_blocking(move || live.checkpoint()).await?;
+        let make = move || if release { live.last_checkpoint() } else { live.checkpoint() };
+        let checkpoint = tokio::task::spawn_blocking(make).await?;
         held.save(checkpoint, release).await
     }
+}
+
+fn every(period: Duration) -> Interval {
+    let mut interval = tokio::time::interval(period);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
 }
 
 async fn stopped(mut stopped: watch::Receiver<bool>) {

@@ -39,17 +39,32 @@ impl Process {
         self.host == other.host
     }
 
-    /// Whether `other` is known not to run any more, as seen from this process.
-    ///
-    /// On another host nothing is known. On a host of this name: it does not run if the host was started anew, if it
-    /// was in another container (a container keeps its name when it is started again), or if there is no such process.
-    pub(super) fn knows_ended(&self, other: &Self) -> bool {
+    /// What can be seen of another process from this one.
+    pub(super) fn sees(&self, other: &Self) -> Sight {
         if self.host != other.host {
-            return false;
+            Sight::Nothing
+        } else if self.boot != other.boot || self.namespace != other.namespace {
+            // A container that was started again, a host that was, or another of the same name.
+            if self.boot == other.boot { Sight::SameHost } else { Sight::Nothing }
+        } else if start_of(other.pid).as_ref() == Some(&other.started) {
+            Sight::Runs
+        } else {
+            Sight::Ended
         }
-        let is_in_sight = self.boot == other.boot && self.namespace == other.namespace;
-        !is_in_sight || start_of(other.pid).as_ref() != Some(&other.started)
     }
+}
+
+/// What can be seen of another process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sight {
+    /// It runs.
+    Runs,
+    /// It does not run any more.
+    Ended,
+    /// It was or is in another container of this name on this host.
+    SameHost,
+    /// Nothing: it was or is elsewhere, or before this host was started.
+    Nothing,
 }
 
 fn line(path: impl AsRef<Path>) -> String {
@@ -72,36 +87,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_that_runs_is_not_known_to_have_ended() {
+    fn a_process_that_runs_is_seen_to() {
         let this = Process::this();
         assert!(!this.started.is_empty() && !this.boot.is_empty());
-        assert!(!this.knows_ended(&this));
-        assert!(!this.knows_ended(&Process {
-            host: "elsewhere".to_owned(),
-            boot: "x".to_owned(),
-            ..this.clone()
-        }));
+        assert_eq!(this.sees(&this), Sight::Runs);
     }
 
     #[test]
-    fn one_that_ended_is_known_to_have() {
+    fn one_that_ended_is_seen_to_have() {
         let this = Process::this();
         let mut child = std::process::Command::new("true").spawn().unwrap();
-        let ended =
-            Process { pid: child.id(), started: start_of(child.id()).unwrap_or_default(), ..this.clone() };
+        let started = start_of(child.id()).unwrap_or_default();
+        let ended = Process { pid: child.id(), started, ..this.clone() };
         // Not waited for yet: a zombie, once it is through.
         while start_of(ended.pid).is_some() {
             std::thread::yield_now();
         }
-        assert!(this.knows_ended(&ended));
+        assert_eq!(this.sees(&ended), Sight::Ended);
         child.wait().unwrap();
-        assert!(this.knows_ended(&ended));
-        for ended in [
-            Process { boot: "before".to_owned(), ..this.clone() },
-            Process { namespace: "container".to_owned(), ..this.clone() },
-            Process { started: "1".to_owned(), ..this.clone() },
-        ] {
-            assert!(this.knows_ended(&ended), "{ended:?}");
-        }
+        assert_eq!(this.sees(&ended), Sight::Ended);
+        assert_eq!(this.sees(&Process { started: "1".to_owned(), ..this.clone() }), Sight::Ended);
+    }
+
+    #[test]
+    fn of_one_elsewhere_nothing_is_seen() {
+        let this = Process::this();
+        assert_eq!(this.sees(&Process { host: "elsewhere".to_owned(), ..this.clone() }), Sight::Nothing);
+        assert_eq!(this.sees(&Process { boot: "before".to_owned(), ..this.clone() }), Sight::Nothing);
+        assert_eq!(
+            this.sees(&Process { namespace: "container".to_owned(), ..this.clone() }),
+            Sight::SameHost
+        );
     }
 }

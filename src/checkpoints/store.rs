@@ -1,29 +1,40 @@
 //! Checkpoints in Playarr's `settings`: a document for each instance that runs at the same time as others.
 
+use std::collections::HashMap;
 use std::future::{Future, IntoFuture};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt;
 use mongodb::bson::spec::BinarySubtype;
-use mongodb::bson::{Binary, Bson, DateTime, Document, deserialize_from_bson, doc, serialize_to_bson};
+use mongodb::bson::{Binary, Bson, Document, deserialize_from_bson, doc, serialize_to_bson};
 use mongodb::error::{Error, ErrorKind};
-use mongodb::options::{Acknowledgment, CollectionOptions, ReturnDocument, WriteConcern};
+use mongodb::options::{
+    Acknowledgment, CollectionOptions, ReadPreference, ReturnDocument, SelectionCriteria, WriteConcern,
+};
 use mongodb::{Collection, Database};
 use playarr_jobs::source::{is_duplicate_key, plain_message};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
-use super::process::Process;
+use super::process::{Process, Sight};
 use crate::live::Checkpoint;
 
 /// The `_id` of the first document; others have a number after it.
 const KEY: &str = "metrics_live_checkpoint";
 
+/// How often the holder of a document shows that it lives.
+pub(super) const HEARTBEAT: Duration = Duration::from_secs(10);
+
+/// Who is silent for so long, and stays so before our eyes for a while, has ended. A while, because after an outage of
+/// the database everybody has been silent.
+const SILENCE: Duration = Duration::from_secs(30);
+const WATCH: Duration = Duration::from_secs(15);
+
+/// The pause before the next look at documents whose holders may have ended.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
 /// How long one exchange with the database may take.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// The pause before the next look at documents that others are claiming as well.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// A checkpoint could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -57,139 +68,139 @@ impl StoreError {
     }
 }
 
+/// Looks for the document of this instance.
+pub(super) struct Claim {
+    settings: Collection<Document>,
+    this: Holder,
+    /// When each document was first seen with the moment of its last writing as it stands there.
+    watched: HashMap<String, (Bson, Instant)>,
+}
+
 /// The document that this process holds.
+#[derive(Debug)]
 pub(super) struct Held {
     settings: Collection<Document>,
     key: String,
     instance: String,
-    /// Where the batches are that the current checkpoint points at.
-    place: Place,
-    /// The batches as last written by this process, and the number they were written under.
-    written: Option<(Vec<u8>, i64)>,
-}
-
-/// One of two places for batches: the one that the current checkpoint does not point at may be overwritten.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Place {
-    A,
-    B,
-}
-
-/// Which batches a checkpoint belongs to.
-#[derive(Serialize, Deserialize)]
-struct Pointer {
-    place: Place,
-    instance: String,
-    number: i64,
 }
 
 /// What a document held when it was claimed.
+#[derive(Debug)]
 pub(super) enum Before {
     /// No checkpoint.
     Nothing,
-    /// A checkpoint.
-    Checkpoint(Checkpoint),
+    /// A checkpoint, and how long ago the database took it.
+    Checkpoint(Checkpoint, Duration),
     /// Something that cannot be one, and why.
     Garbage(&'static str),
 }
 
-impl Held {
-    /// Takes a document that nobody holds any more, or makes one, for the instance that listens on `address`.
-    ///
-    /// A document is free if its process has let go of it or is known to have ended, or if nothing was heard of it for
-    /// `lease`. So instances that run side by side never share one, and what one of them counted is restored once.
-    pub(super) async fn claim(
-        database: &Database,
-        address: &str,
-        lease: Duration,
-    ) -> Result<(Self, Before), StoreError> {
+impl Claim {
+    /// For the instance that listens on `address`.
+    pub(super) fn new(database: &Database, address: String) -> Self {
         let durable = WriteConcern::builder().w(Acknowledgment::Majority).journal(true).build();
-        let options = CollectionOptions::builder().write_concern(durable).build();
-        let settings = database.collection_with_options("settings", options);
-        let this = Holder {
-            instance: format!("{:016x}", rand::rng().random::<u64>()),
-            address: address.to_owned(),
-            process: Process::this(),
-        };
-        loop {
-            let candidates = in_time(list(&settings)).await?;
-            let free = candidates.iter().filter(|candidate| candidate.is_free(&this, lease));
-            let best = free.min_by_key(|candidate| candidate.distance(&this));
-            let taken = match best {
-                Some(best) => in_time(take(&settings, best, &this)).await?,
-                None => in_time(make(&settings, &new_key(&candidates), &this)).await?,
-            };
-            // None if somebody else was faster; what they did shows at the next look.
-            if taken.is_none() {
-                tokio::time::sleep(LOOK_AGAIN).await;
-            }
-            if let Some((key, value)) = taken {
-                let pointer =
-                    value.get("batches").cloned().and_then(|pointer| deserialize_from_bson(pointer).ok());
-                let place = pointer.as_ref().map_or(Place::B, |pointer: &Pointer| pointer.place);
-                let held = Self { settings, key, instance: this.instance, place, written: None };
-                let before = held.read(&value, pointer).await?;
-                return Ok((held, before));
-            }
+        let options = CollectionOptions::builder()
+            .write_concern(durable)
+            // What was written last counts, wherever the connection string says to read.
+            .selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary))
+            .build();
+        let instance = format!("{:016x}", rand::rng().random::<u64>());
+        Self {
+            settings: database.collection_with_options("settings", options),
+            this: Holder { instance, address, process: Process::this() },
+            watched: HashMap::new(),
         }
     }
 
-    /// Writes a checkpoint; with `release`, the last one of this process.
-    pub(super) async fn save(&mut self, checkpoint: Checkpoint, release: bool) -> Result<(), StoreError> {
-        // The batches go first, to where the current checkpoint does not point. So whatever comes in between, a
-        // checkpoint points at the batches that belong to its totals.
-        let last = self.written.as_ref().map_or(0, |(_, number)| *number);
-        if self.written.as_ref().is_none_or(|(written, _)| *written != checkpoint.batches) {
-            let place = if self.place == Place::A { Place::B } else { Place::A };
-            let id = batches_key(&self.key, place);
-            let number = last + 1;
-            let batches = doc! { "value": {
-                "instance": &self.instance, "number": number, "batches": binary(checkpoint.batches.clone()),
-            } };
-            let replace = self.settings.replace_one(doc! { "_id": id }, batches).upsert(true);
-            in_time(replace.into_future()).await?;
-            self.place = place;
-            self.written = Some((checkpoint.batches, number));
+    /// Takes a document that nobody holds any more, or makes one. Can be asked again after an error, and goes on where
+    /// it was.
+    ///
+    /// A document is free if its process has let go of it or has ended. That is plain to see on the same system; of any
+    /// other process it is known when it was silent for long enough. So instances that run side by side never share a
+    /// document, and what one of them counted is restored once.
+    pub(super) async fn attempt(&mut self) -> Result<(Held, Before), StoreError> {
+        loop {
+            let candidates = in_time(list(&self.settings)).await?;
+            let now = Instant::now();
+            let standings: Vec<_> =
+                candidates.iter().map(|candidate| self.standing(candidate, now)).collect();
+            let free = candidates.iter().zip(&standings).filter(|(_, standing)| **standing == Standing::Free);
+            // The nearest, and of those the one that was written last: an instance should find what it left.
+            let best = free.map(|(candidate, _)| candidate).min_by_key(|candidate| {
+                (candidate.distance(&self.this), candidate.age.unwrap_or(Duration::MAX))
+            });
+            let taken = match best {
+                Some(best) => in_time(take(&self.settings, best, &self.this)).await?,
+                None if standings.contains(&Standing::Unclear) => None,
+                None => in_time(make(&self.settings, &new_key(&candidates), &self.this)).await?,
+            };
+            if let Some((key, before)) = taken {
+                let held =
+                    Held { settings: self.settings.clone(), key, instance: self.this.instance.clone() };
+                return Ok((held, before));
+            }
+            // Somebody else was faster, or somebody may live or not: that shows at the next look.
+            tokio::time::sleep(LOOK_AGAIN).await;
         }
-        let number = self.written.as_ref().map_or(0, |(_, number)| *number);
-        let pointer = Pointer { place: self.place, instance: self.instance.clone(), number };
-        let update = doc! {
-            "$set": {
-                "value.released": release,
-                "value.totals": binary(checkpoint.totals),
-                "value.batches": serialize_to_bson(&pointer).map_err(Error::from)?,
-            },
-            "$currentDate": { "lastUpdated": true },
+    }
+
+    fn standing(&mut self, candidate: &Candidate, now: Instant) -> Standing {
+        let Some(holder) = &candidate.holder else { return Standing::Free };
+        // Ours already, if the answer to an earlier attempt was lost.
+        if candidate.is_released || holder.instance == self.this.instance {
+            return Standing::Free;
+        }
+        // With another namespace but the same address, it cannot run: we have the address.
+        let same_address = holder.address == self.this.address;
+        match self.this.process.sees(&holder.process) {
+            Sight::Runs => return Standing::Held,
+            Sight::Ended => return Standing::Free,
+            Sight::SameHost if same_address => return Standing::Free,
+            Sight::SameHost | Sight::Nothing => {}
+        }
+        let first_seen = match self.watched.get(&candidate.key) {
+            Some((written, first_seen)) if *written == candidate.last_updated => *first_seen,
+            Some(_) => {
+                // It was written while we looked.
+                self.watched.insert(candidate.key.clone(), (candidate.last_updated.clone(), now));
+                return Standing::Held;
+            }
+            None => {
+                self.watched.insert(candidate.key.clone(), (candidate.last_updated.clone(), now));
+                now
+            }
         };
+        let is_silent = candidate.age.is_none_or(|age| age > SILENCE);
+        if is_silent && now.duration_since(first_seen) >= WATCH { Standing::Free } else { Standing::Unclear }
+    }
+}
+
+impl Held {
+    /// Writes a checkpoint; with `release`, the last one of this process.
+    pub(super) async fn save(&self, checkpoint: Checkpoint, release: bool) -> Result<(), StoreError> {
+        self.write(doc! {
+            "value.released": release,
+            "value.totals": binary(checkpoint.totals),
+            "value.batches": binary(checkpoint.batches),
+        })
+        .await
+    }
+
+    /// Shows that this process lives.
+    pub(super) async fn show_life(&self) -> Result<(), StoreError> {
+        self.write(doc! { "value.released": false }).await
+    }
+
+    async fn write(&self, set: Document) -> Result<(), StoreError> {
+        let update = doc! { "$set": set, "$currentDate": { "lastUpdated": true } };
         let mine = doc! { "_id": &self.key, "value.holder.instance": &self.instance };
         let written = in_time(self.settings.update_one(mine, update).into_future()).await?;
         if written.matched_count == 0 { Err(StoreError::TakenOver(self.key.clone())) } else { Ok(()) }
     }
-
-    /// The checkpoint in the value of the document.
-    async fn read(&self, value: &Document, pointer: Option<Pointer>) -> Result<Before, StoreError> {
-        let Some(totals) = value.get("totals") else { return Ok(Before::Nothing) };
-        let Some(totals) = bytes(totals) else { return Ok(Before::Garbage("its totals are no binary data")) };
-        let Some(pointer) = pointer else {
-            return Ok(Before::Garbage("it does not say where its batches are"));
-        };
-        let id = batches_key(&self.key, pointer.place);
-        let document = in_time(self.settings.find_one(doc! { "_id": id }).into_future()).await?;
-        let document = document.unwrap_or_default();
-        let batches = document.get_document("value").ok().filter(|value| {
-            value.get_str("instance").is_ok_and(|instance| instance == pointer.instance)
-                && value.get_i64("number").is_ok_and(|number| number == pointer.number)
-        });
-        match batches.and_then(|value| value.get("batches")).and_then(bytes) {
-            Some(batches) => Ok(Before::Checkpoint(Checkpoint { totals, batches })),
-            None => Ok(Before::Garbage("its batches are not where they should be")),
-        }
-    }
 }
 
 /// Who holds a document.
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Holder {
     /// Random, another one at each start.
     instance: String,
@@ -198,11 +209,21 @@ struct Holder {
     process: Process,
 }
 
+/// Whether a document can be claimed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    Free,
+    Held,
+    /// Time will tell.
+    Unclear,
+}
+
 /// A document as far as it matters who may claim it.
 struct Candidate {
     key: String,
-    /// As it stands there.
+    /// As they stand there.
     raw_holder: Bson,
+    last_updated: Bson,
     holder: Option<Holder>,
     is_released: bool,
     /// Since it was last written, by the clock of the database.
@@ -210,18 +231,7 @@ struct Candidate {
 }
 
 impl Candidate {
-    fn is_free(&self, this: &Holder, lease: Duration) -> bool {
-        match &self.holder {
-            None => true,
-            Some(holder) => {
-                self.is_released
-                    || this.process.knows_ended(&holder.process)
-                    || self.age.is_none_or(|age| age > lease)
-            }
-        }
-    }
-
-    /// How far its last holder is from this one: an instance that starts again should find what it left.
+    /// How far its last holder is from this one.
     fn distance(&self, this: &Holder) -> u8 {
         match &self.holder {
             Some(holder) if !holder.process.is_on_host_of(&this.process) => 2,
@@ -238,7 +248,7 @@ async fn list(settings: &Collection<Document>) -> Result<Vec<Candidate>, Error> 
     let age = doc! { "$cond": [is_date, { "$subtract": ["$$NOW", "$lastUpdated"] }, null] };
     let pipeline = [
         doc! { "$match": { "_id": { "$regex": format!("^{KEY}(_[0-9]+)?$") } } },
-        doc! { "$project": { "holder": "$value.holder", "released": "$value.released", "age": age } },
+        doc! { "$project": { "holder": "$value.holder", "released": "$value.released", "lastUpdated": 1, "age": age } },
     ];
     let mut documents = settings.aggregate(pipeline).await?;
     let mut candidates = Vec::new();
@@ -248,21 +258,24 @@ async fn list(settings: &Collection<Document>) -> Result<Vec<Candidate>, Error> 
             key: document.get_str("_id").unwrap_or(KEY).to_owned(),
             holder: deserialize_from_bson(raw_holder.clone()).ok(),
             raw_holder,
+            last_updated: document.remove("lastUpdated").unwrap_or(Bson::Null),
             is_released: document.get_bool("released").unwrap_or(false),
-            age: document.get_i64("age").ok().map(|age| Duration::from_millis(age.unsigned_abs())),
+            age: document.get_i64("age").ok().map(|age| Duration::from_millis(age.max(0).unsigned_abs())),
         });
     }
     Ok(candidates)
 }
 
-/// Puts a new holder in the place of the one that was found there. None if there is another one by now; else the key
-/// and the value as it was.
+/// Puts a new holder in the place of the one that was found there. None if there is another one by now, or the one
+/// found lives; else the key and what was there.
 async fn take(
     settings: &Collection<Document>,
     candidate: &Candidate,
     this: &Holder,
-) -> Result<Option<(String, Document)>, Error> {
-    let filter = doc! { "_id": &candidate.key, "value.holder": &candidate.raw_holder };
+) -> Result<Option<(String, Before)>, Error> {
+    let filter = doc! {
+        "_id": &candidate.key, "value.holder": &candidate.raw_holder, "lastUpdated": &candidate.last_updated,
+    };
     let is_object = doc! { "$eq": [{ "$type": "$value" }, "object"] };
     let update = vec![
         // Something else may stand there: it is for people to edit as well.
@@ -274,15 +287,24 @@ async fn take(
         } },
     ];
     let before = settings.find_one_and_update(filter, update).return_document(ReturnDocument::Before).await?;
-    Ok(before.map(|mut before| {
-        let value = match before.remove("value") {
-            Some(Bson::Document(value)) => value,
-            // No totals can be found in there, and that is no checkpoint that was never written.
-            Some(_) => doc! { "totals": null },
-            None => Document::new(),
-        };
-        (candidate.key.clone(), value)
-    }))
+    let age = candidate.age.unwrap_or_default();
+    Ok(before.map(|mut before| (candidate.key.clone(), checkpoint(before.remove("value"), age))))
+}
+
+/// The checkpoint in the value of a document.
+fn checkpoint(value: Option<Bson>, age: Duration) -> Before {
+    let mut value = match value {
+        Some(Bson::Document(value)) => value,
+        Some(_) => return Before::Garbage("its value is no object"),
+        None => return Before::Nothing,
+    };
+    match (value.remove("totals"), value.remove("batches")) {
+        (None, None) => Before::Nothing,
+        (Some(Bson::Binary(totals)), Some(Bson::Binary(batches))) => {
+            Before::Checkpoint(Checkpoint { totals: totals.bytes, batches: batches.bytes }, age)
+        }
+        _ => Before::Garbage("its totals or its batches are no binary data"),
+    }
 }
 
 /// Makes a document. None if there is one of this key by now.
@@ -290,12 +312,15 @@ async fn make(
     settings: &Collection<Document>,
     key: &str,
     this: &Holder,
-) -> Result<Option<(String, Document)>, Error> {
-    let now = DateTime::now();
+) -> Result<Option<(String, Before)>, Error> {
     let value = doc! { "holder": serialize_to_bson(this)?, "released": false };
-    let document = doc! { "_id": key, "value": value, "createdAt": now, "lastUpdated": now };
-    match settings.insert_one(document).await {
-        Ok(_) => Ok(Some((key.to_owned(), Document::new()))),
+    // By the clock of the database, which an insert cannot ask for.
+    let absent = doc! { "_id": key, "value": { "$exists": false } };
+    let update = vec![doc! { "$set": {
+        "value": { "$literal": value }, "createdAt": "$$NOW", "lastUpdated": "$$NOW",
+    } }];
+    match settings.update_one(absent, update).upsert(true).await {
+        Ok(_) => Ok(Some((key.to_owned(), Before::Nothing))),
         Err(error) if is_duplicate_key(&error) => Ok(None),
         Err(error) => Err(error),
     }
@@ -309,19 +334,8 @@ fn new_key(taken: &[Candidate]) -> String {
         .unwrap_or_else(|| KEY.to_owned())
 }
 
-fn batches_key(key: &str, place: Place) -> String {
-    format!("{key}_batches_{}", if place == Place::A { "a" } else { "b" })
-}
-
 fn binary(bytes: Vec<u8>) -> Binary {
     Binary { subtype: BinarySubtype::Generic, bytes }
-}
-
-fn bytes(value: &Bson) -> Option<Vec<u8>> {
-    match value {
-        Bson::Binary(binary) => Some(binary.bytes.clone()),
-        _ => None,
-    }
 }
 
 async fn in_time<T>(exchange: impl Future<Output = Result<T, Error>>) -> Result<T, StoreError> {

@@ -4,10 +4,12 @@
 mod deflate;
 mod page;
 mod render;
+mod specs;
 
 pub use deflate::{Deflated, deflate, gzip_trailer};
 pub use page::{Page, service_families};
 pub use render::render;
+pub(crate) use specs::SPECS;
 
 /// A text exposition format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,11 +4,13 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use flate2::Compression;
-use playarr_jobs::family::{Family, Kind};
+use playarr_jobs::family::Family;
 use playarr_jobs::snapshot::{Collector, Snapshot};
 
 use super::deflate::GZIP_HEADER;
+use super::specs::{DURATION, FOLDED, LAST_SUCCESS, SERIES, SUCCESS, TAKEN_AT};
 use super::{Deflated, Format, deflate, render};
+use crate::catalog::Spec;
 
 /// A snapshot's gauges and how they were collected, as text and compressed.
 ///
@@ -43,45 +45,21 @@ impl Page {
 /// These are part of the snapshot, so that one response tells one story.
 #[must_use]
 pub fn service_families(snapshot: &Snapshot) -> [Family; 6] {
-    let collectors = |name: &'static str, help: &'static str, value: &dyn Fn(&Collector) -> Option<f64>| {
+    let collectors = |spec: &Spec, value: &dyn Fn(&Collector) -> Option<f64>| {
         let samples = snapshot
             .collectors
             .iter()
             .filter_map(|collector| Some((vec![&*collector.name], value(collector)?)));
-        Family::numbers(name, help, Kind::Gauge, &["collector"], samples)
+        Family::numbers(spec.name, spec.help, spec.kind, spec.labels, samples)
     };
     let taken_at = snapshot.taken_at.map(|taken_at| (Vec::<&str>::new(), unix_seconds(taken_at)));
     [
-        Family::numbers(
-            "playarr_metrics_snapshot_timestamp_seconds",
-            "When a refresh last brought new values, in seconds since the Unix epoch.",
-            Kind::Gauge,
-            &[],
-            taken_at,
-        ),
-        collectors(
-            "playarr_metrics_collector_success",
-            "Whether the collector of a gauge succeeded in the last refresh (1) or not (0).",
-            &|collector| Some(f64::from(u8::from(collector.is_successful()))),
-        ),
-        collectors(
-            "playarr_metrics_collector_duration_seconds",
-            "How long the collector of a gauge took in the last refresh.",
-            &|collector| Some(collector.duration.as_secs_f64()),
-        ),
-        collectors(
-            "playarr_metrics_collector_last_success_timestamp_seconds",
-            "When the collector of a gauge last succeeded, in seconds since the Unix epoch.",
-            &|collector| collector.last_success.map(unix_seconds),
-        ),
-        collectors("playarr_metrics_collector_series", "Series that a gauge shows.", &|collector| {
-            Some(count(collector.series()))
-        }),
-        collectors(
-            "playarr_metrics_collector_folded_series",
-            "Series of a gauge that the series budget folded into others.",
-            &|collector| Some(count(collector.folded)),
-        ),
+        Family::numbers(TAKEN_AT.name, TAKEN_AT.help, TAKEN_AT.kind, TAKEN_AT.labels, taken_at),
+        collectors(&SUCCESS, &|collector| Some(f64::from(u8::from(collector.is_successful())))),
+        collectors(&DURATION, &|collector| Some(collector.duration.as_secs_f64())),
+        collectors(&LAST_SUCCESS, &|collector| collector.last_success.map(unix_seconds)),
+        collectors(&SERIES, &|collector| Some(count(collector.series()))),
+        collectors(&FOLDED, &|collector| Some(count(collector.folded))),
     ]
 }
 

@@ -11,7 +11,7 @@ use warp::{Rejection, Reply};
 
 use super::observe::made_by;
 use crate::accounts::{AuthError, TokenError, TokenKind};
-use crate::live::{BatchError, TooManyBatches};
+use crate::live::{BatchError, RecordError};
 
 /// A request that is answered with an error.
 #[derive(Debug, thiserror::Error)]
@@ -73,9 +73,9 @@ pub enum ApiError {
     /// A body that is no batch of events.
     #[error("{0}")]
     Batch(#[from] BatchError),
-    /// Too many batches to remember.
+    /// A batch that is not counted now.
     #[error(transparent)]
-    TooManyBatches(#[from] TooManyBatches),
+    Record(#[from] RecordError),
     /// Something that should not happen.
     #[error("Internal server error")]
     Internal,
@@ -105,7 +105,8 @@ impl ApiError {
                 StatusCode::BAD_REQUEST
             }
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::TooManyBatches(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Record(RecordError::TooManyBatches) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Record(RecordError::Stopping) => StatusCode::SERVICE_UNAVAILABLE,
             Self::NotAWebSocket => StatusCode::UPGRADE_REQUIRED,
         }
     }
@@ -115,7 +116,7 @@ impl ApiError {
         match self {
             Self::Auth(AuthError::TooManyFailures { retry_after }) => Some(retry_after.as_secs()),
             _ if self.status() == StatusCode::SERVICE_UNAVAILABLE => Some(5),
-            Self::TooManyBatches(_) => Some(5),
+            Self::Record(_) => Some(5),
             _ => None,
         }
     }

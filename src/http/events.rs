@@ -77,7 +77,12 @@ async fn take(
     if packed < LARGE_BODY && !is_packed {
         return count();
     }
-    let _place = app.unpacking.acquire().await;
+    // The place moves to the thread: it is free when the work is done, even if nobody waits for that any more.
+    let place = app.unpacking.clone().acquire_owned().await.map_err(|_| ApiError::Internal)?;
+    let count = move || {
+        let _place = place;
+        count()
+    };
     tokio::task::spawn_blocking(count).await.map_err(|_| ApiError::Internal)?
 }
 

@@ -7,6 +7,8 @@ use std::cell::RefCell;
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr};
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -18,6 +20,13 @@ use warp::{Filter, Reply};
 
 /// How many bytes of a body may wait to be sent together. Nothing is copied for it.
 const SEND_TOGETHER: usize = 64 << 20;
+
+/// How many bytes the headers of a request may have.
+const MAX_HEADERS: usize = 32 << 10;
+
+/// How long a new connection may take to ask for something. A limit on the headers of each request would cost a scrape
+/// several percent.
+const FIRST_REQUEST: Duration = Duration::from_secs(30);
 
 /// How long to wait before accepting again when the system is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -41,7 +50,7 @@ where
     F::Extract: Reply,
 {
     let mut http = http1::Builder::new();
-    http.max_buf_size(SEND_TOGETHER);
+    http.max_buf_size(SEND_TOGETHER).max_header_size(MAX_HEADERS);
     let stop = watch::Sender::new(());
     let mut shutdown = pin!(shutdown);
     loop {
@@ -59,7 +68,8 @@ where
         };
         // Without it a connection works as well, only slower.
         let _ = stream.set_nodelay(true);
-        let routes = OwnRoutes(RefCell::new(warp::service(routes.clone())));
+        let asked = Arc::new(AtomicBool::new(false));
+        let routes = OwnRoutes { routes: RefCell::new(warp::service(routes.clone())), asked: asked.clone() };
         let connection = http.serve_connection(TokioIo::new(stream), routes).with_upgrades();
         let mut stopping = stop.subscribe();
         tokio::spawn(PEER.scope(peer, async move {
@@ -67,6 +77,7 @@ where
             let ended = tokio::select! {
                 biased;
                 ended = connection.as_mut() => ended,
+                () = silence(&asked) => return,
                 _ = stopping.changed() => {
                     connection.as_mut().graceful_shutdown();
                     connection.await
@@ -85,7 +96,18 @@ where
 
 /// The routes as one connection has them. A connection asks one thing at a time, so it needs no copy of them for each
 /// request.
-struct OwnRoutes<S>(RefCell<S>);
+struct OwnRoutes<S> {
+    routes: RefCell<S>,
+    asked: Arc<AtomicBool>,
+}
+
+/// Ends if a connection has asked for nothing in time.
+async fn silence(asked: &AtomicBool) {
+    tokio::time::sleep(FIRST_REQUEST).await;
+    if asked.load(Ordering::Relaxed) {
+        std::future::pending::<()>().await;
+    }
+}
 
 impl<S, R> hyper::service::Service<R> for OwnRoutes<S>
 where
@@ -97,6 +119,7 @@ where
 
     fn call(&self, request: R) -> S::Future {
         // warp's routes are always ready, and borrowed only while they take the request.
-        self.0.borrow_mut().call(request)
+        self.asked.store(true, Ordering::Relaxed);
+        self.routes.borrow_mut().call(request)
     }
 }

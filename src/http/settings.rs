@@ -72,6 +72,10 @@ async fn shown(app: &App, caller: &Caller, kind: TokenKind) -> Result<Response, 
 
 async fn regenerated(app: Arc<App>, caller: &Caller, kind: TokenKind) -> Result<Response, ApiError> {
     let admin = caller.admin_of_this_site(&app, REGENERATE).await?;
+    // Before the tokens are known, live metrics may not be what they were; nobody should get in to see them.
+    if !app.tokens.is_known(kind) {
+        return Err(ApiError::TokenUnknown(kind));
+    }
     // A task of its own: once it is written it counts here, even if the client does not wait for the answer.
     let rotation = tokio::spawn(async move { app.tokens.rotate(kind).await });
     let token = rotation.await.map_err(|_| ApiError::Internal)??;

@@ -1,16 +1,16 @@
 //! Which batches were counted already, so that a client can send one again when it does not know.
 
 use std::collections::{HashMap, VecDeque};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
 /// For how long a batch is remembered.
 const MEMORY: Duration = Duration::from_secs(10 * 60);
 
-/// How many batches are remembered; about 40 MB of memory. Far more than anybody sends in ten minutes who lets a
-/// batch fill up.
-const MOST: usize = 1 << 20;
+/// How many batches are remembered: about 20 MB of memory, and together with the totals less than the 16 MB that a
+/// document of MongoDB can have. Far more than anybody sends in ten minutes who lets a batch fill up.
+const MOST: usize = 1 << 19;
 
 /// A batch that was counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub(super) struct BatchMark {
     pub(super) digest: u64,
     /// How many events it had.
     pub(super) events: u16,
-    /// When it was counted, in seconds of the Unix epoch.
+    /// When it was counted, by the [`Clock`].
     pub(super) at: u32,
 }
 
@@ -79,22 +79,19 @@ fn digest(id: &str) -> u64 {
     u64::from_be_bytes([a, b, c, d, e, f, g, h])
 }
 
-/// The time of day that only goes forward, whatever is done to the system's clock meanwhile.
+/// Seconds that only go forward, whatever is done to the system's clock. They begin late enough that a batch of the last
+/// run can be older than this one.
 pub(super) struct Clock {
     started: Instant,
-    unix_at_start: u64,
 }
 
 impl Clock {
     pub(super) fn new() -> Self {
-        let unix_at_start = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        Self { started: Instant::now(), unix_at_start }
+        Self { started: Instant::now() }
     }
 
-    /// Seconds of the Unix epoch.
-    pub(super) fn unix_seconds(&self) -> u32 {
-        let now = self.unix_at_start.saturating_add(self.started.elapsed().as_secs());
-        u32::try_from(now).unwrap_or(u32::MAX)
+    pub(super) fn seconds(&self) -> u32 {
+        u32::try_from(MEMORY.as_secs() + self.started.elapsed().as_secs()).unwrap_or(u32::MAX)
     }
 }
 

@@ -16,7 +16,7 @@ use super::totals::Totals;
 /// The version of the form. One that is not known is not guessed at.
 const VERSION: u32 = 1;
 
-/// The bytes of a batch: digest, number of events, time.
+/// The bytes of a batch: digest, number of events, age in seconds.
 const MARK_BYTES: usize = 8 + 2 + 4;
 
 /// The bytes of the checksum before the batches.
@@ -59,7 +59,8 @@ struct Versioned<T> {
 struct Anything {}
 
 impl Checkpoint {
-    pub(super) fn new(totals: &Totals, batches: impl Iterator<Item = BatchMark>) -> Self {
+    /// The marks carry ages instead of times: the next process has another clock.
+    pub(super) fn new(totals: &Totals, batches: impl Iterator<Item = BatchMark>, now: u32) -> Self {
         let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
         // Writing to memory does not fail, and neither does text for numbers and texts.
         let written = serde_json::to_writer(&mut packed, &Versioned { version: VERSION, totals });
@@ -69,14 +70,14 @@ impl Checkpoint {
         for mark in batches {
             marks.extend(mark.digest.to_be_bytes());
             marks.extend(mark.events.to_be_bytes());
-            marks.extend(mark.at.to_be_bytes());
+            marks.extend(now.saturating_sub(mark.at).to_be_bytes());
         }
         let checksum = crc32fast::hash(&marks[CHECKSUM_BYTES..]);
         marks[..CHECKSUM_BYTES].copy_from_slice(&checksum.to_be_bytes());
         Self { totals, batches: marks }
     }
 
-    pub(super) fn read(&self) -> Result<(Totals, Vec<BatchMark>), DamagedCheckpoint> {
+    pub(super) fn read(&self, now: u32) -> Result<(Totals, Vec<BatchMark>), DamagedCheckpoint> {
         let mut json = Vec::new();
         GzDecoder::new(&*self.totals).read_to_end(&mut json)?;
         let version = serde_json::from_slice::<Versioned<Anything>>(&json)?.version;
@@ -91,16 +92,16 @@ impl Checkpoint {
         if u32::from_be_bytes(*checksum) != hash || !rest.is_empty() {
             return Err(DamagedCheckpoint::Batches);
         }
-        Ok((totals, marks.iter().map(mark).collect()))
+        Ok((totals, marks.iter().map(|bytes| mark(bytes, now)).collect()))
     }
 }
 
-fn mark(bytes: &[u8; MARK_BYTES]) -> BatchMark {
+fn mark(bytes: &[u8; MARK_BYTES], now: u32) -> BatchMark {
     let [a, b, c, d, e, f, g, h, i, j, k, l, m, n] = *bytes;
     BatchMark {
         digest: u64::from_be_bytes([a, b, c, d, e, f, g, h]),
         events: u16::from_be_bytes([i, j]),
-        at: u32::from_be_bytes([k, l, m, n]),
+        at: now.saturating_sub(u32::from_be_bytes([k, l, m, n])),
     }
 }
 
@@ -118,15 +119,15 @@ mod tests {
             nanoseconds: u128::MAX,
         };
         let totals = Totals { series: vec![series], ..Totals::default() };
-        let marks = vec![BatchMark { digest: 7, events: 10_000, at: u32::MAX }; 3];
-        let checkpoint = Checkpoint::new(&totals, marks.iter().copied());
+        let marks = vec![BatchMark { digest: 7, events: 10_000, at: 900 }; 3];
+        let checkpoint = Checkpoint::new(&totals, marks.iter().copied(), 1_000);
         (totals, marks, checkpoint)
     }
 
     #[test]
     fn what_was_written_is_read() {
         let (totals, marks, checkpoint) = checkpoint();
-        assert_eq!(checkpoint.read().unwrap(), (totals, marks));
+        assert_eq!(checkpoint.read(1_000).unwrap(), (totals, marks));
     }
 
     #[test]
@@ -135,14 +136,14 @@ mod tests {
         for position in 0..good.batches.len() {
             let mut bad = good.clone();
             bad.batches[position] ^= 1;
-            assert!(bad.read().is_err(), "batches, byte {position}");
+            assert!(bad.read(1_000).is_err(), "batches, byte {position}");
         }
         // Byte 8 and 9 of gzip's header say how it was made, bytes 4 to 7 when.
         for position in (0..4).chain(10..good.totals.len()) {
             let mut bad = good.clone();
             bad.totals[position] ^= 0x10;
             // A bit that only fills up the last byte of the packed data is no damage.
-            let read = bad.read();
+            let read = bad.read(1_000);
             assert!(
                 read.is_err() || read.unwrap() == (totals.clone(), marks.clone()),
                 "totals, byte {position}"
@@ -154,7 +155,7 @@ mod tests {
             Checkpoint { totals: good.totals[..good.totals.len() - 1].to_vec(), ..good.clone() },
             Checkpoint { batches: good.batches[..good.batches.len() - 1].to_vec(), ..good },
         ] {
-            assert!(bad.read().is_err());
+            assert!(bad.read(1_000).is_err());
         }
     }
 }

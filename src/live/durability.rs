@@ -2,9 +2,53 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use prometheus::{Gauge, IntCounterVec, IntGaugeVec, Opts, Registry};
+use playarr_jobs::family::Kind;
+use playarr_jobs::hints::{Hints, Panel, PanelKind, Section, Unit};
+use prometheus::{Gauge, IntCounterVec, IntGaugeVec, Registry};
 
 use super::service::register;
+use crate::catalog::Spec;
+
+/// What is registered here.
+pub(super) const SPECS: [&Spec; 3] = [&SAVES, &LAST_SUCCESS, &RESTORE];
+
+static SAVES: Spec = Spec::new(
+    Kind::Counter,
+    "playarr_metrics_checkpoint_saves_total",
+    "checkpoints",
+    "Checkpoints of the live metrics, by whether the database took them.",
+)
+.labels(&["status"])
+.hints(Hints {
+    panels: &[Panel::new(
+        Section::Service,
+        PanelKind::Stacked,
+        Unit::PerMinute,
+        "Checkpoints",
+        "How often per minute the live metrics are saved, and whether the database took them. What was not saved is \
+         lost at a restart.",
+        &[(
+            "60 * sum by (status) (rate(playarr_metrics_checkpoint_saves_total[$__rate_interval]))",
+            "{{status}}",
+        )],
+    )],
+    ..Hints::NONE
+});
+
+static LAST_SUCCESS: Spec = Spec::new(
+    Kind::Gauge,
+    "playarr_metrics_checkpoint_last_success_timestamp_seconds",
+    "seconds since the Unix epoch",
+    "When the live metrics were last saved; 0 before the first time.",
+);
+
+static RESTORE: Spec = Spec::new(
+    Kind::Gauge,
+    "playarr_metrics_checkpoint_restore",
+    "1 or 0",
+    "What became of the last run's live metrics at the start of this one: 1 for what did.",
+)
+.labels(&["outcome"]);
 
 /// What became of the last run's checkpoint at the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,36 +85,12 @@ pub struct Durability {
 
 impl Durability {
     pub(super) fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let saves = register(
-            registry,
-            IntCounterVec::new(
-                Opts::new(
-                    "playarr_metrics_checkpoint_saves_total",
-                    "Checkpoints of the live metrics, by whether the database took them.",
-                ),
-                &["status"],
-            )?,
-        )?;
+        let saves = register(registry, IntCounterVec::new(SAVES.opts(), SAVES.labels)?)?;
         for status in ["success", "failure"] {
             saves.with_label_values(&[status]);
         }
-        let last_success = register(
-            registry,
-            Gauge::new(
-                "playarr_metrics_checkpoint_last_success_timestamp_seconds",
-                "When the live metrics were last saved; 0 before the first time.",
-            )?,
-        )?;
-        let restore = register(
-            registry,
-            IntGaugeVec::new(
-                Opts::new(
-                    "playarr_metrics_checkpoint_restore",
-                    "What became of the last run's live metrics at the start of this one: 1 for what did.",
-                ),
-                &["outcome"],
-            )?,
-        )?;
+        let last_success = register(registry, Gauge::with_opts(LAST_SUCCESS.opts())?)?;
+        let restore = register(registry, IntGaugeVec::new(RESTORE.opts(), RESTORE.labels)?)?;
         for outcome in RestoreOutcome::ALL {
             restore.with_label_values(&[outcome.as_str()]);
         }

@@ -1,4 +1,4 @@
-//! The list of events. From it come the type [`Event`], the metric families that an event moves, the JSON form and
+//! The list of events, [`list`]. From it come the type [`Event`], the metric families that an event moves, the JSON form and
 //! the documentation.
 //!
 //! A new live metric is a line below an event, a new event a paragraph. An entry reads:
@@ -6,23 +6,18 @@
 //! ```text
 //! /// What happened.
 //! Variant "type_in_json" { field: Type, field as "name_in_json": Type, }
-//!     => verb Family "metric_name" [label: Type] of field, "HELP.";
+//!     => verb Family "metric_name" [label: Type] of field, "unit", "HELP.", HINTS;
 //! ```
+//!
+//! The hints (panels, recording rules, alerts) may be left away.
 //!
 //! The verbs: `count` adds one, or `of` a field; `observe` puts the event's duration into buckets; `report` sets the
 //! number `of` a field for the process `by` which it comes. `when` makes a verb depend on the event.
 
-use std::time::Duration;
-
 use playarr_jobs::family::Kind;
-use serde::ser::{Serialize, SerializeMap, Serializer};
+use playarr_jobs::hints::Hints;
 
-use super::json::{EventError, Field, Fields};
-use super::labels::{
-    AdminOperation, CacheOperation, Key, Label, LabelValue, MediaType, ProviderErrorType, SEPARATOR, Status,
-    StatusCode, TitlesKind, WatchlistOperation,
-};
-use super::recorder::Sink;
+use super::labels::SEPARATOR;
 
 /// Bounds of the buckets, in seconds.
 const PLAYBACK: &[f64] = &[0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0];
@@ -47,6 +42,10 @@ pub struct FamilySpec {
     pub bounds: &'static [f64],
     /// The type of the event that moves it.
     pub event: &'static str,
+    /// What its values count or measure.
+    pub unit: &'static str,
+    /// Panels, recording rules and alerts.
+    pub hints: Hints,
 }
 
 impl FamilySpec {
@@ -123,7 +122,7 @@ macro_rules! events {
     ($(
         $(#[doc = $doc:literal])+
         $event:ident $type:literal { $($(#[doc = $field_doc:literal])+ $field:ident $(as $json:literal)?: $kind:ty,)+ }
-        $(=> $verb:ident $family:ident $name:literal [$($label:ident: $label_kind:ty),*] $(of $amount:ident)? $(by $reporter:ident)? $(in $bounds:ident)? $(when $guard:expr)?, $help:literal;)+
+        $(=> $verb:ident $family:ident $name:literal [$($label:ident: $label_kind:ty),*] $(of $amount:ident)? $(by $reporter:ident)? $(in $bounds:ident)? $(when $guard:expr)?, $unit:literal, $help:literal $(, $hints:expr)?;)+
     )+) => {
         /// Something that happened.
         ///
@@ -135,11 +134,11 @@ macro_rules! events {
 
         /// A family of live metrics, as an index into [`FAMILIES`].
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(super) enum FamilyId { $($($family,)+)+ }
+        pub(in crate::live) enum FamilyId { $($($family,)+)+ }
 
         impl FamilyId {
             /// Every family, in the order of [`FAMILIES`].
-            pub(super) const ALL: &'static [Self] = &[$($(Self::$family,)+)+];
+            pub(in crate::live) const ALL: &'static [Self] = &[$($(Self::$family,)+)+];
         }
 
         /// Every family that events move, in the order in which they are exposed.
@@ -151,6 +150,8 @@ macro_rules! events {
                 labels: &[$(LabelSpec { name: stringify!($label), closed: <$label_kind as LabelValue>::CLOSED }),*],
                 bounds: events!(@bounds $($bounds)?),
                 event: $type,
+                unit: $unit,
+                hints: events!(@hints $($hints)?),
             },
         )+)+];
 
@@ -174,7 +175,7 @@ macro_rules! events {
             }
 
             /// The event of this type with these fields.
-            pub(super) fn from_fields(name: &str, mut fields: Fields<'a>) -> Result<Self, EventError> {
+            pub(in crate::live) fn from_fields(name: &str, mut fields: Fields<'a>) -> Result<Self, EventError> {
                 match name {
                     $($type => {
                         let event = Self::$event { $($field: fields.take(events!(@json $field $($json)?))?,)+ };
@@ -187,7 +188,7 @@ macro_rules! events {
 
             /// Moves the families that this event moves.
             #[inline]
-            pub(super) fn pour(&self, sink: &mut Sink<'_>) {
+            pub(in crate::live) fn pour(&self, sink: &mut Sink<'_>) {
                 match self {
                     $(Self::$event { $($field),+ } => {
                         let _ = ($($field,)+);
@@ -225,6 +226,8 @@ macro_rules! events {
     (@bounds $bounds:ident) => { $bounds };
     (@json $field:ident) => { stringify!($field) };
     (@json $field:ident $json:literal) => { $json };
+    (@hints) => { Hints::NONE };
+    (@hints $hints:expr) => { $hints };
     (@when) => { true };
     (@when $guard:expr) => { $guard };
     (@pour count $sink:ident, $family:expr, $key:ident, $combination:ident) => {
@@ -242,200 +245,11 @@ macro_rules! events {
     }};
 }
 
-events! {
-    /// A stream was requested.
-    StreamRequest "stream_request" {
-        /// The name of the user.
-        user: Label<'a>,
-        /// What was to be played.
-        media_type: MediaType,
-        /// Until the answer.
-        duration as "duration_seconds": Duration,
-    }
-    => count StreamRequests "playarr_stream_requests_total" [user: Label], "Stream requests, by user.";
-    => observe StreamRequestDuration "playarr_stream_request_duration_seconds" [media_type: MediaType] of duration in PLAYBACK,
-        "How long stream requests took to be answered.";
+mod list;
 
-    /// The best source of a title was selected.
-    BestSourceSelected "best_source_selected" {
-        /// Whose source it is.
-        provider_id: Label<'a>,
-        /// What is to be played.
-        media_type: MediaType,
-        /// From the question to the choice.
-        duration as "duration_seconds": Duration,
-    }
-    => count BestSourceSelections "playarr_best_source_selections_total" [provider_id: Label],
-        "How often a provider's source was selected as the best.";
-    => observe BestSourceSelectionDuration "playarr_best_source_selection_duration_seconds" [media_type: MediaType] of duration in PLAYBACK,
-        "How long it took to find a valid source.";
+pub use list::{Event, FAMILIES};
 
-    /// The cache of best sources was asked.
-    CacheOperation "cache_operation" {
-        /// Whether it had an answer.
-        operation: CacheOperation,
-    }
-    => count CacheOperations "playarr_cache_operations_total" [operation: CacheOperation],
-        "Look-ups in the cache of best sources.";
-
-    /// A provider was synchronised.
-    ProviderSync "provider_sync" {
-        /// Which one.
-        provider_id: Label<'a>,
-        /// How it ended.
-        status: Status,
-        /// From start to end.
-        duration as "duration_seconds": Duration,
-    }
-    => count ProviderSyncs "playarr_provider_sync_total" [provider_id: Label, status: Status],
-        "Synchronisations of providers, by how they ended.";
-    => observe ProviderSyncDuration "playarr_provider_sync_duration_seconds" [provider_id: Label] of duration in SYNC,
-        "How long synchronisations of providers took.";
-
-    /// A provider's API failed.
-    ProviderApiError "provider_api_error" {
-        /// Whose.
-        provider_id: Label<'a>,
-        /// How.
-        error_type: ProviderErrorType,
-    }
-    => count ProviderApiErrors "playarr_provider_api_errors_total" [provider_id: Label, error_type: ProviderErrorType],
-        "Errors of providers' APIs.";
-
-    /// A provider's API was asked and answered.
-    ProviderApiRequest "provider_api_request" {
-        /// Whose.
-        provider_id: Label<'a>,
-        /// What was asked for: the name of an action, never an address.
-        endpoint: Label<'a>,
-        /// What it answered.
-        status_code: StatusCode,
-        /// Until the answer.
-        duration as "duration_seconds": Duration,
-    }
-    => count ProviderApiRequests "playarr_provider_api_requests_total" [provider_id: Label, endpoint: Label, status_code: StatusCode],
-        "Requests to providers' APIs, by what they answered.";
-    => observe ProviderApiRequestDuration "playarr_provider_api_request_duration_seconds" [provider_id: Label, endpoint: Label] of duration in PROVIDER_API,
-        "How long providers' APIs took to answer.";
-
-    /// A job ran.
-    JobExecution "job_execution" {
-        /// Which one.
-        job_type: Label<'a>,
-        /// How it ended.
-        status: Status,
-        /// From start to end.
-        duration as "duration_seconds": Duration,
-    }
-    => count JobExecutions "playarr_job_executions_total" [job_type: Label, status: Status],
-        "Runs of jobs, by how they ended.";
-    => observe JobDuration "playarr_job_duration_seconds" [job_type: Label] of duration in JOB,
-        "How long runs of jobs took.";
-
-    /// A process tells how many WebSocket connections it has; the number counts until the next, at most five minutes.
-    WebsocketConnections "websocket_connections" {
-        /// The process.
-        reporter: Label<'a>,
-        /// How many there are now.
-        count: u64,
-    }
-    => report WebsocketConnections "playarr_websocket_connections" [] of count by reporter,
-        "Open WebSocket connections, of this service and of all that report theirs.";
-
-    /// Titles were processed.
-    TitlesProcessed "titles_processed" {
-        /// Whose.
-        kind: TitlesKind,
-        /// The provider they come from.
-        provider_id: Label<'a>,
-        /// What they are.
-        media_type: MediaType,
-        /// How many.
-        count: u64,
-    }
-    => count ProviderTitlesProcessed "playarr_provider_titles_processed_total" [provider_id: Label, media_type: MediaType] of count
-        when *kind == TitlesKind::Provider, "Titles of providers that were processed.";
-    => count MainTitlesProcessed "playarr_main_titles_processed_total" [provider_id: Label, media_type: MediaType] of count
-        when *kind == TitlesKind::Main, "Titles of the merged library that were processed, by the provider they come from.";
-
-    /// Categories of a provider were synchronised.
-    CategoriesSynced "categories_synced" {
-        /// Which provider.
-        provider_id: Label<'a>,
-        /// What they hold.
-        media_type: MediaType,
-        /// How many.
-        count: u64,
-    }
-    => count CategoriesSynced "playarr_provider_categories_synced_total" [provider_id: Label, media_type: MediaType] of count,
-        "Categories of providers that were synchronised.";
-
-    /// A watchlist was changed.
-    WatchlistOperation "watchlist_operation" {
-        /// In which way.
-        operation: WatchlistOperation,
-        /// What was put on it or taken off.
-        media_type: MediaType,
-        /// Whose it is.
-        username: Label<'a>,
-    }
-    => count WatchlistOperations "playarr_watchlist_operations_total" [operation: WatchlistOperation, media_type: MediaType, username: Label],
-        "Changes of watchlists.";
-
-    /// A provider was created, changed or deleted.
-    ProviderOperation "provider_operation" {
-        /// Which of these.
-        operation: AdminOperation,
-        /// Who did it.
-        username: Label<'a>,
-    }
-    => count ProviderOperations "playarr_provider_operations_total" [operation: AdminOperation, username: Label],
-        "Changes of providers, by who made them.";
-
-    /// A user was created, changed or deleted.
-    UserOperation "user_operation" {
-        /// Which of these.
-        operation: AdminOperation,
-        /// Who did it.
-        username: Label<'a>,
-    }
-    => count UserOperations "playarr_user_operations_total" [operation: AdminOperation, username: Label],
-        "Changes of users, by who made them.";
-
-    /// An HTTP request was answered.
-    HttpRequest "http_request" {
-        /// The template of the route, never a path as it was asked for.
-        endpoint: Label<'a>,
-        /// The answer's.
-        status_code: StatusCode,
-        /// Until the answer.
-        duration as "duration_seconds": Duration,
-    }
-    => count HttpRequests "playarr_http_requests_total" [endpoint: Label, status_code: StatusCode],
-        "HTTP requests, by route and what was answered.";
-    => observe HttpRequestDuration "playarr_http_request_duration_seconds" [endpoint: Label] of duration in HTTP,
-        "How long HTTP requests took to be answered.";
-
-    /// An error was handled where the API expects it.
-    ManagedError "managed_error" {
-        /// The template of the route.
-        endpoint: Label<'a>,
-        /// The name of the error.
-        error_type: Label<'a>,
-    }
-    => count ManagedErrors "playarr_managed_errors_total" [endpoint: Label, error_type: Label],
-        "Errors that the API handled, by route and kind.";
-
-    /// Somebody could not prove who they are, or may not do what they asked for.
-    AuthenticationFailure "authentication_failure" {
-        /// The template of the route.
-        endpoint: Label<'a>,
-        /// Why not.
-        reason: Label<'a>,
-    }
-    => count AuthenticationFailures "playarr_authentication_failures_total" [endpoint: Label, reason: Label],
-        "Failed authentications, by route and reason.";
-}
+pub(super) use list::FamilyId;
 
 #[cfg(test)]
 mod tests {

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
 use super::events::Event;
-use super::json::{Candidate, EventError, Text};
+use super::json::{Candidate, EventError, Text, quoted};
 use super::labels::{Label, LabelError};
 
 /// How many events a batch may have.
@@ -25,41 +25,37 @@ pub struct Batch<'a> {
 #[derive(Debug, thiserror::Error)]
 pub enum BatchError {
     /// JSON that is broken, or something else than a batch.
-    #[error("{}{error}", Where(*.event))]
-    Json {
-        /// The index of the event in which it was found.
-        event: Option<usize>,
-        /// What and where.
-        error: serde_json::Error,
-    },
+    #[error("{0}")]
+    Json(String),
     /// Events that are none.
     #[error("{} of {all} events cannot be counted, so none was; correct or leave out those named", .bad.len())]
     Events {
         /// How many events there were.
         all: usize,
-        /// Each bad one, by its index.
+        /// Each bad one, by its index; the last of them may be where the JSON is broken.
         bad: Vec<(usize, EventError)>,
     },
     /// More events than a batch may have.
     #[error("more than {MAX_EVENTS} events; send them in several batches")]
     TooMany,
     /// A batch's id that is none.
-    #[error("the batch's id is {0}")]
+    #[error("the batch_id is not accepted: {0}")]
     Id(#[from] LabelError),
     /// Two ids for one batch.
     #[error("the batch has one id in its body and another one in its headers; send one of them")]
     TwoIds,
 }
 
-struct Where(Option<usize>);
-
-impl fmt::Display for Where {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(event) => write!(f, "the JSON is broken in event {event}: "),
-            None => Ok(()),
-        }
+/// What the parser says, without most of what it quotes.
+fn said(error: &serde_json::Error) -> String {
+    /// In bytes.
+    const MOST: usize = 200;
+    let said = error.to_string();
+    if said.len() <= MOST {
+        return said;
     }
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    format!("{}...{place}", &said[..said.floor_char_boundary(MOST)])
 }
 
 impl<'a> Batch<'a> {
@@ -84,7 +80,7 @@ impl<'a> Batch<'a> {
         {
             let candidate = match serde_json::from_slice::<Candidate<'_>>(line) {
                 Ok(Candidate(candidate)) => candidate,
-                Err(error) => Err(EventError::Broken(error.to_string())),
+                Err(error) => Err(EventError::Broken(said(&error))),
             };
             if !reading.take(candidate) {
                 break;
@@ -138,12 +134,17 @@ impl<'a> Reading<'a> {
         true
     }
 
-    fn finish(self, read: Result<(), serde_json::Error>) -> Result<Batch<'a>, BatchError> {
+    fn finish(mut self, read: Result<(), serde_json::Error>) -> Result<Batch<'a>, BatchError> {
         if self.too_many {
             return Err(BatchError::TooMany);
         }
-        if let Err(error) = read {
-            return Err(BatchError::Json { event: self.in_events.then_some(self.count), error });
+        match read {
+            Err(error) if self.in_events => {
+                self.bad.push((self.count, EventError::Broken(said(&error))));
+                self.count += 1;
+            }
+            Err(error) => return Err(BatchError::Json(said(&error))),
+            Ok(()) => {}
         }
         if !self.bad.is_empty() {
             return Err(BatchError::Events { all: self.count, bad: self.bad });
@@ -185,7 +186,8 @@ impl<'de> Visitor<'de> for &mut Reading<'de> {
                 }
                 _ => {
                     return Err(A::Error::custom(format_args!(
-                        "there is no field {name:.40?} in a batch, which has batch_id, events"
+                        "there is no field {} in a batch, which has batch_id, events",
+                        quoted(&name)
                     )));
                 }
             }
@@ -274,15 +276,29 @@ mod tests {
                 "there is no field \"event\" in a batch, which has batch_id, events at line 1 column 8",
             ),
             (r#"{"events":{}}"#, "invalid type: map, expected an array of events at line 1 column 10"),
-            (r#"{"batch_id":"","events":[]}"#, "the batch's id is an empty text; a label has 1 to 128 bytes"),
+            (
+                r#"{"batch_id":"","events":[]}"#,
+                "the batch_id is not accepted: an empty text; a label has 1 to 128 bytes",
+            ),
             (r#"{"events":[]} x"#, "trailing characters at line 1 column 15"),
         ] {
             assert_eq!(complaint(body), expected, "{body}");
         }
-        let broken = format!(r#"{{"events":[{HIT},{{"type":"job_execution","duration_seconds":NaN}}]}}"#);
-        assert!(complaint(&broken).starts_with("the JSON is broken in event 1: expected value at line 1"));
-        let endless = format!(r#"{{"events":[{HIT},{{"type":"job_execution","duration_seconds":1e999}}]}}"#);
-        assert!(complaint(&endless).starts_with("the JSON is broken in event 1: number out of range"));
+        let endless = format!(r#"{{"events":"{}"}}"#, "x".repeat(4_000_000));
+        assert!(complaint(&endless).len() < 300);
+        let unknown = format!(r#"{{"{}":1}}"#, "\u{7f}".repeat(1_000_000));
+        assert!(complaint(&unknown).len() < 400);
+    }
+
+    #[test]
+    fn where_the_json_is_broken_is_named_beside_the_events_that_are_bad() {
+        for number in ["NaN", "1e999", "-", "0x1"] {
+            let body =
+                format!(r#"{{"events":[7,{HIT},{{"type":"job_execution","duration_seconds":{number}}},8]}}"#);
+            let Err(BatchError::Events { bad, .. }) = Batch::from_json(body.as_bytes()) else { panic!() };
+            assert_eq!(bad.iter().map(|(index, _)| *index).collect::<Vec<_>>(), [0, 2], "{number}");
+            assert!(bad[1].1.to_string().starts_with("the JSON is broken: "), "{}", bad[1].1);
+        }
     }
 
     #[test]

@@ -76,7 +76,7 @@ fn types() -> String {
 }
 
 /// The beginning of a text in quotes, control characters escaped.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     if text.len() <= QUOTED {
         return format!("{text:?}");
     }
@@ -152,7 +152,7 @@ impl<'a> Field<'a> for Duration {
 }
 
 impl<'a> Field<'a> for u64 {
-    const ACCEPTS: &'static str = "a whole number, 0 or more";
+    const ACCEPTS: &'static str = "a whole number from 0 to 9007199254740991";
 
     fn from_scalar(scalar: &mut Scalar<'a>) -> Option<Self> {
         scalar.whole().filter(|&count| count <= MOST_COUNT)
@@ -200,7 +200,8 @@ impl Scalar<'_> {
         match self {
             Self::Text(text) => match Label::new(&**text) {
                 Err(error @ LabelError::TooLong(_)) => format!("{error}: {}", quoted(text)),
-                Err(error) => error.to_string(),
+                Err(error @ LabelError::Control(_)) => error.to_string(),
+                Err(LabelError::Empty) => "an empty text".to_owned(),
                 Ok(_) => format!("the text {}", quoted(text)),
             },
             Self::Whole(whole) => format!("the number {whole}"),
@@ -475,7 +476,7 @@ mod tests {
             ),
             (
                 r#"{"type":"provider_operation","operation":"create","username":""}"#,
-                "the field \"username\" is an empty text; a label has 1 to 128 bytes; accepted is a text of 1 to 128 bytes without control characters",
+                "the field \"username\" is an empty text; accepted is a text of 1 to 128 bytes without control characters",
             ),
             (
                 r#"{"type":"provider_operation","operation":"create","username":"a\u0000b"}"#,
@@ -491,7 +492,7 @@ mod tests {
             ),
             (
                 r#"{"type":"websocket_connections","reporter":"a","count":1.5}"#,
-                "the field \"count\" is the number 1.5; accepted is a whole number, 0 or more",
+                "the field \"count\" is the number 1.5; accepted is a whole number from 0 to 9007199254740991",
             ),
             (
                 r#"{"type":"http_request","endpoint":"/","status_code":99,"duration_seconds":0}"#,

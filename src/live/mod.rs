@@ -47,6 +47,7 @@ mod families;
 mod ingest;
 mod json;
 mod labels;
+mod process;
 mod recorder;
 mod registry;
 mod reporters;
@@ -85,6 +86,8 @@ use connections::Connections;
 use events::FamilyId;
 use recorder::Recorder;
 
+use crate::catalog::Spec;
+
 /// The live metrics. Clones are handles to the same ones.
 #[derive(Clone)]
 pub struct Live {
@@ -103,10 +106,22 @@ struct Inner {
     durability: Durability,
 }
 
-/// More batches in ten minutes than can be remembered.
+/// What is told here of the service and its process.
+pub(crate) fn own_specs() -> impl Iterator<Item = &'static Spec> {
+    let told = [&sums::FOLDED_TOTAL].into_iter().chain(service::SPECS).chain(scrapes::SPECS);
+    told.chain(durability::SPECS).chain(&process::SPECS)
+}
+
+/// Why a batch was not recorded, though nothing is wrong with it.
 #[derive(Debug, thiserror::Error)]
-#[error("too many batches with an id in ten minutes to remember them all; send fewer and larger ones")]
-pub struct TooManyBatches;
+pub enum RecordError {
+    /// More batches in ten minutes than can be remembered.
+    #[error("too many batches with an id in ten minutes to remember them all; send fewer and larger ones")]
+    TooManyBatches,
+    /// The last checkpoint was taken.
+    #[error("the service stops; send the batch again")]
+    Stopping,
+}
 
 impl Live {
     /// Fresh live metrics, closed label sets at zero.
@@ -149,21 +164,23 @@ impl Live {
     /// ten minutes is not recorded again; the answer is that of the first time.
     ///
     /// # Errors
-    /// When it has an id that could not be remembered.
-    pub fn record_batch(&self, batch: &Batch<'_>) -> Result<usize, TooManyBatches> {
+    /// When it has an id that could not be remembered, or the service stops.
+    pub fn record_batch(&self, batch: &Batch<'_>) -> Result<usize, RecordError> {
         let mark = match &batch.id {
             None => None,
             Some(id) => {
                 let events = u16::try_from(batch.events.len()).unwrap_or(u16::MAX);
                 let mut batches = self.inner.batches.lock().unwrap_or_else(PoisonError::into_inner);
-                match batches.take(id.as_str(), events, self.inner.clock.unix_seconds()) {
+                match batches.take(id.as_str(), events, self.inner.clock.seconds()) {
                     Turn::Count(mark) => Some(mark),
                     Turn::Counted(events) => return Ok(events.into()),
-                    Turn::Full => return Err(TooManyBatches),
+                    Turn::Full => return Err(RecordError::TooManyBatches),
                 }
             }
         };
-        self.inner.recorder.record_all(&batch.events, mark);
+        if !self.inner.recorder.record_all(&batch.events, mark) {
+            return Err(RecordError::Stopping);
+        }
         Ok(batch.events.len())
     }
 
@@ -190,32 +207,47 @@ impl Live {
         &self.inner.durability
     }
 
+    /// Whether somebody will ask for checkpoints. If so, batches are kept until the next one has them.
+    pub fn keep_batches(&self, keep: bool) {
+        self.inner.recorder.keep_marks(keep);
+    }
+
     /// Everything recorded so far. Takes milliseconds where there are many series.
     #[must_use]
     pub fn checkpoint(&self) -> Checkpoint {
-        self.inner.absorb_scrapes();
-        let mut cut = self.inner.cut.lock().unwrap_or_else(PoisonError::into_inner);
-        let (totals, new) = self.inner.recorder.cut(Instant::now());
-        let now = self.inner.clock.unix_seconds();
-        cut.extend(new);
-        cut.retain(|mark| mark.is_remembered(now));
-        Checkpoint::new(&totals, cut.iter().copied())
+        self.cut(false)
     }
 
-    /// Adds what was recorded before a restart, once. Returns the names of families that are not what they were and
-    /// start from 0.
+    /// [`Live::checkpoint`], after which no batch is counted any more: it would be lost.
+    #[must_use]
+    pub fn last_checkpoint(&self) -> Checkpoint {
+        self.cut(true)
+    }
+
+    /// Adds what was recorded before a restart, once. The checkpoint was taken so long ago. Returns the names of
+    /// families that are not what they were and start from 0.
     ///
     /// # Errors
     /// When the checkpoint cannot be used; then nothing of it is.
-    pub fn restore(&self, checkpoint: &Checkpoint) -> Result<Vec<String>, DamagedCheckpoint> {
-        let (totals, marks) = checkpoint.read()?;
+    pub fn restore(&self, checkpoint: &Checkpoint, age: Duration) -> Result<Vec<String>, DamagedCheckpoint> {
+        let (totals, marks) = checkpoint.read(self.inner.clock.seconds())?;
         let mut batches = self.inner.batches.lock().unwrap_or_else(PoisonError::into_inner);
         for &mark in &marks {
             batches.remember(mark);
         }
         drop(batches);
         self.inner.cut.lock().unwrap_or_else(PoisonError::into_inner).extend(marks);
-        Ok(self.inner.recorder.restore(&totals, Instant::now()))
+        Ok(self.inner.recorder.restore(&totals, age, Instant::now()))
+    }
+
+    fn cut(&self, is_last: bool) -> Checkpoint {
+        self.inner.absorb_scrapes();
+        let mut cut = self.inner.cut.lock().unwrap_or_else(PoisonError::into_inner);
+        let (totals, new) = self.inner.recorder.cut(is_last, Instant::now());
+        let now = self.inner.clock.seconds();
+        cut.extend(new);
+        cut.retain(|mark| mark.is_remembered(now));
+        Checkpoint::new(&totals, cut.iter().copied(), now)
     }
 
     /// Records a refresh.

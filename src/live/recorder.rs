@@ -27,6 +27,9 @@ pub(super) struct Recorder {
     registry: Registry,
     reporters: Mutex<Reporters>,
     changed: CachePadded<AtomicBool>,
+    keeps_marks: AtomicBool,
+    /// Changed with every shard locked only.
+    is_closed: AtomicBool,
 }
 
 impl Recorder {
@@ -40,6 +43,8 @@ impl Recorder {
             registry: Registry::new(budget),
             reporters: Mutex::default(),
             changed: CachePadded::new(AtomicBool::new(true)),
+            keeps_marks: AtomicBool::new(false),
+            is_closed: AtomicBool::new(false),
         }
     }
 
@@ -50,15 +55,32 @@ impl Recorder {
         self.mark_changed();
     }
 
-    /// Records events at once: whoever looks sees all of them or none, and the mark together with them.
-    pub(super) fn record_all(&self, events: &[Event<'_>], mark: Option<BatchMark>) {
+    /// Records events at once: whoever looks sees all of them or none, and the mark together with them. False, and
+    /// nothing recorded, after the last cut.
+    pub(super) fn record_all(&self, events: &[Event<'_>], mark: Option<BatchMark>) -> bool {
         let mut sink = self.sink();
+        if self.is_closed.load(Ordering::Relaxed) {
+            return false;
+        }
         for event in events {
             event.pour(&mut sink);
         }
-        sink.shard.marks.extend(mark);
+        if self.keeps_marks.load(Ordering::Relaxed) {
+            sink.shard.marks.extend(mark);
+        }
         drop(sink);
         self.mark_changed();
+        true
+    }
+
+    /// Whether marks are kept for the next cut. Nobody should ask for it who does not cut.
+    pub(super) fn keep_marks(&self, keep: bool) {
+        self.keeps_marks.store(keep, Ordering::Relaxed);
+        if !keep {
+            for shard in &self.shards {
+                lock(shard).marks = Vec::new();
+            }
+        }
     }
 
     /// Records requests that were counted elsewhere, by bucket of their duration. Not a change that the next scrape must
@@ -70,8 +92,9 @@ impl Recorder {
         buckets: &[u64],
         nanoseconds: u128,
     ) {
-        let requests = buckets.iter().sum();
-        if requests == 0 {
+        let requests: u64 = buckets.iter().sum();
+        // A request's time may come a look later than the request.
+        if requests == 0 && nanoseconds == 0 {
             return;
         }
         let mut sink = self.sink();
@@ -80,7 +103,7 @@ impl Recorder {
         sink.add(FamilyId::HttpRequestDuration, &key, 0, buckets, nanoseconds);
         key.push(SEPARATOR);
         key.push_str(status);
-        sink.count(FamilyId::HttpRequests, &key, 0, requests);
+        sink.add(FamilyId::HttpRequests, &key, 0, &[requests], 0);
     }
 
     /// Whether anything was recorded since [`Recorder::look`].
@@ -111,7 +134,7 @@ impl Recorder {
         for shard in &self.shards {
             sums.add(&lock(shard).families);
         }
-        let connections = own_connections + lock(&self.reporters).total(now);
+        let connections = own_connections.saturating_add(lock(&self.reporters).total(now));
         sums.families(&self.registry, connections)
     }
 
@@ -130,9 +153,11 @@ impl Recorder {
         counted
     }
 
-    /// Everything recorded so far as of one moment, with the marks of batches that were not handed out before.
-    pub(super) fn cut(&self, now: Instant) -> (Totals, Vec<BatchMark>) {
+    /// Everything recorded so far as of one moment, with the marks of batches that were not handed out before. After
+    /// the last cut no batch is recorded.
+    pub(super) fn cut(&self, is_last: bool, now: Instant) -> (Totals, Vec<BatchMark>) {
         let mut shards: Vec<_> = self.shards.iter().map(|shard| lock(shard)).collect();
+        self.is_closed.fetch_or(is_last, Ordering::Relaxed);
         let mut sums = Sums::new();
         let mut marks = Vec::new();
         for shard in &mut shards {
@@ -144,8 +169,8 @@ impl Recorder {
         (sums.totals(&self.registry, reporters), marks)
     }
 
-    /// Adds what was recorded before a restart. What the code does not know any more is left out and named.
-    pub(super) fn restore(&self, totals: &Totals, now: Instant) -> Vec<String> {
+    /// Adds what was recorded before a restart, so long ago. What the code does not know any more is left out and named.
+    pub(super) fn restore(&self, totals: &Totals, age: Duration, now: Instant) -> Vec<String> {
         let mut sink = self.sink();
         let mut left_out = Vec::new();
         for total in &totals.series {
@@ -157,12 +182,13 @@ impl Recorder {
             }
         }
         for (family, cells) in FAMILIES.iter().zip(&mut sink.shard.families) {
-            cells.folded += totals.folded.get(family.name).copied().unwrap_or_default();
+            let folded = totals.folded.get(family.name).copied().unwrap_or_default();
+            cells.folded = cells.folded.saturating_add(folded);
         }
         drop(sink);
         let mut reporters = lock(&self.reporters);
         for reporter in &totals.reporters {
-            reporters.restore(reporter, now);
+            reporters.restore(reporter, age, now);
         }
         drop(reporters);
         self.mark_changed();
@@ -242,13 +268,20 @@ impl Cells {
 
     /// The cell of a series, which there is from now on.
     #[inline]
-    fn cell(&mut self, family: FamilyId, key: &Key, combination: usize, registry: &Registry) -> usize {
+    fn cell(
+        &mut self,
+        family: FamilyId,
+        key: &Key,
+        combination: usize,
+        events: u64,
+        registry: &Registry,
+    ) -> usize {
         let row = if !self.is_open {
             FOLDED
         } else if let Some(&row) = self.rows.get(key.as_str()) {
             row
         } else {
-            self.admit(family, key, registry)
+            self.admit(family, key, events, registry)
         };
         let cell = row as usize * self.combinations + combination;
         if cell * self.stride >= self.counts.len() {
@@ -259,14 +292,14 @@ impl Cells {
 
     /// The row of a set of open labels that this shard does not know.
     #[cold]
-    fn admit(&mut self, family: FamilyId, key: &Key, registry: &Registry) -> u32 {
+    fn admit(&mut self, family: FamilyId, key: &Key, events: u64, registry: &Registry) -> u32 {
         match registry.admit(family, key) {
             Admission::Row(row, key) => {
                 self.rows.insert(key, row);
                 row
             }
             Admission::Folded => {
-                self.folded += 1;
+                self.folded = self.folded.saturating_add(events);
                 FOLDED
             }
             Admission::Other => FOLDED,
@@ -296,7 +329,7 @@ impl Sink<'_> {
     #[inline]
     pub(super) fn count(&mut self, family: FamilyId, key: &Key, combination: usize, amount: u64) {
         let cells = &mut self.shard.families[family as usize];
-        let cell = cells.cell(family, key, combination, self.registry);
+        let cell = cells.cell(family, key, combination, 1, self.registry);
         cells.counts[cell] = cells.counts[cell].saturating_add(amount);
     }
 
@@ -304,7 +337,7 @@ impl Sink<'_> {
     #[inline]
     pub(super) fn observe(&mut self, family: FamilyId, key: &Key, combination: usize, duration: Duration) {
         let cells = &mut self.shard.families[family as usize];
-        let cell = cells.cell(family, key, combination, self.registry);
+        let cell = cells.cell(family, key, combination, 1, self.registry);
         let bucket = cells.bounds.iter().position(|&bound| duration <= bound).unwrap_or(cells.bounds.len());
         cells.counts[cell * cells.stride + bucket] += 1;
         cells.nanoseconds[cell] = cells.nanoseconds[cell].saturating_add(duration.as_nanos());
@@ -318,12 +351,79 @@ impl Sink<'_> {
     /// Adds a series as it was somewhere else: its counts as they stand in a cell, and its durations.
     fn add(&mut self, family: FamilyId, key: &Key, combination: usize, counts: &[u64], nanoseconds: u128) {
         let cells = &mut self.shard.families[family as usize];
-        let cell = cells.cell(family, key, combination, self.registry);
+        let events = counts.iter().fold(0, |sum: u64, &count| sum.saturating_add(count));
+        let cell = cells.cell(family, key, combination, events, self.registry);
         for (count, more) in cells.counts[cell * cells.stride..].iter_mut().zip(counts) {
             *count = count.saturating_add(*more);
         }
         if let Some(sum) = cells.nanoseconds.get_mut(cell) {
             *sum = sum.saturating_add(nanoseconds);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::live::labels::{Label, MediaType};
+
+    fn watched(user: &str) -> Event<'_> {
+        let duration = Duration::from_millis(100);
+        Event::StreamRequest { user: Label::repaired(user), media_type: MediaType::Live, duration }
+    }
+
+    fn requests(families: &[Family]) -> (usize, f64) {
+        let family = &families[FamilyId::StreamRequests as usize];
+        let playarr_jobs::family::Points::Numbers(counts) = &family.points else { panic!() };
+        (counts.len(), counts.iter().sum())
+    }
+
+    #[test]
+    fn what_many_threads_record_adds_up_within_the_budget() {
+        let recorder = Recorder::new(10);
+        std::thread::scope(|scope| {
+            for thread in 0..8 {
+                let recorder = &recorder;
+                scope.spawn(move || {
+                    for number in 0..1_000 {
+                        recorder.record(&watched(&format!("user-{}", (thread + number) % 100)));
+                    }
+                });
+            }
+        });
+        let families = recorder.look(0, Instant::now());
+        assert_eq!(requests(&families), (11, 8_000.0), "ten users and all others");
+    }
+
+    #[test]
+    fn after_the_last_cut_no_batch_is_counted() {
+        let recorder = Recorder::new(10);
+        recorder.keep_marks(true);
+        let mark = BatchMark { digest: 1, events: 1, at: 1 };
+        assert!(recorder.record_all(&[watched("a")], Some(mark)));
+        let (totals, marks) = recorder.cut(true, Instant::now());
+        assert_eq!((totals.series.len(), marks), (2, vec![mark]));
+        assert!(!recorder.record_all(&[watched("a")], Some(mark)));
+        assert_eq!(recorder.cut(true, Instant::now()), (totals, vec![]));
+    }
+
+    #[test]
+    fn marks_are_kept_for_those_only_who_cut() {
+        let recorder = Recorder::new(10);
+        let mark = BatchMark { digest: 1, events: 1, at: 1 };
+        recorder.record_all(&[watched("a")], Some(mark));
+        assert!(recorder.cut(false, Instant::now()).1.is_empty());
+    }
+
+    #[test]
+    fn what_is_folded_is_told_in_events_also_when_it_was_counted_elsewhere() {
+        let recorder = Recorder::new(1);
+        recorder.absorb_http_requests("/metrics", "200", &[3, 1], 5);
+        recorder.absorb_http_requests("/other", "200", &[0, 7], 5);
+        let families = recorder.look(0, Instant::now());
+        let folded =
+            families.iter().find(|family| family.name == "playarr_metrics_live_folded_total").unwrap();
+        let playarr_jobs::family::Points::Numbers(counts) = &folded.points else { panic!() };
+        assert_eq!(counts.iter().sum::<f64>(), 14.0, "seven requests, each in two families");
     }
 }

@@ -31,9 +31,10 @@ impl Reporters {
         self.reports.insert(reporter.to_owned(), (count, now));
     }
 
-    /// Takes a report that another run of the service got, unless there is a newer one.
-    pub(super) fn restore(&mut self, report: &ReporterTotal, now: Instant) {
-        let Some(then) = now.checked_sub(Duration::from_secs(report.age_seconds)) else { return };
+    /// Takes a report out of a checkpoint of that age, unless there is a newer one.
+    pub(super) fn restore(&mut self, report: &ReporterTotal, age: Duration, now: Instant) {
+        let age = age.saturating_add(Duration::from_secs(report.age_seconds));
+        let Some(then) = now.checked_sub(age) else { return };
         if !self.reports.contains_key(&report.reporter) && self.reports.len() < MOST {
             self.reports.insert(report.reporter.clone(), (report.count, then));
         }

@@ -7,11 +7,61 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use playarr_jobs::family::Kind;
+use playarr_jobs::hints::{Hints, Panel, PanelKind, Section, Unit};
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::{Bucket, Counter, Histogram, LabelPair, Metric, MetricFamily, MetricType};
 
 use super::events::HTTP;
+use crate::catalog::Spec;
 use crate::exposition::Format;
+
+/// What is counted here.
+pub(super) const SPECS: [&Spec; 2] = [&SCRAPES, &DURATION];
+
+static SCRAPES: Spec = Spec::new(
+    Kind::Counter,
+    "playarr_metrics_scrapes_total",
+    "scrapes",
+    "Scrapes answered with an exposition, by format.",
+)
+.labels(&["format"])
+.hints(Hints {
+    panels: &[Panel::new(
+        Section::Service,
+        PanelKind::Stacked,
+        Unit::PerMinute,
+        "Scrapes",
+        "Scrapes answered per minute, by format.",
+        &[("60 * sum by (format) (rate(playarr_metrics_scrapes_total[$__rate_interval]))", "{{format}}")],
+    )],
+    ..Hints::NONE
+});
+
+static DURATION: Spec = Spec::new(
+    Kind::Histogram,
+    "playarr_metrics_scrape_duration_seconds",
+    "seconds",
+    "How long scrapes took, from the request to the last byte handed to the connection.",
+)
+.bounds(&[
+    0.0001, 0.0005, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+])
+.hints(Hints {
+    panels: &[Panel::new(
+        Section::Service,
+        PanelKind::Lines,
+        Unit::Seconds,
+        "Time of a scrape",
+        "How long all but a twentieth of the scrapes took at most, to the last byte handed to the connection.",
+        &[(
+            "histogram_quantile(0.95, sum by (instance, le) \
+             (rate(playarr_metrics_scrape_duration_seconds_bucket[$__rate_interval])))",
+            "p95 {{instance}}",
+        )],
+    )],
+    ..Hints::NONE
+});
 
 /// The bounds of the buckets, in microseconds: those of HTTP requests, and before them some more, since a scrape takes
 /// less than most.
@@ -42,22 +92,7 @@ struct Counts {
 
 impl Scrapes {
     pub(super) fn new() -> Result<Self, prometheus::Error> {
-        Ok(Self {
-            counts: Arc::default(),
-            scrapes: Desc::new(
-                "playarr_metrics_scrapes_total".to_owned(),
-                "Scrapes answered with an exposition, by format.".to_owned(),
-                vec!["format".to_owned()],
-                Default::default(),
-            )?,
-            duration: Desc::new(
-                "playarr_metrics_scrape_duration_seconds".to_owned(),
-                "How long scrapes took, from the request to the last byte handed to the connection."
-                    .to_owned(),
-                vec![],
-                Default::default(),
-            )?,
-        })
+        Ok(Self { counts: Arc::default(), scrapes: desc(&SCRAPES)?, duration: desc(&DURATION)? })
     }
 
     pub(super) fn record(&self, format: Format, duration: Duration) {
@@ -129,6 +164,11 @@ impl Collector for Scrapes {
     }
 }
 
+fn desc(spec: &Spec) -> Result<Desc, prometheus::Error> {
+    let labels = spec.labels.iter().map(|&label| label.to_owned()).collect();
+    Desc::new(spec.name.to_owned(), spec.help.to_owned(), labels, Default::default())
+}
+
 fn family(desc: &Desc, kind: MetricType, metrics: Vec<Metric>) -> MetricFamily {
     let mut family = MetricFamily::default();
     family.set_name(desc.fq_name.clone());
@@ -148,6 +188,9 @@ mod tests {
         #[expect(clippy::cast_precision_loss, reason = "small")]
         let seconds: Vec<_> = shared.iter().map(|&bound| bound as f64 / 1e6).collect();
         assert_eq!(seconds, HTTP);
+        #[expect(clippy::cast_precision_loss, reason = "small")]
+        let all: Vec<_> = BOUNDS.iter().map(|&bound| bound as f64 / 1e6).collect();
+        assert_eq!(all, DURATION.bounds);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use playarr_jobs::family::{Column, Family, Histogram, Kind, Points};
+use playarr_jobs::hints::{Alert, Hints, Panel, PanelKind, Section, Severity, Unit};
 use playarr_jobs::label::OTHER;
 
 use super::events::{FAMILIES, FamilyId, FamilySpec};
@@ -11,6 +12,37 @@ use super::labels::SEPARATOR;
 use super::recorder::Cells;
 use super::registry::{FOLDED, Registry};
 use super::totals::{ReporterTotal, Total, Totals};
+use crate::catalog::Spec;
+
+/// Tells of the live metrics themselves.
+pub(super) static FOLDED_TOTAL: Spec = Spec::new(
+    Kind::Counter,
+    "playarr_metrics_live_folded_total",
+    "events",
+    "Events recorded under _other, because their family had spent its budget of series.",
+)
+.labels(&["family"])
+.hints(Hints {
+    panels: &[Panel::new(
+        Section::Service,
+        PanelKind::Stat,
+        Unit::Count,
+        "Events under _other",
+        "Events of the time shown that were recorded under _other, because their family had spent its budget of \
+         series.",
+        &[("sum(increase(playarr_metrics_live_folded_total[$__range]))", "events")],
+    )],
+    alerts: &[Alert {
+        name: "PlayarrMetricsLiveSeriesFolded",
+        severity: Severity::Info,
+        hold: "5m",
+        expr: "sum by (job, family) (increase(playarr_metrics_live_folded_total[1h])) > 0",
+        summary: "{{ $labels.family }} has more series than its budget.",
+        description: "{{ $value | humanize }} events of {{ $labels.family }} were recorded under _other in the last \
+                      hour: its budget of series is spent.",
+    }],
+    ..Hints::NONE
+});
 
 /// Sums by family and cell, in the shape of a shard.
 pub(super) struct Sums {
@@ -34,7 +66,7 @@ impl Sums {
         for (sum, cells) in self.families.iter_mut().zip(families) {
             add(&mut sum.counts, &cells.counts, u64::saturating_add);
             add(&mut sum.nanoseconds, &cells.nanoseconds, u128::saturating_add);
-            sum.folded += cells.folded;
+            sum.folded = sum.folded.saturating_add(cells.folded);
         }
     }
 
@@ -82,10 +114,10 @@ impl Sums {
     fn folded(&self) -> Family {
         let open = self.by_family().filter(|(_, spec, _)| spec.is_open());
         Family::numbers(
-            "playarr_metrics_live_folded_total",
-            "Events recorded under _other, because their family had spent its budget of series.",
-            Kind::Counter,
-            &["family"],
+            FOLDED_TOTAL.name,
+            FOLDED_TOTAL.help,
+            FOLDED_TOTAL.kind,
+            FOLDED_TOTAL.labels,
             open.map(|(_, spec, sum)| (vec![spec.name], double(sum.folded))),
         )
     }
@@ -142,13 +174,13 @@ impl Sum {
     }
 
     fn histogram(&self, spec: &FamilySpec, cell: usize) -> Histogram {
-        let mut count = 0;
+        let mut count = 0_u64;
         let mut buckets = Vec::with_capacity(spec.bounds.len());
         for (bucket, &bound) in spec.bounds.iter().enumerate() {
-            count += self.count(cell * spec.stride() + bucket);
+            count = self.count(cell * spec.stride() + bucket).saturating_add(count);
             buckets.push((bound, count));
         }
-        count += self.count(cell * spec.stride() + spec.bounds.len());
+        count = self.count(cell * spec.stride() + spec.bounds.len()).saturating_add(count);
         let nanoseconds = self.nanoseconds.get(cell).copied().unwrap_or_default();
         Histogram { buckets, sum: seconds(nanoseconds), count }
     }

@@ -43,3 +43,29 @@ where
         self.live.record(&(self.event)(self.status, self.started.elapsed()));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::live::Label;
+
+    #[test]
+    fn a_timer_records_how_the_work_ended_once() {
+        let live = Live::new().unwrap();
+        let name = "Sync".to_owned();
+        let timer = || {
+            live.timer(|status, duration| Event::JobExecution {
+                job_type: Label::repaired(&name),
+                status,
+                duration,
+            })
+        };
+        timer().success();
+        timer().success();
+        drop(timer());
+        let families = live.gather();
+        let runs = families.iter().find(|family| family.name == "playarr_job_executions_total").unwrap();
+        let playarr_jobs::family::Points::Numbers(counts) = &runs.points else { panic!() };
+        assert_eq!(*counts, [2.0, 1.0], "successes, failures");
+    }
+}

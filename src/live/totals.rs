@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::events::{FAMILIES, FamilyId};
-use super::labels::{Key, SEPARATOR};
+use super::labels::{Key, Label, SEPARATOR};
 
 /// Everything recorded as of one moment.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -55,6 +55,7 @@ impl Total {
         let (mut key, mut combination) = (Key::new(), 0);
         for (label, value) in spec.labels.iter().zip(&self.labels) {
             if label.is_open() {
+                Label::new(&**value).ok()?;
                 if !key.is_empty() {
                     key.try_push(SEPARATOR).ok()?;
                 }

@@ -8,9 +8,13 @@ pub(crate) mod home;
 pub(crate) mod library;
 pub(crate) mod oracle;
 pub(crate) mod program;
+#[cfg(feature = "system-tests")]
+pub(crate) mod prometheus;
+pub(crate) mod promql;
 pub(crate) mod random_library;
 pub(crate) mod running;
 pub(crate) mod service;
+pub(crate) mod traffic;
 
 use std::time::{Duration, Instant};
 

@@ -4,6 +4,7 @@ use mongodb::bson::doc;
 
 use super::labelable;
 use crate::definition::Definition;
+use crate::hints::{Alert, Hints, Panel, PanelKind, Recording, Section, Severity, Unit};
 
 /// `playarr_channels_count{provider_id,category}`: the category is the channel's `group_title`.
 pub(super) fn channels() -> Definition {
@@ -11,9 +12,10 @@ pub(super) fn channels() -> Definition {
         "provider_id": labelable("provider_id"),
         "category": labelable("group_title"),
     }, "value": { "$sum": 1 } };
-    Definition::new("playarr_channels_count", "Live channels, by provider and category.")
+    Definition::new("playarr_channels_count", "channels", "Live channels, by provider and category.")
         .labels(["provider_id", "category"])
         .keeping("provider_id")
+        .hints(CHANNELS)
         .rows(
             "channels",
             [
@@ -22,3 +24,56 @@ pub(super) fn channels() -> Definition {
             ],
         )
 }
+
+const CHANNELS: Hints = Hints {
+    panels: &[
+        Panel::new(
+            Section::Overview,
+            PanelKind::Stat,
+            Unit::Count,
+            "Channels",
+            "Live channels of the selected providers.",
+            &[(
+                r#"sum(max by (job, provider_id, category) (playarr_channels_count{provider_id=~"$provider"}))"#,
+                "channels",
+            )],
+        ),
+        Panel::new(
+            Section::Library,
+            PanelKind::Stacked,
+            Unit::Count,
+            "Channels by provider",
+            "Live channels of each provider over time. A step down is a provider that dropped channels.",
+            &[(
+                r#"sum by (provider_id) (max by (job, provider_id, category) (playarr_channels_count{provider_id=~"$provider"}))"#,
+                "{{provider_id}}",
+            )],
+        ),
+        Panel::new(
+            Section::Library,
+            PanelKind::Bars,
+            Unit::Count,
+            "Largest channel categories",
+            "The 15 categories with the most channels, all selected providers together.",
+            &[(
+                r#"topk(15, sum by (category) (max by (job, provider_id, category) (playarr_channels_count{provider_id=~"$provider"})))"#,
+                "{{category}}",
+            )],
+        ),
+    ],
+    recordings: &[Recording {
+        name: "provider:playarr_channels_count:sum",
+        // A provider without any channel has no series; as long as it is known, it has none of them.
+        expr: "sum by (job, provider_id) (max by (job, provider_id, category) (playarr_channels_count))\n\
+               or 0 * provider:playarr_provider_titles_count:sum",
+    }],
+    alerts: &[Alert {
+        name: "PlayarrProviderChannelsCollapsed",
+        severity: Severity::Critical,
+        hold: "10m",
+        expr: "1 - provider:playarr_channels_count:sum / max_over_time(provider:playarr_channels_count:sum[1h]) > 0.2",
+        summary: "Provider {{ $labels.provider_id }} lost many of its channels.",
+        description: "Provider {{ $labels.provider_id }} has {{ $value | humanizePercentage }} fewer live channels \
+                      than within the last hour.",
+    }],
+};

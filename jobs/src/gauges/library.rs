@@ -4,12 +4,18 @@ use mongodb::bson::{Document, doc};
 
 use super::{EpisodesDetail, MEDIA_TYPES, is_text};
 use crate::definition::{Counted, Definition, NestedField, Query};
+use crate::hints::{Alert, Hints, Panel, PanelKind, Recording, Section, Severity, Unit};
 
 /// `playarr_provider_titles_count{provider_id,media_type}`: every provider that is not deleted shows both types.
 pub(super) fn provider_titles() -> Definition {
-    Definition::new("playarr_provider_titles_count", "Titles that a provider lists, by provider and media type.")
-        .labels(["provider_id", "media_type"])
-        .keeping("media_type")
+    Definition::new(
+        "playarr_provider_titles_count",
+        "titles",
+        "Titles that a provider lists, by provider and media type.",
+    )
+    .labels(["provider_id", "media_type"])
+    .keeping("media_type")
+    .hints(PROVIDER_TITLES)
         .query(provider_titles_counted(doc! {}))
         .rows(
             "iptv_providers",
@@ -21,15 +27,61 @@ pub(super) fn provider_titles() -> Definition {
         )
 }
 
+const PROVIDER_TITLES: Hints = Hints {
+    panels: &[Panel::new(
+        Section::Providers,
+        PanelKind::Stacked,
+        Unit::Count,
+        "Titles by provider",
+        "What each provider lists, before the library is merged. A step down is a provider that dropped titles.",
+        &[(
+            r#"sum by (provider_id) (max by (job, provider_id, media_type) (playarr_provider_titles_count{provider_id=~"$provider", media_type=~"$media_type"}))"#,
+            "{{provider_id}}",
+        )],
+    )],
+    recordings: &[Recording {
+        name: "provider:playarr_provider_titles_count:sum",
+        expr: "sum by (job, provider_id) (max by (job, provider_id, media_type) (playarr_provider_titles_count))",
+    }],
+    alerts: &[Alert {
+        name: "PlayarrProviderTitlesCollapsed",
+        severity: Severity::Critical,
+        hold: "10m",
+        expr: "1 - provider:playarr_provider_titles_count:sum / max_over_time(provider:playarr_provider_titles_count:sum[1h]) > 0.2",
+        summary: "Provider {{ $labels.provider_id }} lost many of its titles.",
+        description: "Provider {{ $labels.provider_id }} lists {{ $value | humanizePercentage }} fewer titles than \
+                      within the last hour.",
+    }],
+};
+
 /// `playarr_ignored_provider_titles_count{provider_id,media_type}`: those with `ignored` exactly true.
 pub(super) fn ignored_provider_titles() -> Definition {
     Definition::new(
         "playarr_ignored_provider_titles_count",
+        "titles",
         "Titles of a provider that are ignored when the library is merged, by provider and media type.",
     )
     .labels(["provider_id", "media_type"])
+    .hints(IGNORED_PROVIDER_TITLES)
     .query(provider_titles_counted(doc! { "ignored": true }))
 }
+
+const IGNORED_PROVIDER_TITLES: Hints = Hints {
+    panels: &[Panel::new(
+        Section::Providers,
+        PanelKind::Bars,
+        Unit::Ratio,
+        "Ignored titles",
+        "The part of each provider's titles that is ignored when the library is merged, usually because they could \
+         not be matched.",
+        &[(
+            r#"sum by (provider_id) (max by (job, provider_id, media_type) (playarr_ignored_provider_titles_count{provider_id=~"$provider", media_type=~"$media_type"}))
+/ (sum by (provider_id) (max by (job, provider_id, media_type) (playarr_provider_titles_count{provider_id=~"$provider", media_type=~"$media_type"})) > 0)"#,
+            "{{provider_id}}",
+        )],
+    )],
+    ..Hints::NONE
+};
 
 fn provider_titles_counted(filter: Document) -> Query {
     Query::Counted(Counted {
@@ -43,8 +95,9 @@ fn provider_titles_counted(filter: Document) -> Query {
 
 /// `playarr_main_titles_count{media_type}`: both types always show.
 pub(super) fn main_titles() -> Definition {
-    Definition::new("playarr_main_titles_count", "Titles of the merged library, by media type.")
+    Definition::new("playarr_main_titles_count", "titles", "Titles of the merged library, by media type.")
         .labels(["media_type"])
+        .hints(MAIN_TITLES)
         .query(Query::Fixed(MEDIA_TYPES.map(|media_type| vec![media_type]).to_vec()))
         .query(Query::Counted(Counted {
             collection: "titles".into(),
@@ -54,6 +107,34 @@ pub(super) fn main_titles() -> Definition {
             usual: MEDIA_TYPES.to_vec(),
         }))
 }
+
+const MAIN_TITLES: Hints = Hints {
+    panels: &[
+        Panel::new(
+            Section::Overview,
+            PanelKind::Stat,
+            Unit::Count,
+            "Titles",
+            "Titles of the merged library, by media type.",
+            &[(
+                r#"max by (media_type) (playarr_main_titles_count{media_type=~"$media_type"})"#,
+                "{{media_type}}",
+            )],
+        ),
+        Panel::new(
+            Section::Library,
+            PanelKind::Stacked,
+            Unit::Count,
+            "Titles of the merged library",
+            "Each title once, however many providers have it.",
+            &[(
+                r#"max by (media_type) (playarr_main_titles_count{media_type=~"$media_type"})"#,
+                "{{media_type}}",
+            )],
+        ),
+    ],
+    ..Hints::NONE
+};
 
 /// `playarr_episodes_count{source,title_name,season}`: (episode, source) pairs of TV shows.
 pub(super) fn episodes(detail: EpisodesDetail) -> Definition {
@@ -75,10 +156,12 @@ pub(super) fn episodes(detail: EpisodesDetail) -> Definition {
     let (names, labels): (Vec<_>, Vec<_>) = fields.into_iter().unzip();
     Definition::new(
         "playarr_episodes_count",
+        "episodes",
         "Episodes of TV shows per source that offers them, by source, title name and season.",
     )
     .labels(names)
     .keeping("source")
+    .hints(EPISODES)
     .query(Query::Nested {
         collection: "titles".into(),
         // Equality uses the index, but takes arrays that hold the text as well; only the text itself will do.
@@ -90,3 +173,32 @@ pub(super) fn episodes(detail: EpisodesDetail) -> Definition {
         labels,
     })
 }
+
+const EPISODES: Hints = Hints {
+    panels: &[
+        Panel::new(
+            Section::Library,
+            PanelKind::Stacked,
+            Unit::Count,
+            "Episodes by source",
+            "Episodes of TV shows, once for each provider that offers them.",
+            &[(
+                r#"sum by (source) (max without (instance) (playarr_episodes_count{source=~"$provider"}))"#,
+                "{{source}}",
+            )],
+        ),
+        Panel::new(
+            Section::Library,
+            PanelKind::Bars,
+            Unit::Count,
+            "Shows with the most episodes",
+            "The 15 shows with the most episodes, once for each provider that offers them. Needs \
+             EPISODES_DETAIL=title; _other is what the series budget folded.",
+            &[(
+                r#"topk(15, sum by (title_name) (max without (instance) (playarr_episodes_count{source=~"$provider"})))"#,
+                "{{title_name}}",
+            )],
+        ),
+    ],
+    ..Hints::NONE
+};

@@ -4,20 +4,85 @@ use mongodb::bson::{Bson, doc};
 
 use super::is_object;
 use crate::definition::Definition;
+use crate::hints::{Alert, Hints, Level, Panel, PanelKind, Recording, Section, Severity, Unit};
 
 /// `playarr_provider_active_connections{provider_id}`: absent when unknown.
 pub(super) fn active_connections() -> Definition {
     detail(
         "playarr_provider_active_connections",
+        "connections",
         "Connections to a provider that are in use.",
         "$provider_details.active_connections".into(),
     )
+    .hints(ACTIVE_CONNECTIONS)
 }
+
+const ACTIVE_CONNECTIONS: Hints = Hints {
+    panels: &[
+        Panel::new(
+            Section::Overview,
+            PanelKind::Stat,
+            Unit::Ratio,
+            "Connections in use",
+            "The part of all selected providers' connections that is in use.",
+            &[(
+                r#"sum(max by (job, provider_id) (playarr_provider_active_connections{provider_id=~"$provider"}))
+/ sum(max by (job, provider_id) (playarr_provider_max_connections{provider_id=~"$provider"}) > 0)"#,
+                "in use",
+            )],
+        )
+        .levels(&[(0.0, Level::Good), (0.7, Level::Warn), (0.9, Level::Bad)]),
+        Panel::new(
+            Section::Providers,
+            PanelKind::Lines,
+            Unit::Count,
+            "Connections in use",
+            "Connections to each provider, as the provider told when it was last checked.",
+            &[(
+                r#"max by (provider_id) (playarr_provider_active_connections{provider_id=~"$provider"})"#,
+                "{{provider_id}}",
+            )],
+        ),
+    ],
+    recordings: &[Recording {
+        name: "provider:playarr_provider_active_connections:ratio",
+        // Of providers that are neither inactive nor deleted: deleted ones without titles have no count of titles.
+        expr: "max by (job, provider_id) (playarr_provider_active_connections)\n\
+               / (max by (job, provider_id) (playarr_provider_max_connections) > 0)\n\
+               and on (job, provider_id) playarr_provider_active > 0\n\
+               and on (job, provider_id) provider:playarr_provider_titles_count:sum",
+    }],
+    alerts: &[
+        Alert {
+            name: "PlayarrProviderConnectionsSaturated",
+            severity: Severity::Warning,
+            hold: "10m",
+            expr: "provider:playarr_provider_active_connections:ratio >= 0.9",
+            summary: "Provider {{ $labels.provider_id }} has hardly a connection left.",
+            description: "{{ $value | humanizePercentage }} of the connections that provider \
+                          {{ $labels.provider_id }} allows are in use.",
+        },
+        Alert {
+            name: "PlayarrConnectionsSaturated",
+            severity: Severity::Critical,
+            hold: "10m",
+            expr: "sum by (job) (max by (job, provider_id) (playarr_provider_active_connections) \
+                   and on (job, provider_id) provider:playarr_provider_active_connections:ratio)\n\
+                   / sum by (job) (max by (job, provider_id) (playarr_provider_max_connections) \
+                   and on (job, provider_id) provider:playarr_provider_active_connections:ratio)\n\
+                   >= 0.9",
+            summary: "All providers together have hardly a connection left.",
+            description: "{{ $value | humanizePercentage }} of the connections that all active providers together \
+                          allow are in use; new streams may find no source.",
+        },
+    ],
+};
 
 /// `playarr_provider_max_connections{provider_id}`: absent when unknown.
 pub(super) fn max_connections() -> Definition {
     detail(
         "playarr_provider_max_connections",
+        "connections",
         "Connections that a provider allows.",
         "$provider_details.max_connections".into(),
     )
@@ -27,22 +92,92 @@ pub(super) fn max_connections() -> Definition {
 pub(super) fn active() -> Definition {
     detail(
         "playarr_provider_active",
+        "1 or 0",
         "Whether the account at a provider is active (1) or not (0).",
         doc! { "$cond": [{ "$eq": ["$provider_details.active", true] }, 1, 0] }.into(),
     )
+    .hints(ACTIVE)
 }
+
+const ACTIVE: Hints = Hints {
+    panels: &[
+        Panel::new(
+            Section::Overview,
+            PanelKind::Stat,
+            Unit::Count,
+            "Inactive providers",
+            "Providers whose account is not active. Deleted providers without titles do not count.",
+            &[(
+                r#"count((max by (job, provider_id) (playarr_provider_active{provider_id=~"$provider"}) == 0)
+and on (job, provider_id) playarr_provider_titles_count) or vector(0)"#,
+                "inactive",
+            )],
+        )
+        .levels(&[(0.0, Level::Good), (1.0, Level::Bad)]),
+        Panel::new(
+            Section::Providers,
+            PanelKind::Table(&[
+                Unit::YesNo,
+                Unit::FromNow,
+                Unit::Count,
+                Unit::Count,
+                Unit::Count,
+                Unit::Count,
+            ]),
+            Unit::Count,
+            "Accounts",
+            "Each provider's account and catalogue. Connections and expiry are as the provider told when it was last \
+             checked; what it does not tell is empty.",
+            &[
+                (r#"max by (provider_id) (playarr_provider_active{provider_id=~"$provider"})"#, "Active"),
+                (
+                    r#"1000 * max by (provider_id) (playarr_provider_expiration_timestamp_seconds{provider_id=~"$provider"})"#,
+                    "Expires",
+                ),
+                (
+                    r#"max by (provider_id) (playarr_provider_active_connections{provider_id=~"$provider"})"#,
+                    "Connections",
+                ),
+                (
+                    r#"max by (provider_id) (playarr_provider_max_connections{provider_id=~"$provider"})"#,
+                    "Allowed",
+                ),
+                (
+                    r#"sum by (provider_id) (max by (job, provider_id, media_type) (playarr_provider_titles_count{provider_id=~"$provider", media_type=~"$media_type"}))"#,
+                    "Titles",
+                ),
+                (
+                    r#"sum by (provider_id) (max by (job, provider_id, category) (playarr_channels_count{provider_id=~"$provider"}))"#,
+                    "Channels",
+                ),
+            ],
+        ),
+    ],
+    alerts: &[Alert {
+        name: "PlayarrProviderInactive",
+        severity: Severity::Critical,
+        hold: "15m",
+        expr: "max by (job, provider_id) (playarr_provider_active) == 0\n\
+               and on (job, provider_id) provider:playarr_provider_titles_count:sum",
+        summary: "The account at provider {{ $labels.provider_id }} is not active.",
+        description: "Provider {{ $labels.provider_id }} says that the account is not active, or could not be asked.",
+    }],
+    ..Hints::NONE
+};
 
 /// `playarr_provider_expiration_timestamp_seconds{provider_id}`: absent where the account never expires.
 pub(super) fn expiration() -> Definition {
     detail(
         "playarr_provider_expiration_timestamp_seconds",
+        "seconds since the Unix epoch",
         "When the account at a provider expires, in seconds since the Unix epoch.",
         "$provider_details.expiration_date".into(),
     )
+    .hints(EXPIRATION)
 }
 
-fn detail(name: &'static str, help: &'static str, value: Bson) -> Definition {
-    Definition::new(name, help).labels(["provider_id"]).rows(
+fn detail(name: &'static str, unit: &'static str, help: &'static str, value: Bson) -> Definition {
+    Definition::new(name, unit, help).labels(["provider_id"]).rows(
         "iptv_providers",
         [
             doc! { "$match": { "$expr": is_object("provider_details") } },
@@ -50,3 +185,46 @@ fn detail(name: &'static str, help: &'static str, value: Bson) -> Definition {
         ],
     )
 }
+
+const EXPIRATION: Hints = Hints {
+    panels: &[Panel::new(
+        Section::Overview,
+        PanelKind::Stat,
+        Unit::Seconds,
+        "Next expiry",
+        "How long until the first account at an active provider expires.",
+        &[(
+            r#"min(playarr_provider_expiration_timestamp_seconds{provider_id=~"$provider"}
+and on (job, instance, provider_id) playarr_provider_active{provider_id=~"$provider"} > 0) - time()"#,
+            "expires in",
+        )],
+    )
+    .levels(&[(0.0, Level::Bad), (86_400.0, Level::Warn), (604_800.0, Level::Good)])],
+    recordings: &[Recording {
+        name: "provider:playarr_provider_expiration_timestamp_seconds:remaining",
+        // Of providers that are neither inactive nor deleted, as above.
+        expr: "max by (job, provider_id) (playarr_provider_expiration_timestamp_seconds) - time()\n\
+               and on (job, provider_id) playarr_provider_active > 0\n\
+               and on (job, provider_id) provider:playarr_provider_titles_count:sum",
+    }],
+    alerts: &[
+        Alert {
+            name: "PlayarrProviderExpiresIn7Days",
+            severity: Severity::Warning,
+            hold: "15m",
+            // The last day is that of the alert below.
+            expr: "provider:playarr_provider_expiration_timestamp_seconds:remaining < 604800 >= 86400",
+            summary: "The account at provider {{ $labels.provider_id }} expires within a week.",
+            description: "The account at provider {{ $labels.provider_id }} expires in {{ $value | humanizeDuration }}.",
+        },
+        Alert {
+            name: "PlayarrProviderExpiresIn1Day",
+            severity: Severity::Critical,
+            hold: "15m",
+            expr: "provider:playarr_provider_expiration_timestamp_seconds:remaining < 86400",
+            summary: "The account at provider {{ $labels.provider_id }} expires within a day.",
+            description: "The account at provider {{ $labels.provider_id }} expires in \
+                          {{ $value | humanizeDuration }} (if that is negative, it has expired already).",
+        },
+    ],
+};

@@ -4,6 +4,7 @@ use mongodb::bson::doc;
 
 use super::{is_text, length};
 use crate::definition::Definition;
+use crate::hints::{Hints, Panel, PanelKind, Section, Unit};
 
 /// `playarr_watchlist_titles_count{user,media_type}`: every user shows both types, 0 included.
 pub(super) fn watchlist_titles() -> Definition {
@@ -11,28 +12,65 @@ pub(super) fn watchlist_titles() -> Definition {
         doc! { "media_type": "movies", "value": length("watchlist", "movies") },
         doc! { "media_type": "tvshows", "value": length("watchlist", "tvshows") },
     ];
-    Definition::new("playarr_watchlist_titles_count", "Titles on a user's watchlist, by user and media type.")
-        .labels(["user", "media_type"])
-        .keeping("media_type")
-        .rows(
-            "users",
-            [
-                doc! { "$project": { "_id": 0, "user": "$username", "list": lists.to_vec() } },
-                doc! { "$unwind": "$list" },
-                doc! { "$project": { "user": 1, "media_type": "$list.media_type", "value": "$list.value" } },
-            ],
-        )
+    Definition::new(
+        "playarr_watchlist_titles_count",
+        "titles",
+        "Titles on a user's watchlist, by user and media type.",
+    )
+    .labels(["user", "media_type"])
+    .keeping("media_type")
+    .hints(WATCHLIST_TITLES)
+    .rows(
+        "users",
+        [
+            doc! { "$project": { "_id": 0, "user": "$username", "list": lists.to_vec() } },
+            doc! { "$unwind": "$list" },
+            doc! { "$project": { "user": 1, "media_type": "$list.media_type", "value": "$list.value" } },
+        ],
+    )
 }
+
+const WATCHLIST_TITLES: Hints = Hints {
+    panels: &[Panel::new(
+        Section::Users,
+        PanelKind::Bars,
+        Unit::Count,
+        "Largest watchlists",
+        "Titles on the 15 largest watchlists.",
+        &[(
+            r#"topk(15, sum by (user) (max by (job, user, media_type) (playarr_watchlist_titles_count{user=~"$user", media_type=~"$media_type"})))"#,
+            "{{user}}",
+        )],
+    )],
+    ..Hints::NONE
+};
 
 /// `playarr_watchlist_channels_count{user}`: every user shows, 0 included.
 pub(super) fn watchlist_channels() -> Definition {
-    Definition::new("playarr_watchlist_channels_count", "Live channels on a user's watchlist, by user.")
-        .labels(["user"])
-        .rows(
-            "users",
-            [doc! { "$project": { "_id": 0, "user": "$username", "value": length("watchlist", "live") } }],
-        )
+    Definition::new(
+        "playarr_watchlist_channels_count",
+        "channels",
+        "Live channels on a user's watchlist, by user.",
+    )
+    .labels(["user"])
+    .hints(WATCHLIST_CHANNELS)
+    .rows(
+        "users",
+        [doc! { "$project": { "_id": 0, "user": "$username", "value": length("watchlist", "live") } }],
+    )
 }
+
+const WATCHLIST_CHANNELS: Hints = Hints {
+    panels: &[Panel::new(
+        Section::Users,
+        PanelKind::Bars,
+        Unit::Count,
+        "Channels on watchlists",
+        "Channels on the watchlists of the 15 users who have the most of them.",
+        &[(r#"topk(15, max by (user) (playarr_watchlist_channels_count{user=~"$user"}))"#, "{{user}}")],
+    )],
+    ..Hints::NONE
+};
 
 /// `playarr_active_users`: users with a non-empty text as API key who are not inactive.
 pub(super) fn active_users() -> Definition {
@@ -41,7 +79,8 @@ pub(super) fn active_users() -> Definition {
         { "$ne": ["$api_key", ""] },
         { "$not": [is_text("status", "inactive")] },
     ] };
-    Definition::new("playarr_active_users", "Users with an API key who are not inactive.")
+    Definition::new("playarr_active_users", "users", "Users with an API key who are not inactive.")
+        .hints(ACTIVE_USERS)
         .query(crate::definition::Query::Fixed(vec![vec![]]))
         .rows(
             "users",
@@ -51,3 +90,15 @@ pub(super) fn active_users() -> Definition {
             ],
         )
 }
+
+const ACTIVE_USERS: Hints = Hints {
+    panels: &[Panel::new(
+        Section::Overview,
+        PanelKind::Stat,
+        Unit::Count,
+        "Active users",
+        "Users with an API key who are not inactive.",
+        &[("max(playarr_active_users)", "users")],
+    )],
+    ..Hints::NONE
+};

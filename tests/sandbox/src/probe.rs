@@ -5,7 +5,7 @@ use std::time::Duration;
 use mongodb::{
     Client,
     bson::{Bson, doc},
-    error::Error,
+    error::{Error, ErrorKind},
     options::ClientOptions,
 };
 use tokio::{
@@ -65,11 +65,23 @@ async fn answer(client: &Client, pid: Option<u32>) -> Result<(), String> {
     let admin = client.database("admin");
     admin.run_command(doc! { "ping": 1 }).await.map_err(|error| error.to_string())?;
     let Some(pid) = pid else { return Ok(()) };
-    let status = admin.run_command(doc! { "serverStatus": 1 }).await.map_err(|error| error.to_string())?;
+    let status = match admin.run_command(doc! { "serverStatus": 1 }).await {
+        Ok(status) => status,
+        // One with access control tells strangers nothing about itself.
+        Err(error) if is_refusal(&error) => return Ok(()),
+        Err(error) => return Err(error.to_string()),
+    };
     match status.get("pid") {
         Some(Bson::Int64(found)) if *found == i64::from(pid) => Ok(()),
         found => Err(format!("a server with process id {found:?} instead of {pid}")),
     }
+}
+
+/// Whether the server answered that one may not ask this.
+fn is_refusal(error: &Error) -> bool {
+    /// The server's code for it.
+    const UNAUTHORIZED: i32 = 13;
+    matches!(&*error.kind, ErrorKind::Command(command) if command.code == UNAUTHORIZED)
 }
 
 /// A client that gives up after `limit`.

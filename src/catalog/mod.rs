@@ -1,0 +1,177 @@
+//! Every metric family of the service, gathered from where each is defined.
+//!
+//! Gauges come from [`playarr_jobs::gauges`], live metrics from [`crate::live::events`], the service's own from the
+//! [`Spec`]s beside the code that moves them. Documentation, rules and the dashboard are made from this list alone; a
+//! test compares it with what a running service exposes.
+
+mod spec;
+
+pub use spec::Spec;
+
+use playarr_jobs::family::{Kind, Text};
+use playarr_jobs::gauges::{self, EpisodesDetail};
+use playarr_jobs::hints::{Alert, Hints, Panel, Recording};
+
+use crate::{exposition, live};
+
+/// Where a family comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Computed from the database at each refresh.
+    Database,
+    /// Counted as things happen.
+    Live,
+    /// What the service tells about itself.
+    Service,
+}
+
+impl Origin {
+    /// All of them, in the order in which they are shown.
+    pub const ALL: [Self; 3] = [Self::Database, Self::Live, Self::Service];
+
+    /// The name in the JSON form.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Database => "database",
+            Self::Live => "live",
+            Self::Service => "service",
+        }
+    }
+}
+
+/// A family.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The name samples carry (a histogram's with `_bucket`, `_sum` and `_count` added).
+    pub name: Text,
+    /// Its type.
+    pub kind: Kind,
+    /// Its labels, in order.
+    pub labels: Vec<Label>,
+    /// What its values count or measure.
+    pub unit: Text,
+    /// The upper bounds of a histogram's buckets, if they are known here.
+    pub bounds: &'static [f64],
+    /// One sentence on what it tells.
+    pub help: Text,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// Panels, recording rules and alerts.
+    pub hints: Hints,
+}
+
+/// A label of a family.
+#[derive(Clone, Debug)]
+pub struct Label {
+    /// Its name.
+    pub name: Text,
+    /// Its values, if they are known beforehand.
+    pub values: &'static [&'static str],
+}
+
+/// All families.
+#[derive(Clone, Debug)]
+pub struct Catalog {
+    /// In the order in which they are exposed.
+    pub entries: Vec<Entry>,
+}
+
+impl Catalog {
+    /// The catalog of a service that tells episodes apart this finely.
+    #[must_use]
+    pub fn new(detail: EpisodesDetail) -> Self {
+        let gauges = gauges::all(detail).into_iter().map(|gauge| Entry {
+            name: gauge.name,
+            kind: Kind::Gauge,
+            labels: gauge.labels.into_iter().map(|name| Label { name, values: &[] }).collect(),
+            unit: gauge.unit,
+            bounds: &[],
+            help: gauge.help,
+            origin: Origin::Database,
+            hints: gauge.hints,
+        });
+        let live = live::events::FAMILIES.iter().map(|family| Entry {
+            name: family.name.into(),
+            kind: family.kind,
+            labels: family
+                .labels
+                .iter()
+                .map(|label| Label { name: label.name.into(), values: label.closed })
+                .collect(),
+            unit: family.unit.into(),
+            bounds: family.bounds,
+            help: family.help.into(),
+            origin: Origin::Live,
+            hints: family.hints,
+        });
+        let own = exposition::SPECS.iter().copied().chain(live::own_specs()).map(Spec::entry);
+        Self { entries: gauges.chain(live).chain(own).collect() }
+    }
+
+    /// Every panel, in the order of the families they stand beside.
+    pub fn panels(&self) -> impl Iterator<Item = &'static Panel> {
+        self.entries.iter().flat_map(|entry| entry.hints.panels)
+    }
+
+    /// Every recording rule, each after those it needs.
+    pub fn recordings(&self) -> impl Iterator<Item = &'static Recording> {
+        self.entries.iter().flat_map(|entry| entry.hints.recordings)
+    }
+
+    /// Every alert.
+    pub fn alerts(&self) -> impl Iterator<Item = &'static Alert> {
+        self.entries.iter().flat_map(|entry| entry.hints.alerts)
+    }
+}
+
+impl Default for Catalog {
+    fn default() -> Self {
+        Self::new(EpisodesDetail::default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn there_are_fewer_than_a_hundred_families_and_no_name_twice() {
+        let catalog = Catalog::default();
+        let names: BTreeSet<_> = catalog.entries.iter().map(|entry| &entry.name).collect();
+        assert_eq!(names.len(), catalog.entries.len());
+        assert!(names.len() < 100, "{}", names.len());
+    }
+
+    #[test]
+    fn names_tell_type_and_unit() {
+        for entry in Catalog::default().entries {
+            let name = &entry.name;
+            assert!(!entry.unit.is_empty(), "{name} has a unit");
+            assert!(entry.help.ends_with('.') && !entry.help.contains('"'), "{name}: HELP is a sentence");
+            assert_eq!(entry.kind == Kind::Counter, name.ends_with("_total"), "{name}");
+            let base = name.strip_suffix("_total").unwrap_or(name);
+            assert_eq!(
+                base.ends_with("_seconds"),
+                entry.unit.starts_with("seconds"),
+                "{name}: {}",
+                entry.unit
+            );
+            assert_eq!(base.ends_with("_bytes"), entry.unit == "bytes", "{name}: {}", entry.unit);
+        }
+    }
+
+    #[test]
+    fn panels_rules_and_alerts_have_names_of_their_own() {
+        let catalog = Catalog::default();
+        let alerts: BTreeSet<_> = catalog.alerts().map(|alert| alert.name).collect();
+        assert_eq!(alerts.len(), catalog.alerts().count());
+        let recordings: BTreeSet<_> = catalog.recordings().map(|rule| rule.name).collect();
+        assert_eq!(recordings.len(), catalog.recordings().count());
+        let panels: BTreeSet<_> =
+            catalog.panels().map(|panel| (panel.section.title(), panel.title)).collect();
+        assert_eq!(panels.len(), catalog.panels().count());
+    }
+}

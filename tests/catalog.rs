@@ -1,0 +1,196 @@
+//! The catalog: that it is what the service exposes, that all made of it is up to date, and that rules and panels speak of
+//! what exists.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use playarr_jobs::family::Kind;
+use playarr_jobs::hints::PanelKind;
+use playarr_metrics::catalog::Catalog;
+use playarr_metrics::generate::{DOCS, Output, tables};
+
+use crate::support::library::fixtures;
+use crate::support::program::run;
+use crate::support::promql::{Known, Names, exist, mentioned};
+use crate::support::service::Service;
+use crate::support::traffic;
+
+/// Where tables of metrics stand in the README.
+const TABLES: [&str; 2] = ["<!-- metrics, by cargo test golden -->\n", "<!-- end of metrics -->\n"];
+
+#[test]
+fn what_is_generated_equals_the_goldens() {
+    let catalog = Catalog::default();
+    golden("docs/metrics.md", |_| Output::Markdown.of(&catalog, DOCS));
+    golden("fixtures/golden/catalog.json", |_| Output::Json.of(&catalog, DOCS));
+    golden("fixtures/golden/rules.yml", |_| Output::Rules.of(&catalog, DOCS));
+    golden("fixtures/golden/dashboard.json", |_| Output::Dashboard.of(&catalog, DOCS));
+    golden("README.md", |readme| {
+        let [begin, end] = TABLES;
+        let (before, rest) = readme.split_once(begin).expect("the README says where its tables begin");
+        let (_, after) = rest.split_once(end).expect("the README says where its tables end");
+        format!("{before}{begin}\n{}\n{end}{after}", tables(&catalog))
+    });
+}
+
+/// Compares a file with what it should be, or makes it so with `UPDATE_GOLDEN=1`.
+fn golden(name: &str, expected: impl Fn(&str) -> String) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name);
+    let found = std::fs::read_to_string(&path).unwrap_or_default();
+    let expected = expected(&found);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, &expected).unwrap();
+        return;
+    }
+    for (number, (found, expected)) in found.lines().zip(expected.lines()).enumerate() {
+        assert_eq!(found, expected, "{name} line {}; UPDATE_GOLDEN=1 cargo test golden", number + 1);
+    }
+    assert_eq!(found.lines().count(), expected.lines().count(), "{name}; UPDATE_GOLDEN=1 cargo test golden");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_command_prints_it_without_a_database_and_with_links_of_ones_own() {
+    let settings = [("MONGODB_URI", "no database"), ("REFRESH_INTERVAL", "never")];
+    for (format, expected) in [
+        ("markdown", Output::Markdown),
+        ("json", Output::Json),
+        ("rules", Output::Rules),
+        ("dashboard", Output::Dashboard),
+    ] {
+        let output = run(&settings, &["catalog", "--format", format, "--docs", "http://wiki/playarr/"]).await;
+        assert!(output.status.success());
+        let printed = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(printed, expected.of(&Catalog::default(), "http://wiki/playarr"));
+        assert!(!printed.contains(DOCS), "{format}");
+    }
+    let refused = run(&settings, &["catalog", "--format", "csv"]).await;
+    assert!(!refused.status.success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_catalog_lists_what_a_running_service_exposes_and_nothing_else() {
+    let service = Service::with(fixtures()).ready().await;
+    traffic::report(&service).await;
+    let text = service.text().await;
+
+    let described = |keyword: &str| -> BTreeMap<String, String> {
+        let lines =
+            text.lines().filter_map(|line| line.strip_prefix("# ")?.strip_prefix(keyword)?.split_once(' '));
+        lines.map(|(name, rest)| (name.to_owned(), rest.to_owned())).collect()
+    };
+    let catalog = Catalog::default();
+    let expected = |told: fn(&playarr_metrics::catalog::Entry) -> String| -> BTreeMap<String, String> {
+        catalog.entries.iter().map(|entry| (entry.name.to_string(), told(entry))).collect()
+    };
+    assert_eq!(described("HELP "), expected(|entry| entry.help.to_string()));
+    assert_eq!(described("TYPE "), expected(|entry| format!("{:?}", entry.kind).to_lowercase()));
+
+    let exposed = service.series().await;
+    for entry in &catalog.entries {
+        let (name, mut labels) = match entry.kind {
+            Kind::Histogram => (format!("{}_bucket", entry.name), Names::from(["le".to_owned()])),
+            Kind::Gauge | Kind::Counter => (entry.name.to_string(), Names::new()),
+        };
+        labels.extend(entry.labels.iter().map(|label| label.name.to_string()));
+        let series = &exposed[&name];
+        assert!(!series.is_empty(), "{name}: no series after events of every type");
+        for found in series.keys() {
+            assert_eq!(found.keys().cloned().collect::<Names>(), labels, "{name}");
+            for label in entry.labels.iter().filter(|label| !label.values.is_empty()) {
+                assert!(label.values.contains(&&*found[&*label.name]), "{name}: {found:?}");
+            }
+        }
+        if entry.kind == Kind::Histogram {
+            let bounds: Vec<f64> = {
+                let mut bounds: Vec<f64> = series
+                    .keys()
+                    .filter_map(|labels| labels["le"].parse().ok())
+                    .filter(|le: &f64| le.is_finite())
+                    .collect();
+                bounds.sort_by(f64::total_cmp);
+                bounds.dedup();
+                bounds
+            };
+            assert_eq!(bounds, entry.bounds, "{name}");
+        }
+    }
+}
+
+#[test]
+fn rules_speak_of_metrics_and_labels_that_exist() {
+    let catalog = Catalog::default();
+    let known = Known::of(&catalog);
+    for alert in catalog.alerts() {
+        let labels = known.labels(alert.expr).unwrap_or_else(|error| panic!("{}: {error}", alert.name));
+        for text in [alert.summary, alert.description] {
+            exist(&mentioned(text, "$labels."), &labels)
+                .unwrap_or_else(|error| panic!("{}: {error}", alert.name));
+            assert!(text.ends_with('.'), "{}: {text}", alert.name);
+        }
+        assert!(alert.name.starts_with("Playarr") && !alert.hold.is_empty(), "{}", alert.name);
+    }
+}
+
+#[test]
+fn panels_speak_of_metrics_and_labels_that_exist() {
+    let catalog = Catalog::default();
+    let known = Known::of(&catalog);
+    for panel in catalog.panels() {
+        let title = panel.title;
+        for &(expr, legend) in panel.queries {
+            let labels =
+                known.labels(&traffic::substituted(expr)).unwrap_or_else(|error| panic!("{title}: {error}"));
+            exist(&mentioned(legend, "{{"), &labels).unwrap_or_else(|error| panic!("{title}: {error}"));
+            assert!(!expr.contains(':') || expr.contains("=~"), "{title}: it must work without the rules");
+        }
+        if let PanelKind::Table(units) = panel.kind {
+            assert_eq!(units.len(), panel.queries.len(), "{title}: a unit for each column");
+        }
+        assert!(panel.description.ends_with('.'), "{title}: {}", panel.description);
+        assert!(panel.levels.is_sorted_by_key(|&(from, _)| from), "{title}");
+    }
+}
+
+#[test]
+fn what_does_not_exist_is_found() {
+    let known = Known::of(&Catalog::default());
+    for (expr, complaint) in [
+        ("playarr_nonsense", "there is no metric playarr_nonsense"),
+        ("playarr_http_request_duration_seconds", "there is no metric"),
+        (r#"playarr_channels_count{genre="News"}"#, "genre"),
+        ("sum by (genre) (playarr_channels_count)", "genre"),
+        ("playarr_active_users and on (user) playarr_watchlist_channels_count", "user"),
+        ("playarr_channels_count / playarr_active_users", "never match"),
+        ("histogram_quantile(0.9, playarr_active_users)", "le"),
+        ("sum by (", "sum by ("),
+    ] {
+        let error = known.labels(expr).unwrap_err();
+        assert!(error.contains(complaint), "{error}");
+    }
+    let labels =
+        known.labels("sum by (job, provider_id) (playarr_channels_count) or 0 * playarr_provider_active");
+    assert_eq!(labels.unwrap(), Names::from(["instance", "job", "provider_id"].map(str::to_owned)));
+}
+
+#[test]
+fn the_dashboard_is_laid_out_without_gaps_and_overlaps() {
+    let dashboard: serde_json::Value =
+        serde_json::from_str(&Output::Dashboard.of(&Catalog::default(), DOCS)).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap();
+    let mut heights = [0_u64; 24];
+    let mut ids = std::collections::BTreeSet::new();
+    for panel in panels {
+        let place = |name: &str| panel["gridPos"][name].as_u64().unwrap();
+        for column in place("x")..place("x") + place("w") {
+            let height = &mut heights[usize::try_from(column).unwrap()];
+            assert_eq!(*height, place("y"), "{}", panel["title"]);
+            *height += place("h");
+        }
+        assert!(ids.insert(panel["id"].as_u64().unwrap()));
+        if panel["type"] != "row" {
+            assert_eq!(panel["datasource"]["uid"], "${datasource}");
+        }
+    }
+    assert!(heights.iter().all(|height| *height == heights[0]), "{heights:?}");
+    assert_eq!(panels.iter().filter(|panel| panel["type"] == "row").count(), 7);
+}

@@ -1,0 +1,69 @@
+//! What others make of the packages: promtool of Prometheus' configuration, systemd of the units.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+}
+
+fn run(command: &mut Command) -> Output {
+    command.output().unwrap_or_else(|error| panic!("{command:?} is needed for the system tests: {error}"))
+}
+
+fn said(output: &Output) -> String {
+    [&output.stdout, &output.stderr].map(|said| String::from_utf8_lossy(said).into_owned()).concat()
+}
+
+#[test]
+fn promtool_takes_the_configuration_with_the_files_that_the_compose_file_mounts() {
+    let directory = tempfile::tempdir().unwrap();
+    let token = directory.path().join("token");
+    std::fs::write(&token, "a token\n").unwrap();
+    let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/golden/rules.yml");
+    let configuration = read("packaging/compose/prometheus.yml")
+        .replace("/run/playarr-metrics/token", token.to_str().unwrap())
+        .replace("/etc/prometheus/playarr.rules.yml", rules.to_str().unwrap());
+    let path = directory.path().join("prometheus.yml");
+    std::fs::write(&path, configuration).unwrap();
+    let checked = run(Command::new("promtool").args(["check", "config"]).arg(&path));
+    assert!(checked.status.success(), "{}", said(&checked));
+    assert!(!said(&checked).contains("FAILED"), "{}", said(&checked));
+}
+
+/// The text between two others.
+fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
+    let (_, rest) = text.split_once(start).unwrap();
+    rest.split_once(end).unwrap().0
+}
+
+#[test]
+fn promtool_takes_the_configuration_that_the_first_steps_of_the_readme_write() {
+    let directory = tempfile::tempdir().unwrap();
+    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
+    std::os::unix::fs::symlink(top.join("fixtures"), directory.path().join("fixtures")).unwrap();
+    std::fs::write(directory.path().join("playarr-token"), "a token\n").unwrap();
+    let configuration = between(&read("README.md"), "cat > prometheus.yml <<'END'\n", "END\n").to_owned();
+    let path = directory.path().join("prometheus.yml");
+    std::fs::write(&path, configuration).unwrap();
+    let checked = run(Command::new("promtool").args(["check", "config"]).arg(&path));
+    assert!(checked.status.success(), "{}", said(&checked));
+}
+
+#[test]
+fn systemd_takes_the_units_and_finds_them_hardened() {
+    for name in ["playarr-metrics.service", "playarr-metrics-token.service"] {
+        let directory = tempfile::tempdir().unwrap();
+        let unit = directory.path().join(name);
+        // The program is where it was built.
+        let text = read(&format!("packaging/systemd/{name}"))
+            .replace("/usr/local/bin/playarr-metrics", env!("CARGO_BIN_EXE_playarr-metrics"));
+        std::fs::write(&unit, text).unwrap();
+        let verified = run(Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(&unit));
+        assert!(verified.status.success() && said(&verified).is_empty(), "{}", said(&verified));
+        // Of 10, which is what a unit without any of it gets: 9.6.
+        let threshold = ["security", "--offline=true", "--no-pager", "--threshold=15"];
+        let secure = run(Command::new("systemd-analyze").args(threshold).arg(&unit));
+        assert!(secure.status.success(), "{}", said(&secure));
+    }
+}

@@ -1,0 +1,188 @@
+//! A real Prometheus scrapes the service, evaluates the rules and answers every query of the dashboard.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use playarr_jobs::hints::PanelKind;
+use playarr_metrics::accounts::{TokenKind, Tokens};
+use playarr_metrics::catalog::Catalog;
+use playarr_metrics::generate::{DOCS, Output};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
+use warp::Filter;
+
+use crate::support::library::fixtures;
+use crate::support::oracle::{self, Detail};
+use crate::support::prometheus::Prometheus;
+use crate::support::service::Service;
+use crate::support::traffic;
+
+/// Both jobs scrape the same service: one as Prometheus asks by itself, the other in the text format.
+const OPENMETRICS: &str = "playarr";
+const TEXT: &str = "playarr-text";
+
+/// A service that shows the fixtures, and a Prometheus that scrapes it in both formats and has the rules.
+async fn watched() -> (Service, Prometheus) {
+    let service = Service::with(fixtures()).ready().await;
+    let address = service.url.strip_prefix("http://").unwrap().to_owned();
+    let text = asks_for_text(&service.url).await.to_string();
+    let rules = Output::Rules.of(&Catalog::default(), DOCS);
+    let token = service.token().await;
+    let prometheus = Prometheus::scraping(&[(OPENMETRICS, &address), (TEXT, &text)], &token, &rules).await;
+    prometheus
+        .until_it("scrapes both jobs", || async { prometheus.value("sum(up)").await == Some(2.0) })
+        .await;
+    (service, prometheus)
+}
+
+/// Prometheus 2.42 cannot be told to ask for the text format, as versions before 2 and other scrapers do. This stands
+/// in front of the service and changes nothing but the `Accept` header.
+async fn asks_for_text(url: &str) -> SocketAddr {
+    let url = format!("{url}/metrics");
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let headers = warp::header::<String>("authorization").and(warp::header::<String>("accept-encoding"));
+    let filter = warp::path!("metrics").and(headers).then(move |token: String, encoding: String| {
+        let request = client.get(&url).header(ACCEPT, "text/plain;version=0.0.4;q=0.5,*/*;q=0.1");
+        let request = request.header(AUTHORIZATION, token).header(ACCEPT_ENCODING, encoding);
+        async move {
+            let answer = request.send().await.unwrap();
+            let mut passed_on = warp::http::Response::builder().status(answer.status());
+            for name in [CONTENT_TYPE, CONTENT_ENCODING] {
+                if let Some(value) = answer.headers().get(&name) {
+                    passed_on = passed_on.header(name, value);
+                }
+            }
+            passed_on.body::<Bytes>(answer.bytes().await.unwrap()).unwrap()
+        }
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(warp::serve(filter).incoming(listener).run());
+    address
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn prometheus_reads_both_formats_and_has_the_values_of_the_library() {
+    let (service, prometheus) = watched().await;
+    let scraped = || async {
+        let both = "count(sum by (format) (playarr_metrics_scrapes_total{job=\"playarr\"}) >= 2)";
+        prometheus.value(both).await == Some(2.0)
+    };
+    prometheus.until_it("scraped in both formats", scraped).await;
+
+    for (name, series) in oracle::gauges(&fixtures(), Detail::Title) {
+        for job in [OPENMETRICS, TEXT] {
+            let found = prometheus.query(&format!("{name}{{job=\"{job}\"}}")).await;
+            assert_eq!(found.len(), series.len(), "{name} of {job}");
+            for (labels, value) in found {
+                let labels = labels.as_object().unwrap().iter();
+                let labels = labels.filter(|(name, _)| !["__name__", "job", "instance"].contains(&&***name));
+                let labels =
+                    labels.map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned())).collect();
+                assert_eq!(series.get(&labels), Some(&value), "{name}{labels:?} of {job}");
+            }
+        }
+    }
+    let agtv = "sum(playarr_provider_titles_count{job=\"playarr\", provider_id=\"agtv\"})";
+    assert_eq!(prometheus.value(agtv).await, Some(28.0));
+    // What a family is and says: the metadata survives both formats.
+    let metadata = prometheus.get("/api/v1/metadata?metric=playarr_main_titles_count").await;
+    assert_eq!(metadata["playarr_main_titles_count"].as_array().unwrap().len(), 1, "{metadata}");
+
+    let targets = prometheus.get("/api/v1/targets?state=active").await;
+    for target in targets["activeTargets"].as_array().unwrap() {
+        assert_eq!((&target["health"], &target["lastError"]), (&"up".into(), &"".into()), "{target}");
+    }
+    let log = prometheus.log.lock().unwrap().clone();
+    let complaints: Vec<_> =
+        log.lines().filter(|line| line.contains("level=warn") || line.contains("level=error")).collect();
+    assert!(complaints.is_empty(), "{complaints:#?}");
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_token_in_the_credentials_file_is_all_that_a_rotation_takes() {
+    let (service, prometheus) = watched().await;
+    let new = Tokens::new(&service.database).rotate(TokenKind::Metrics).await.unwrap();
+    prometheus.until_it("is refused", || async { prometheus.value("sum(up)").await == Some(0.0) }).await;
+    let targets = prometheus.get("/api/v1/targets?state=active").await;
+    assert!(targets.to_string().contains("401 Unauthorized"), "{targets}");
+
+    std::fs::write(prometheus.credentials_file(), format!("{}\n", new.reveal())).unwrap();
+    prometheus.until_it("scrapes again", || async { prometheus.value("sum(up)").await == Some(2.0) }).await;
+    // The service tells of it, which is what the alert on scrapes without a valid token watches.
+    let refused = "sum(playarr_metrics_scrape_failures_total{reason=\"wrong_token\"})";
+    assert!(prometheus.value(refused).await > Some(0.0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn prometheus_evaluates_every_rule_without_an_error() {
+    let (_service, prometheus) = watched().await;
+    let catalog = Catalog::default();
+    let expected = catalog.alerts().count() + catalog.recordings().count();
+    let evaluated = || async {
+        let rules = rules(&prometheus).await;
+        rules.len() == expected && rules.iter().all(|rule| rule["health"] != "unknown")
+    };
+    prometheus.until_it("evaluated the rules", evaluated).await;
+    for rule in rules(&prometheus).await {
+        assert_eq!(rule["health"], "ok", "{rule}");
+    }
+    // A provider of the fixtures is inactive: its alert is on its way.
+    let pending = || async {
+        let alerts =
+            r#"ALERTS{alertname="PlayarrProviderInactive", provider_id="nordic-streams", job="playarr"}"#;
+        prometheus.value(alerts).await == Some(1.0)
+    };
+    prometheus.until_it("sees that a provider is inactive", pending).await;
+    let recorded = prometheus
+        .value(r#"provider:playarr_provider_titles_count:sum{job="playarr", provider_id="agtv"}"#)
+        .await;
+    assert_eq!(recorded, Some(28.0));
+}
+
+async fn rules(prometheus: &Prometheus) -> Vec<serde_json::Value> {
+    let groups = prometheus.get("/api/v1/rules").await;
+    let groups = groups["groups"].as_array().unwrap();
+    groups.iter().flat_map(|group| group["rules"].as_array().unwrap()).cloned().collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_query_of_the_dashboard_returns_data() {
+    let (service, prometheus) = watched().await;
+    // The first events make the series, the next ones make them grow.
+    traffic::report(&service).await;
+    let there = "count(playarr_authentication_failures_total{reason=\"bad_password\"})";
+    prometheus.until_it("sees the events", || async { prometheus.value(there).await == Some(2.0) }).await;
+    traffic::report(&service).await;
+    service.refresh().await;
+    let grown = "count(playarr_authentication_failures_total{reason=\"bad_password\"} >= 2)";
+    prometheus.until_it("sees more", || async { prometheus.value(grown).await == Some(2.0) }).await;
+
+    let mut empty = Vec::new();
+    for panel in Catalog::default().panels() {
+        let is_range = matches!(panel.kind, PanelKind::Lines | PanelKind::Stacked);
+        for (expr, legend) in panel.queries {
+            let expr = traffic::substituted(expr);
+            let values: Vec<f64> = if is_range {
+                prometheus.query_range(&expr).await
+            } else {
+                prometheus.query(&expr).await.into_iter().map(|(_, value)| value).collect()
+            };
+            if values.iter().all(|value| value.is_nan()) {
+                empty.push(format!("{} / {legend}: {expr}: {values:?}", panel.title));
+            }
+        }
+    }
+    assert!(empty.is_empty(), "{empty:#?}");
+    // The values that the variables offer.
+    for (metric, label) in [
+        ("playarr_provider_titles_count", "provider_id"),
+        ("playarr_watchlist_channels_count", "user"),
+        ("playarr_stream_request_duration_seconds_count", "media_type"),
+    ] {
+        assert!(
+            prometheus.value(&format!("count(count by ({label}) ({metric}))")).await > Some(1.0),
+            "{label}"
+        );
+    }
+}
