@@ -16,6 +16,7 @@ use crate::config::{Config, ConfigError};
 use crate::exposition::Page;
 use crate::feed::Feed;
 use crate::live::Live;
+use crate::overview::Overview;
 use crate::recent::Recent;
 use crate::scrape::{Exposition, Places};
 
@@ -66,6 +67,8 @@ pub struct App {
     pub scrapes: Places,
     /// The scrapes of late.
     pub recent: Recent,
+    /// What the pictures of the overview remember.
+    pub overview: Overview,
     /// The bearer tokens.
     pub tokens: Tokens,
     /// Places for reading large bodies of events: as many as there are cores, so that what is unpacked stays bounded.
@@ -114,6 +117,7 @@ impl App {
             live,
             scrapes: Places::new(config.max_concurrent_scrapes),
             recent: Recent::default(),
+            overview: Overview::default(),
             tokens: Tokens::new(database),
             unpacking: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from))),
             admins: Admins::new(config, database),

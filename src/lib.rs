@@ -15,6 +15,7 @@ pub mod feed;
 pub mod generate;
 pub mod http;
 pub mod live;
+pub mod overview;
 pub mod pages;
 pub mod recent;
 pub mod scrape;

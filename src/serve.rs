@@ -57,6 +57,14 @@ pub async fn serve(
         restored.await;
         watch_tokens(watched).await;
     });
+    let history = tokio::spawn({
+        // What is restored did not happen now.
+        let (app, restored) = (app.clone(), checkpoints.restored());
+        async move {
+            restored.await;
+            app.overview.watch(&app.live).await;
+        }
+    });
     let accounts = tokio::spawn({
         let (app, config) = (app.clone(), config.clone());
         async move { app.admins.prepare(&config).await }
@@ -73,6 +81,7 @@ pub async fn serve(
     schedule.stop().await;
     watch.abort();
     accounts.abort();
+    history.abort();
     let (requests, refresh) = tokio::join!(
         tokio::time::timeout(DRAIN_PATIENCE, async { tokio::join!(server, feed.stop()) }),
         tokio::time::timeout(REFRESH_PATIENCE, job.idle()),

@@ -14,6 +14,7 @@ mod events;
 mod golden;
 mod one_generation;
 mod outage;
+mod overview;
 mod packages;
 mod pages;
 mod privileges;
@@ -29,6 +30,8 @@ mod websocket;
 
 #[cfg(feature = "system-tests")]
 mod browser;
+#[cfg(feature = "system-tests")]
+mod browser_overview;
 #[cfg(feature = "system-tests")]
 mod container;
 #[cfg(feature = "system-tests")]

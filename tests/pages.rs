@@ -9,6 +9,7 @@ use crate::support::library::fixtures;
 use crate::support::service::Service;
 
 const PAGE: &str = "/settings/metrics";
+const HOME: &str = "/overview";
 
 /// A request whose redirects are not followed.
 fn get(service: &Service, path: &str) -> RequestBuilder {
@@ -56,7 +57,7 @@ async fn an_admin_sees_the_page_and_everybody_else_is_told_why_not() {
     let html = forbidden.text().await.unwrap();
     assert!(html.contains("You are signed in as alice") && !html.contains("href=\"/settings"), "{html}");
 
-    assert_eq!(leads_to(&get(&service, "/").send().await.unwrap()), PAGE);
+    assert_eq!(leads_to(&get(&service, "/").send().await.unwrap()), HOME);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -76,19 +77,24 @@ async fn an_admin_who_is_demoted_or_deactivated_loses_the_page_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_page_holds_no_token_until_it_is_asked_for() {
+async fn pages_hold_nothing_inline_and_no_token_until_it_is_asked_for() {
     let service = Service::with(fixtures()).ready().await;
-    let html = as_admin(&service, PAGE).await.text().await.unwrap();
     let settings = service.database.collection::<Document>("settings");
-    for key in ["metrics_token", "metrics_ingest_token"] {
-        let setting = settings.find_one(doc! { "_id": key }).await.unwrap().unwrap();
-        assert!(!html.contains(setting.get_str("value").unwrap()), "{key}");
+    for page in [PAGE, HOME] {
+        let page = as_admin(&service, page).await;
+        assert_eq!(page.status(), StatusCode::OK);
+        assert_guarded(page.headers());
+        let html = page.text().await.unwrap();
+        for key in ["metrics_token", "metrics_ingest_token"] {
+            let setting = settings.find_one(doc! { "_id": key }).await.unwrap().unwrap();
+            assert!(!html.contains(setting.get_str("value").unwrap()), "{key}");
+        }
+        assert!(
+            !html.contains("<style") && !html.contains(" style=") && !html.contains(" onclick"),
+            "nothing inline"
+        );
+        assert!(!html.contains("https://"), "nothing from elsewhere");
     }
-    assert!(
-        !html.contains("<style") && !html.contains(" style=") && !html.contains(" onclick"),
-        "nothing inline"
-    );
-    assert!(!html.contains("https://"), "nothing from elsewhere");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -133,15 +139,15 @@ async fn a_username_is_text_whatever_is_in_it() {
 async fn signing_in_leads_on_to_pages_of_this_service_only() {
     let service = Service::with(fixtures()).ready().await;
     for (next, expected) in [
-        ("", PAGE),
+        ("", HOME),
         ("?next=/settings/metrics", PAGE),
         ("?next=%2Fanother%3Fa%3Db", "/another?a=b"),
-        ("?next=//evil.example", PAGE),
-        ("?next=%2F%5Cevil.example", PAGE),
-        ("?next=%2F%09%2Fevil.example", PAGE),
-        ("?next=https://evil.example", PAGE),
-        ("?next=javascript:alert(1)", PAGE),
-        ("?next=/login", PAGE),
+        ("?next=//evil.example", HOME),
+        ("?next=%2F%5Cevil.example", HOME),
+        ("?next=%2F%09%2Fevil.example", HOME),
+        ("?next=https://evil.example", HOME),
+        ("?next=javascript:alert(1)", HOME),
+        ("?next=/login", HOME),
     ] {
         let path = format!("/login{next}");
         let form = get(&service, &path).send().await.unwrap();

@@ -91,8 +91,8 @@ fn greet(address: &str, token: &str) {
          curl -H 'Authorization: Bearer {token}' {address}/metrics\n\n\
          The token for a Prometheus, as the README's steps need it:\n\n  \
          echo {token} > playarr-token\n\n\
-         The admin's page, for `admin` with the password `admin-password`:\n\n  \
-         {address}/settings/metrics\n\n\
+         The admin's pages, for `admin` with the password `admin-password`:\n\n  \
+         {address}/\n\n\
          Refresh now, with that admin's API key:\n\n  \
          curl -X POST -H 'X-API-Key: admin001' {address}/api/metrics/refresh\n\n\
          Ctrl-C ends it and throws the database away."

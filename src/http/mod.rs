@@ -11,6 +11,7 @@ mod health;
 mod metrics;
 mod negotiate;
 mod observe;
+mod overview;
 mod pages;
 mod refresh;
 mod server;
@@ -43,6 +44,7 @@ pub fn routes(app: Arc<App>) -> impl Filter<Extract = (impl Reply,), Error = Inf
         .or(at(settings::REGENERATE, settings::regenerate(app.clone())))
         .or(at(refresh::TEMPLATE, refresh::refresh(app.clone())))
         .or(at(status::TEMPLATE, status::status(app.clone())))
+        .or(at(overview::TEMPLATE, overview::overview(app.clone())))
         .or(at(websocket::TEMPLATE, websocket::websocket(app.clone())))
         .or(at(pages::HOME_TEMPLATE, pages::home()))
         .or(at(pages::LOGIN_TEMPLATE, pages::login(app.clone())))

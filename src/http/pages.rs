@@ -21,13 +21,14 @@ use crate::app::App;
 use crate::pages::configuration::configurations;
 use crate::pages::shell::{self, Entry, Shell};
 use crate::pages::target::Target;
-use crate::pages::{Login, Notice, SettingsMetrics, tokens};
+use crate::pages::{Login, Notice, Overview, SettingsMetrics, overview, tokens};
 
 pub(super) const HOME_TEMPLATE: &str = "/";
 pub(super) const LOGIN_TEMPLATE: &str = "/login";
 
 /// Every page that admins see, and what renders it.
-const PAGES: &[(Entry, Render)] = &[(shell::SETTINGS_METRICS, settings_metrics)];
+const PAGES: &[(Entry, Render)] =
+    &[(shell::OVERVIEW, overview_page), (shell::SETTINGS_METRICS, settings_metrics)];
 
 /// Where `/` and signing in lead.
 const HOME: Entry = PAGES[0].0;
@@ -107,6 +108,11 @@ async fn show((entry, render): &(Entry, Render), app: &App, caller: &Caller, hos
         Ok(_) | Err(AuthError::Unauthenticated(_)) => see_other(&format!("/login?next={}", entry.path)),
         Err(error) => unavailable(&error),
     }
+}
+
+fn overview_page(visit: &Visit<'_>) -> askama::Result<String> {
+    let shell = Shell { username: &visit.user.username, page: shell::OVERVIEW };
+    Overview { shell, sections: overview::SECTIONS }.render()
 }
 
 fn settings_metrics(visit: &Visit<'_>) -> askama::Result<String> {

@@ -56,6 +56,7 @@ mod service;
 mod sums;
 mod timer;
 mod totals;
+mod traffic;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -78,9 +79,11 @@ pub use labels::{
 pub use registry::LIVE_SERIES_BUDGET;
 pub use service::{ScrapeFailure, Service};
 pub use timer::Timer;
+pub use traffic::Traffic;
 
 use batches::{BatchMark, Batches, Clock, Turn};
 use connections::Connections;
+use events::FamilyId;
 use recorder::Recorder;
 
 use crate::catalog::Spec;
@@ -277,6 +280,21 @@ impl Live {
         let mut families = self.inner.recorder.look(self.websockets(), Instant::now());
         families.extend(self.inner.registry.gather().iter().filter_map(families::family));
         families
+    }
+
+    /// The families of events as they stand, for pages. Scrapes do not notice.
+    #[must_use]
+    pub fn recorded(&self) -> Vec<Family> {
+        self.inner.recorder.peek(self.websockets(), Instant::now())
+    }
+
+    /// How many streams and cache operations there were so far. Takes microseconds, and scrapes do not notice.
+    #[must_use]
+    pub fn traffic(&self) -> Traffic {
+        Traffic {
+            streams: self.inner.recorder.counted(FamilyId::StreamRequestDuration),
+            cache: self.inner.recorder.counted(FamilyId::CacheOperations),
+        }
     }
 }
 

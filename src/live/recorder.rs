@@ -125,12 +125,32 @@ impl Recorder {
     pub(super) fn look(&self, own_connections: u64, now: Instant) -> Vec<Family> {
         // First forget, then read: what happens in between shows now and is read once more.
         self.changed.store(false, Ordering::Release);
+        self.peek(own_connections, now)
+    }
+
+    /// As [`Recorder::look`], for somebody who is no scrape: what changed still counts as not seen.
+    pub(super) fn peek(&self, own_connections: u64, now: Instant) -> Vec<Family> {
         let mut sums = Sums::new();
         for shard in &self.shards {
             sums.add(&lock(shard).families);
         }
         let connections = own_connections.saturating_add(lock(&self.reporters).total(now));
         sums.families(&self.registry, connections)
+    }
+
+    /// How much a family has counted, by combination of its closed labels.
+    pub(super) fn counted<const N: usize>(&self, family: FamilyId) -> [u64; N] {
+        debug_assert_eq!(FAMILIES[family as usize].combinations(), N);
+        let mut counted = [0; N];
+        for shard in &self.shards {
+            let shard = lock(shard);
+            let cells = &shard.families[family as usize];
+            for (place, count) in cells.counts.iter().enumerate() {
+                let sum: &mut u64 = &mut counted[place / cells.stride % N];
+                *sum = sum.saturating_add(*count);
+            }
+        }
+        counted
     }
 
     /// Everything recorded so far as of one moment, with the marks of batches that were not handed out before. After

@@ -13,9 +13,10 @@ macro_rules! assets {
 }
 
 const FILES: &[(&str, &str, &str)] = assets! {
-    CSS: "app.css";
-    JAVASCRIPT: "api.js" "clock.js" "connection.js" "copy.js" "diagnosis.js" "doctor.js" "dom.js" "format.js"
-        "login.js" "metrics.js" "session.js" "shell.js" "snapshot.js" "theme.js" "tokens.js";
+    CSS: "app.css" "overview.css";
+    JAVASCRIPT: "activity.js" "api.js" "card.js" "clock.js" "connection.js" "copy.js" "diagnosis.js" "doctor.js"
+        "dom.js" "format.js" "library.js" "login.js" "metrics.js" "overview.js" "pictures.js" "providers.js"
+        "session.js" "shell.js" "snapshot.js" "theme.js" "timeline.js" "tokens.js";
     SVG: "icon.svg";
 };
 

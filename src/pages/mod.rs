@@ -6,6 +6,7 @@
 
 pub mod assets;
 pub mod configuration;
+pub mod overview;
 pub mod shell;
 pub mod target;
 pub mod tokens;
@@ -13,6 +14,7 @@ pub mod tokens;
 use askama::Template;
 
 use configuration::Configuration;
+use overview::Section;
 use shell::Shell;
 use target::Target;
 use tokens::TokenCard;
@@ -37,6 +39,16 @@ pub struct Notice<'a> {
     pub paragraphs: Vec<String>,
     /// Offers to sign in as somebody else; if not, to try again.
     pub signed_in: bool,
+}
+
+/// `GET /overview`: the library in pictures.
+#[derive(Template)]
+#[template(path = "overview.html", config = "src/pages/askama.toml")]
+pub struct Overview<'a> {
+    /// What surrounds it.
+    pub shell: Shell<'a>,
+    /// The pictures by what they are about.
+    pub sections: &'a [Section],
 }
 
 /// `GET /settings/metrics`: tokens, configuration, snapshot and scrapes.

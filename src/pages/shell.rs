@@ -1,7 +1,14 @@
 //! The side bar, and which page is which.
 
 /// The pages of the side bar by group. The first page of the first group is where `/` leads.
-pub const GROUPS: &[Group] = &[Group { label: "Settings", entries: &[SETTINGS_METRICS] }];
+pub const GROUPS: &[Group] = &[
+    Group { label: "Library", entries: &[OVERVIEW] },
+    Group { label: "Settings", entries: &[SETTINGS_METRICS] },
+];
+
+/// The library in pictures.
+pub const OVERVIEW: Entry =
+    Entry { path: "/overview", label: "Overview", icon: include_str!("templates/icons/overview.svg") };
 
 /// Tokens, configuration, snapshot and scrapes.
 pub const SETTINGS_METRICS: Entry =

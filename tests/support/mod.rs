@@ -3,6 +3,8 @@
 #[cfg(feature = "system-tests")]
 pub(crate) mod browser;
 pub(crate) mod exposition;
+#[cfg(feature = "system-tests")]
+pub(crate) mod home;
 pub(crate) mod library;
 pub(crate) mod oracle;
 pub(crate) mod program;

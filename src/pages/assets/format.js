@@ -4,6 +4,11 @@ const whole = new Intl.NumberFormat("en");
 
 export const count = (number) => whole.format(number);
 
+const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
+
+/** A number for a narrow place: whole below ten thousand, then "14.2K". What no library has is only very much. */
+export const compact = (number) => (number < 10_000 ? count(number) : number < 1e15 ? short.format(number) : "> 999T");
+
 export const plural = (number, one, many = `${one}s`) => `${count(number)} ${number === 1 ? one : many}`;
 
 /** A measured duration: "41 ms", "1.24 s", "2 min 5 s". */

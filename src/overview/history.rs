@@ -1,0 +1,189 @@
+//! Streams and cache operations over time, in a few kilobytes however long the process lives.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::live::Traffic;
+
+/// How often totals are looked at.
+pub const SAMPLE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// The most complete points of a window.
+pub const MOST_POINTS: usize = 120;
+
+/// Which part of the past.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Window {
+    /// The last hour, in points of half a minute.
+    #[default]
+    Hour,
+    /// Since the process started; the longer that is ago, the longer the points.
+    Life,
+}
+
+/// The past of a process.
+#[derive(Debug)]
+pub struct History {
+    /// The last sample and when it was taken; none before the first.
+    last: Option<(Instant, Traffic)>,
+    hour: Track,
+    life: Track,
+}
+
+/// What happened, step by step, up to now.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Past {
+    /// When the first point begins.
+    pub begins: SystemTime,
+    /// How long a point is.
+    pub step: Duration,
+    /// What happened in each; the last one goes on.
+    pub points: Vec<Traffic>,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self {
+            last: None,
+            hour: Track::new(3, |points, _| {
+                points.pop_front();
+            }),
+            life: Track::new(1, |points, step| {
+                // Half as many points of twice the length.
+                *points = points.make_contiguous().chunks(2).map(sum).collect();
+                *step *= 2;
+            }),
+        }
+    }
+}
+
+impl History {
+    /// Takes a sample, every [`SAMPLE_INTERVAL`]. What was counted before the first one happened in another life.
+    pub fn sample(&mut self, now: Instant, total: Traffic) {
+        if let Some((_, last)) = &self.last {
+            let new = total.since(last);
+            self.hour.push(&new);
+            self.life.push(&new);
+        }
+        self.last = Some((now, total));
+    }
+
+    /// The past up to now; none before the first sample.
+    #[must_use]
+    pub fn past(&self, window: Window, now: (Instant, SystemTime), total: &Traffic) -> Option<Past> {
+        let (sampled, last) = self.last.as_ref()?;
+        let track = match window {
+            Window::Hour => &self.hour,
+            Window::Life => &self.life,
+        };
+        let open = track.open.and(&total.since(last));
+        let points: Vec<_> = track.points.iter().copied().chain([open]).collect();
+        let samples = u32::try_from(track.points.len()).unwrap_or(u32::MAX).saturating_mul(track.step);
+        let before = SAMPLE_INTERVAL.saturating_mul(samples.saturating_add(track.filled));
+        let age = now.0.saturating_duration_since(*sampled) + before;
+        let begins = now.1.checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH);
+        Some(Past { begins, step: SAMPLE_INTERVAL.saturating_mul(track.step), points })
+    }
+}
+
+/// Points of equal length.
+#[derive(Debug)]
+struct Track {
+    points: VecDeque<Traffic>,
+    /// The point that is not complete, and how many samples it has.
+    open: Traffic,
+    filled: u32,
+    /// How many samples make a point.
+    step: u32,
+    /// Makes room when there are too many points.
+    make_room: fn(&mut VecDeque<Traffic>, &mut u32),
+}
+
+impl Track {
+    fn new(step: u32, make_room: fn(&mut VecDeque<Traffic>, &mut u32)) -> Self {
+        Self { points: VecDeque::new(), open: Traffic::default(), filled: 0, step, make_room }
+    }
+
+    fn push(&mut self, new: &Traffic) {
+        self.open = self.open.and(new);
+        self.filled += 1;
+        if self.filled == self.step {
+            if self.points.len() == MOST_POINTS {
+                (self.make_room)(&mut self.points, &mut self.step);
+            }
+            // With longer points, this one is only half-way now.
+            if self.filled == self.step {
+                self.points.push_back(std::mem::take(&mut self.open));
+                self.filled = 0;
+            }
+        }
+    }
+}
+
+fn sum(points: &[Traffic]) -> Traffic {
+    points.iter().fold(Traffic::default(), |sum, point| sum.and(point))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: SystemTime = SystemTime::UNIX_EPOCH;
+
+    fn hits(total: u64) -> Traffic {
+        Traffic { cache: [total, 0], ..Traffic::default() }
+    }
+
+    /// A history of this many samples with one hit each, and what is seen of it a little later, with one hit more.
+    fn after(samples: u32, window: Window) -> Past {
+        let (start, mut history) = (Instant::now(), History::default());
+        for n in 0..=samples {
+            history.sample(start + SAMPLE_INTERVAL * n, hits(1_000 + u64::from(n)));
+        }
+        let age = SAMPLE_INTERVAL * samples + Duration::from_secs(3);
+        let total = hits(1_001 + u64::from(samples));
+        history.past(window, (start + age, START + age), &total).unwrap()
+    }
+
+    fn all(past: &Past) -> u64 {
+        past.points.iter().map(|point| point.cache[0]).sum()
+    }
+
+    #[test]
+    fn before_the_first_sample_there_is_no_past_and_what_was_restored_is_no_part_of_it() {
+        let now = (Instant::now(), START);
+        let mut history = History::default();
+        assert_eq!(history.past(Window::Hour, now, &hits(5)), None);
+        history.sample(now.0, hits(5));
+        let past = history.past(Window::Life, now, &hits(7)).unwrap();
+        assert_eq!(past, Past { begins: START, step: SAMPLE_INTERVAL, points: vec![hits(2)] });
+    }
+
+    #[test]
+    fn the_last_point_goes_on_until_it_is_complete() {
+        let past = after(7, Window::Hour);
+        assert_eq!((past.begins, past.step), (START, Duration::from_secs(30)));
+        assert_eq!(past.points, [hits(3), hits(3), hits(2)]);
+    }
+
+    #[test]
+    fn an_hour_is_an_hour_however_long_the_process_lives() {
+        let past = after(3_000, Window::Hour);
+        assert_eq!((past.points.len(), past.step), (MOST_POINTS + 1, Duration::from_secs(30)));
+        assert_eq!(all(&past), 361);
+        assert_eq!(past.begins, START + SAMPLE_INTERVAL * (3_000 - 360));
+    }
+
+    #[test]
+    fn a_life_loses_nothing_and_only_its_points_get_longer() {
+        for samples in [119, 120, 121, 122, 239, 240, 241, 8_640, 60_480] {
+            let past = after(samples, Window::Life);
+            assert_eq!(all(&past), u64::from(samples) + 1, "{samples}");
+            assert_eq!(past.begins, START, "{samples}");
+            assert!(past.points.len() <= MOST_POINTS + 1, "{samples}");
+            let step = past.step.as_secs() / 10;
+            let complete = past.points.split_last().unwrap().1;
+            assert!(complete.iter().all(|point| point.cache[0] == step), "{samples}: {past:?}");
+        }
+    }
+}

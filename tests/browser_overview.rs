@@ -1,0 +1,330 @@
+//! The overview as an admin sees it: a real browser, the real service, a real MongoDB.
+
+use std::path::Path;
+
+use mongodb::bson::{Bson, Document, doc};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::support::browser::{Browser, in_browser};
+use crate::support::home::{evening, home, stream};
+use crate::support::library::{Library, fixtures};
+use crate::support::service::Service;
+
+const PAGE: &str = "/overview";
+const CARDS: [&str; 13] = [
+    "titles",
+    "by-provider",
+    "channels",
+    "watchlists",
+    "expiry",
+    "connections",
+    "streams",
+    "durations",
+    "cache",
+    "hit-ratio",
+    "users",
+    "syncs",
+    "jobs",
+];
+
+async fn open_as_admin(browser: &Browser, service: &Service) {
+    let session = service.session("admin", "admin-password").await;
+    let value = session.strip_prefix("access_token=").unwrap();
+    // A cookie can be set for the page's own host only.
+    let cookie = json!({ "name": "access_token", "value": value, "url": service.url });
+    browser.devtools("Network.setCookie", cookie).await;
+    browser.open(&format!("{}{PAGE}", service.url)).await;
+    browser.until_text("#connection", |text| text == "Live").await;
+    browser.until_text("#tile-titles", |text| text != "–").await;
+}
+
+async fn report(service: &Service, events: Vec<Value>) {
+    let request = service.post("/api/metrics/events").bearer_auth(service.ingest_token().await);
+    let response = request.json(&json!({ "events": events })).send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK, "{}", response.text().await.unwrap());
+}
+
+async fn assert_no_complaints(browser: &Browser) {
+    let complaints = browser.complaints().await;
+    assert!(complaints.is_empty(), "{complaints:#?}");
+}
+
+/// What a picture says to those who cannot see it.
+async fn says(browser: &Browser, card: &str) -> String {
+    let script = format!("return document.querySelector('#{card} [role=img]')?.ariaLabel ?? ''");
+    browser.run(&script).await.as_str().unwrap().to_owned()
+}
+
+/// A row of the numbers behind a picture, as it reads.
+async fn numbers(browser: &Browser, card: &str, name: &str) -> String {
+    let script = format!(
+        "const rows = [...document.querySelectorAll('#{card} tbody tr')]; \
+         return [...rows.find((row) => row.cells[0].textContent === {name:?})?.cells ?? []].map((cell) => cell.textContent).join(' ')"
+    );
+    browser.run(&script).await.as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_admin_is_led_to_the_pictures_of_the_library() {
+    let service = Service::with(fixtures()).ready().await;
+    in_browser(async |browser| {
+        browser.open(&service.url).await;
+        browser.until_path("/login").await;
+        browser.fill("[name=username]", "admin").await;
+        browser.fill("[name=password]", "admin-password").await;
+        browser.click("#sign-in button").await;
+        browser.until_path(PAGE).await;
+        browser.until_text("#connection", |text| text == "Live").await;
+        browser.until_text("#tile-titles", |text| text == "109").await;
+        assert_eq!(browser.text("nav [aria-current]").await, "Overview");
+        assert_eq!(says(&browser, "titles").await, "109 titles: 28 Movies, 57 TV shows, 24 Other");
+        assert_eq!(numbers(&browser, "by-provider", "agtv").await, "agtv 17 8 3 28");
+        assert!(numbers(&browser, "by-provider", "nordic-streams (inactive)").await.ends_with(" 39"));
+        let bars = "return document.querySelectorAll('#by-provider .bar-row rect').length > 10";
+        assert_eq!(browser.run(bars).await, true);
+        assert_eq!(
+            browser.run("return document.querySelector('#by-provider rect title').textContent").await,
+            "xtream-one, Movies: 13"
+        );
+
+        // The numbers behind a picture are a click away, also by keyboard.
+        let hidden = "return document.querySelector('#channels table').checkVisibility()";
+        assert_eq!(browser.run(hidden).await, false);
+        browser.run("document.querySelector('#channels summary').focus()").await;
+        browser.press("\u{e007}").await;
+        browser.until_true(hidden).await;
+        assert_no_complaints(&browser).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_and_refreshes_move_the_pictures_without_reloading() {
+    let service = Service::with(fixtures()).ready().await;
+    in_browser(async |browser| {
+        open_as_admin(&browser, &service).await;
+        browser.run("window.notReloaded = true").await;
+        let invitation = browser.text("#invitation").await;
+        assert!(invitation.contains("ingest token") && invitation.contains("clients/node"), "{invitation}");
+        let is_seen = |id: &str| format!("return document.getElementById('{id}').checkVisibility()");
+        assert_eq!(browser.run(&is_seen("streams")).await, false, "no picture of nothing");
+
+        report(
+            &service,
+            vec![stream("alice", "movies", 0.2), json!({"type":"cache_operation","operation":"hit"})],
+        )
+        .await;
+        browser.until_text("#tile-streams", |text| text == "1").await;
+        assert_eq!(browser.run(&is_seen("invitation")).await, false);
+        assert_eq!(browser.run(&is_seen("streams")).await, true);
+        assert_eq!(
+            says(&browser, "streams").await,
+            "1 stream in the last hour: 1 Movies, 0 TV shows, 0 Live"
+        );
+        assert_eq!(
+            browser.run("return document.querySelectorAll('#streams .column rect.c1').length").await,
+            1
+        );
+        assert_eq!(says(&browser, "hit-ratio").await, "100% of 1 cache operation were hits");
+        report(&service, vec![stream("alice", "movies", 0.2), stream("bob", "live", 0.2)]).await;
+        browser.until_text("#tile-streams", |text| text == "3").await;
+        assert_eq!(numbers(&browser, "users", "alice").await, "alice 2");
+        browser.click("[data-window=life]").await;
+        browser.until_text("#streams .axis-x", |text| text.contains("each column 10 s")).await;
+        assert_eq!(
+            says(&browser, "streams").await,
+            "3 streams since the process started: 2 Movies, 0 TV shows, 1 Live"
+        );
+
+        // A refresh shows at once, whoever started it.
+        let channels = service.database.collection::<Document>("channels");
+        let many = (0..300).map(
+            |n| doc! { "provider_id": "agtv", "channel_id": format!("n{n}"), "group_title": "Brand new" },
+        );
+        channels.insert_many(many).await.unwrap();
+        service.refresh().await;
+        browser.until_text("#channels .bars", |text| text.contains("Brand new")).await;
+        assert_eq!(browser.run("return window.notReloaded").await, true);
+        assert_no_complaints(&browser).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_asked_while_nobody_looks() {
+    let service = Service::with(fixtures()).ready().await;
+    in_browser(async |browser| {
+        open_as_admin(&browser, &service).await;
+        let hide = |hidden: bool| {
+            format!(
+                "Object.defineProperty(document, 'hidden', {{ configurable: true, get: () => {hidden} }}); \
+                 document.dispatchEvent(new Event('visibilitychange'))"
+            )
+        };
+        browser.run("window.asked = 0; const real = fetch; window.fetch = (...all) => { asked += String(all[0]).includes('overview'); return real(...all) }").await;
+        browser.until_true("return asked > 0").await;
+        browser.run(&hide(true)).await;
+        let asked = browser.run("return asked").await;
+        report(&service, vec![stream("alice", "movies", 0.2)]).await;
+        service.refresh().await;
+        tokio::time::sleep(std::time::Duration::from_secs(6)).await;
+        assert_eq!(browser.run("return asked").await, asked);
+        browser.run(&hide(false)).await;
+        browser.until_text("#tile-streams", |text| text == "1").await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn names_in_pictures_are_text() {
+    let hostile = "</title><script>document.title = 'taken'</script><img src=x onerror=alert(1)>\"'";
+    let mut library = fixtures();
+    library.insert(
+        "iptv_providers".to_owned(),
+        vec![doc! { "id": hostile, "provider_details": {
+            "active": false, "expiration_date": 1, "active_connections": 1, "max_connections": 2,
+        } }],
+    );
+    for n in 0..90 {
+        library
+            .get_mut("provider_titles")
+            .unwrap()
+            .push(doc! { "provider_id": hostile, "title_key": n, "type": "movies" });
+        library
+            .get_mut("channels")
+            .unwrap()
+            .push(doc! { "provider_id": hostile, "channel_id": n, "group_title": hostile });
+    }
+    let users = library.get_mut("users").unwrap();
+    users.push(doc! { "username": hostile, "watchlist": { "movies": vec![Bson::Int32(1); 99], "tvshows": [], "live": [] } });
+    let service = Service::with(library).ready().await;
+    report(
+        &service,
+        vec![
+            stream(hostile, "live", 1.0),
+            json!({"type":"provider_sync","provider_id":hostile,"status":"failure","duration_seconds":1}),
+            json!({"type":"job_execution","job_type":hostile,"status":"failure","duration_seconds":1}),
+        ],
+    )
+    .await;
+    in_browser(async |browser| {
+        open_as_admin(&browser, &service).await;
+        for card in
+            ["by-provider", "channels", "watchlists", "expiry", "connections", "users", "syncs", "jobs"]
+        {
+            browser
+                .until_true(&format!(
+                    "return document.querySelector('#{card} .bar-name')?.textContent.includes('<script>')"
+                ))
+                .await;
+            assert!(
+                browser.text(&format!("#{card} .bar-name")).await.starts_with("</title><script>"),
+                "{card}"
+            );
+        }
+        assert_eq!(browser.run("return document.querySelectorAll('main script, main img').length").await, 0);
+        assert_eq!(browser.run("return document.title").await, "Overview · Playarr");
+        assert_no_complaints(&browser).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_empty_library_says_what_to_do() {
+    let mut library = Library::new();
+    library.insert(
+        "users".to_owned(),
+        fixtures()["users"]
+            .iter()
+            .filter(|user| user.get_str("username").is_ok_and(|name| name == "admin"))
+            .cloned()
+            .collect(),
+    );
+    let service = Service::with(library).ready().await;
+    service
+        .database
+        .collection::<Document>("users")
+        .update_many(doc! {}, doc! { "$unset": { "watchlist": 1 } })
+        .await
+        .unwrap();
+    service.refresh().await;
+    let directory = std::env::var_os("PLAYARR_TEST_SCREENSHOTS");
+    in_browser(async |browser| {
+        browser.look(1440, 900, "light").await;
+        open_as_admin(&browser, &service).await;
+        for (card, hint) in [
+            ("titles", "Playarr fills it when it has synchronised a provider"),
+            ("by-provider", "Add one in Playarr"),
+            ("channels", "No provider has live channels yet"),
+            ("watchlists", "Users fill them in Playarr"),
+            ("expiry", "No provider tells when it expires"),
+            ("connections", "No provider tells about its connections"),
+            ("invitation", "No live events yet"),
+        ] {
+            let said = browser.text(&format!("#{card}")).await;
+            assert!(said.contains(hint), "{card}: {said}");
+        }
+        assert_eq!(
+            browser.run("return document.querySelectorAll('.picture:not([hidden]) svg').length > 0").await,
+            true,
+            "the own job"
+        );
+        save(&browser, directory.as_deref(), "overview-empty", 1440, "light").await;
+        assert_no_complaints(&browser).await;
+    })
+    .await;
+}
+
+/// Pictures to look at, in the directory that `PLAYARR_TEST_SCREENSHOTS` names; none without it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_pictures_fit_any_screen() {
+    let directory = std::env::var_os("PLAYARR_TEST_SCREENSHOTS");
+    for (name, library) in [("overview", home()), ("overview-messy", fixtures())] {
+        let service = Service::with(library).ready().await;
+        report(&service, evening()).await;
+        in_browser(async |browser| {
+            browser.look(1440, 900, "light").await;
+            browser.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": HOUR })).await;
+            open_as_admin(&browser, &service).await;
+            for (screen, width, scheme) in
+                [("", 1440, "light"), ("-dark", 1440, "dark"), ("-tablet", 900, "light"), ("-phone", 360, "light"), ("-phone-dark", 360, "dark")]
+            {
+                save(&browser, directory.as_deref(), &format!("{name}{screen}"), width, scheme).await;
+                let fits = browser.run("return document.documentElement.scrollWidth <= innerWidth").await;
+                assert_eq!(fits, true, "{name}{screen}");
+                for card in CARDS {
+                    let drawn = format!("return document.querySelector('#{card} .picture svg:not(.swatch)').getBoundingClientRect().width > 40");
+                    assert_eq!(browser.run(&drawn).await, true, "{name}{screen}: {card}");
+                }
+            }
+            browser.run("document.querySelectorAll('.numbers').forEach((numbers) => { numbers.open = true })").await;
+            let fits = browser.run("return document.documentElement.scrollWidth <= innerWidth").await;
+            assert_eq!(fits, true, "{name} with its numbers");
+            assert_no_complaints(&browser).await;
+        })
+        .await;
+    }
+}
+
+async fn save(browser: &Browser, directory: Option<&std::ffi::OsStr>, name: &str, width: u32, scheme: &str) {
+    browser.look(width, 900, scheme).await;
+    let height = browser.run("return document.documentElement.scrollHeight").await.as_u64().unwrap();
+    browser.look(width, u32::try_from(height).unwrap(), scheme).await;
+    let picture = browser.client.screenshot().await.unwrap();
+    if let Some(directory) = directory {
+        std::fs::write(Path::new(directory).join(name).with_extension("png"), picture).unwrap();
+    }
+}
+
+/// Puts an hour into the answers, which nobody wants to wait for.
+const HOUR: &str = "const real = fetch; window.fetch = async (...all) => { \
+     const answer = await real(...all); \
+     if (!String(all[0]).includes('/overview')) return answer; \
+     const overview = await answer.json(); \
+     const wave = (most, length, from) => Array.from({ length: 121 }, (_, i) => \
+         Math.max(0, Math.round(most * Math.sin((i + from) / length) + 1.6 * most * (Math.abs(Math.sin(i * 12.9898 + from) * 43758.5453) % 1 - 0.4)))); \
+     overview.history = { begins: new Date(Date.now() - 3_605_000).toISOString(), step_seconds: 30, \
+         streams: { movies: wave(1.4, 22, 5), tvshows: wave(1.2, 31, -9), live: wave(2, 40, -30) }, \
+         cache: { hits: wave(8, 34, -8), misses: wave(1.4, 24, 0) } }; \
+     return new Response(JSON.stringify(overview), { headers: answer.headers }); }";
