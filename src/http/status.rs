@@ -40,12 +40,12 @@ pub(super) fn overview(app: &App) -> Value {
         "now": rfc3339(now),
         "snapshot": {
             "generation": snapshot.generation,
-            "taken_at": snapshot.taken_at.map(rfc3339),
+            "taken_at": snapshot.taken_at.and_then(rfc3339),
             "age_seconds": age,
         },
         "refreshing": app.job.is_refreshing(),
         "interval_seconds": app.refresh_interval.as_secs(),
-        "next_run": next_run.map(rfc3339),
+        "next_run": next_run.and_then(rfc3339),
         "last_run": app.feed.last_report().map(|report| json!({
             "generation": report.generation,
             "trigger": report.trigger,
@@ -84,7 +84,7 @@ pub(super) fn collector_report(report: &CollectorReport) -> Value {
 
 fn collector(collector: &Collector) -> Value {
     let mut shown = collector_report(&CollectorReport::of(collector));
-    shown["last_success"] = collector.last_success.map(rfc3339).into();
+    shown["last_success"] = collector.last_success.and_then(rfc3339).into();
     shown
 }
 
@@ -161,7 +161,7 @@ struct Clock {
 }
 
 impl Clock {
-    fn time_of(&self, at: Instant) -> String {
+    fn time_of(&self, at: Instant) -> Option<String> {
         rfc3339(self.time - self.instant.saturating_duration_since(at))
     }
 }
