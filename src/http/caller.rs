@@ -30,8 +30,7 @@ pub(super) fn caller() -> impl Filter<Extract = (Caller,), Error = Infallible> +
 
 impl Caller {
     fn new(headers: HeaderMap) -> Self {
-        let forwarded_for = headers.get_all("x-forwarded-for").into_iter().next_back();
-        let forwarded_for = forwarded_for.and_then(|value| value.to_str().ok());
+        let forwarded_for = headers.get("x-forwarded-for").and_then(|value| value.to_str().ok());
         Self { client: Client::of(server::peer(), forwarded_for), headers }
     }
 

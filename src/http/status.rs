@@ -165,3 +165,32 @@ impl Clock {
         rfc3339(self.time - self.instant.saturating_duration_since(at))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use playarr_jobs::report::Trigger;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::database;
+
+    /// A database that is away answers no admin, so the status is looked at from within.
+    #[tokio::test]
+    async fn before_the_first_refresh_it_says_that_there_is_nothing_yet() {
+        let uri = "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=300";
+        let config = Config::read(|name| (name == "MONGODB_URI").then(|| uri.to_owned())).unwrap();
+        let app = App::new(&config, &database::connect(&config).await.unwrap()).unwrap();
+        let status = overview(&app);
+        assert_eq!(status["snapshot"], json!({ "generation": 0, "taken_at": null, "age_seconds": null }));
+        assert_eq!((&status["last_run"], &status["next_run"]), (&Value::Null, &Value::Null));
+        assert_eq!((&status["refreshing"], &status["collectors"]), (&json!(false), &json!([])));
+
+        app.job.refresh(Trigger::Manual).await.unwrap();
+        let status = overview(&app);
+        assert_eq!((&status["last_run"]["success"], &status["refreshing"]), (&json!(false), &json!(false)));
+        assert_eq!(status["snapshot"]["taken_at"], Value::Null);
+        for collector in status["collectors"].as_array().unwrap() {
+            assert!(collector["error"].is_string() && collector["last_success"].is_null(), "{collector}");
+        }
+    }
+}
