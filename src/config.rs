@@ -1,6 +1,7 @@
 //! The configuration: flags before environment variables before defaults. The only place that reads the
 //! environment.
 
+use std::env::VarError;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
@@ -49,6 +50,12 @@ pub enum ConfigError {
         name: &'static str,
         /// The file.
         path: PathBuf,
+    },
+    /// A variable that is no text.
+    #[error("{name} is not valid UTF-8; write its value in UTF-8")]
+    NotText {
+        /// The environment variable.
+        name: &'static str,
     },
     /// The secret and its file are both given.
     #[error("{name} and {name}_FILE are both set: leave one away")]
@@ -137,6 +144,9 @@ macro_rules! flags {
         }
 
         impl Flags {
+            /// The environment variable of each flag.
+            const NAMES: &[&'static str] = &[$($name,)+];
+
             /// These flags with another database.
             #[must_use]
             pub fn with_database(self, uri: &str, name: &str) -> Self {
@@ -203,10 +213,20 @@ impl Config {
     /// # Errors
     /// When a value is not accepted.
     pub fn load(flags: &Flags) -> Result<Self, ConfigError> {
+        Self::load_from(flags, |name| std::env::var(name))
+    }
+
+    /// The configuration by these flags and what `variable` says of the environment.
+    fn load_from(
+        flags: &Flags,
+        variable: impl Fn(&str) -> Result<String, VarError>,
+    ) -> Result<Self, ConfigError> {
+        let is_no_text = |name: &&&str| matches!(variable(name), Err(VarError::NotUnicode(_)));
+        if let Some(name) = Flags::NAMES.iter().filter(|name| flags.get(name).is_none()).find(is_no_text) {
+            return Err(ConfigError::NotText { name });
+        }
         // An empty variable, as compose files like to pass it, is no value.
-        Self::read(|name| {
-            flags.get(name).or_else(|| std::env::var(name).ok().filter(|value| !value.is_empty()))
-        })
+        Self::read(|name| flags.get(name).or_else(|| variable(name).ok().filter(|value| !value.is_empty())))
     }
 
     /// The configuration by what `value` says of each environment variable.
@@ -345,7 +365,8 @@ impl Reader<'_> {
 
     /// A secret from its variable or from the file that `<name>_FILE` names.
     fn secret(&self, name: &'static str) -> Result<Option<Secret>, ConfigError> {
-        let inline = (self.value)(name);
+        // An empty key or password would let anybody in: it is none, wherever it comes from.
+        let inline = (self.value)(name).filter(|secret| !secret.is_empty());
         let Some(path) = (self.value)(&format!("{name}_FILE")).map(PathBuf::from) else {
             return Ok(inline.map(Secret));
         };
@@ -458,6 +479,32 @@ mod tests {
         let error = config(&[("MONGODB_URI", "http://user:hunter2@host")]).unwrap_err().to_string();
         assert!(!error.contains("hunter2") && error.contains("MONGODB_URI"), "{error}");
         assert!(!format!("{:?}", config(&[("MONGODB_URI", "mongodb://u:hunter2@h")])).contains("hunter2"));
+    }
+
+    #[test]
+    fn an_empty_secret_is_none_even_as_a_flag() {
+        let empty = Some(String::new());
+        let flags = Flags {
+            jwt_secret_key: empty.clone(),
+            default_admin_password: empty.clone(),
+            mongodb_uri: empty,
+            ..Flags::default()
+        };
+        let config = Config::load_from(&flags, |_| Err(VarError::NotPresent)).unwrap();
+        assert_eq!((config.jwt_secret_key, config.default_admin_password), (None, None));
+        assert_eq!(config.mongodb_uri.reveal(), "mongodb://localhost:27017");
+    }
+
+    #[test]
+    fn a_variable_that_is_no_text_is_refused_and_not_passed_over() {
+        let variable = |name: &str| match name {
+            "JWT_SECRET_KEY" => Err(VarError::NotUnicode("hunter2".into())),
+            _ => Err(VarError::NotPresent),
+        };
+        let error = Config::load_from(&Flags::default(), variable).unwrap_err().to_string();
+        assert_eq!(error, "JWT_SECRET_KEY is not valid UTF-8; write its value in UTF-8");
+        let flags = Flags { jwt_secret_key: Some("key".to_owned()), ..Flags::default() };
+        assert!(Config::load_from(&flags, variable).is_ok(), "the flag wins");
     }
 
     #[test]

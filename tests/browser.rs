@@ -1,6 +1,7 @@
 //! The pages as an admin uses them: a real browser, the real service, a real MongoDB.
 
 use std::path::Path;
+use std::time::Duration;
 
 use mongodb::bson::{Document, doc};
 use playarr_metrics::pages::configuration::configurations;
@@ -297,6 +298,63 @@ async fn without_a_websocket_the_page_asks_again_and_again() {
         browser.click("#refresh").await;
         browser.until_text("#progress-text", |text| text.starts_with("Refreshed in")).await;
         browser.until_text("#last-run", |text| text == "manual, no. 2").await;
+        let is_seen = "return document.getElementById('progress-text').checkVisibility()";
+        for _ in 0..20 {
+            assert_eq!(browser.run(is_seen).await, true, "the outcome stays to be read");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        assert_no_complaints(&browser).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_died_without_a_word_is_given_up() {
+    let service = Service::with(fixtures()).ready().await;
+    in_browser(async |browser| {
+        // The first one of a page hears its first message and nothing after it.
+        let deaf = "window.sockets = 0; window.WebSocket = class extends WebSocket { \
+             #number = ++window.sockets; #heard = 0; \
+             addEventListener(name, listener) { super.addEventListener(name, (event) => { \
+                 if (name !== 'message' || this.#number > 1 || this.#heard++ === 0) listener(event) }) } }";
+        browser.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": deaf })).await;
+        open_as_admin(&browser, &service.url).await;
+        service.refresh().await;
+        assert_eq!(browser.run("return sockets").await, 1);
+        browser.run("document.dispatchEvent(new Event('visibilitychange'))").await;
+        browser.until_text("#last-run", |text| text == "manual, no. 2").await;
+        browser.until_true("return sockets === 2").await;
+        browser.until_text("#connection", |text| text == "Live").await;
+        service.refresh().await;
+        browser.until_text("#last-run", |text| text == "manual, no. 3").await;
+        assert_no_complaints(&browser).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failure_long_ago_is_not_held_against_anybody() {
+    let service = Service::with(fixtures()).ready().await;
+    in_browser(async |browser| {
+        open_as_admin(&browser, &service.url).await;
+        // Scrapes by their age in seconds, failures below zero.
+        let judged = async |ages: &[i32]| {
+            let script = format!(
+                "return import('/assets/diagnosis.js').then(({{ scrapersOf, verdict }}) => {{ \
+                     const now = Date.now(), since = (at) => (now - Date.parse(at)) / 1000; \
+                     const recent = {ages:?}.map((age) => ({{ client: '10.0.0.5', user_agent: 'Prometheus', \
+                         at: new Date(now - Math.abs(age) * 1000).toISOString(), failure: age < 0 ? 'wrong_token' : null }})); \
+                     const scrapers = scrapersOf(recent, since); \
+                     return [scrapers[0].isRefused, scrapers[0].hasLapsed, verdict(scrapers, since, String).kind]; }})"
+            );
+            browser.run(&script).await
+        };
+        assert_eq!(judged(&[-60]).await, json!([true, false, "bad"]));
+        assert_eq!(judged(&[-3500]).await, json!([true, false, "bad"]));
+        assert_eq!(judged(&[-3700]).await, json!([false, true, "warn"]));
+        assert_eq!(judged(&[-3700, -7300, -10900]).await, json!([true, false, "bad"]), "it tries once an hour");
+        assert_eq!(judged(&[30, -60]).await, json!([false, false, "good"]));
+        assert_eq!(judged(&[-3700, 3800]).await, json!([false, true, "warn"]));
         assert_no_complaints(&browser).await;
     })
     .await;

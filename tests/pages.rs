@@ -111,6 +111,13 @@ async fn the_configuration_is_for_the_host_that_the_page_was_opened_at() {
     let behind_tls = page("metrics.example", "https").await;
     assert!(behind_tls.contains("targets: [&#34;metrics.example:443&#34;]"), "{behind_tls}");
     assert!(behind_tls.contains("scheme: https"), "{behind_tls}");
+    let renamed = get(&service, PAGE).header(COOKIE, &session).header(HOST, "backend:3000");
+    let renamed = renamed.header("x-forwarded-host", "metrics.example:8443");
+    let by_nobody = renamed.try_clone().unwrap().send().await.unwrap().text().await.unwrap();
+    assert!(by_nobody.contains("targets: [&#34;backend:3000&#34;]"), "{by_nobody}");
+    let by_proxy =
+        renamed.header("x-forwarded-for", "203.0.113.1").send().await.unwrap().text().await.unwrap();
+    assert!(by_proxy.contains("targets: [&#34;metrics.example:8443&#34;]"), "{by_proxy}");
     let hostile = page("<script>alert(1)</script>", "http").await;
     assert!(!hostile.contains("alert(1)") && hostile.contains("playarr-metrics.example:3000"), "{hostile}");
 }

@@ -9,6 +9,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sha2::{Sha256, Sha512};
 
+use crate::support::exposition::value;
 use crate::support::library::fixtures;
 use crate::support::service::Service;
 
@@ -71,6 +72,7 @@ async fn the_cookie_is_found_among_others() {
         format!("  access_token=\"{PYJWT}\""),
         format!("access_token=of-another-path; access_token={PYJWT}"),
         format!("broken; =; access_token={PYJWT}"),
+        format!("name=Jürgen; access_token={PYJWT}"),
     ] {
         assert_eq!(verify(&service, &cookies).await, StatusCode::OK, "{cookies}");
     }
@@ -201,6 +203,10 @@ async fn a_page_of_another_site_cannot_make_use_of_a_session() {
             ("x-forwarded-host", "metrics.example".to_owned()),
             ("origin", "https://metrics.example".to_owned()),
         ],
+        vec![
+            ("host", "metrics.example:8443".to_owned()),
+            ("origin", "https://metrics.example:8443".to_owned()),
+        ],
     ];
     let other = [
         vec![],
@@ -213,6 +219,7 @@ async fn a_page_of_another_site_cannot_make_use_of_a_session() {
         vec![("origin", format!("ftp://{host}"))],
         vec![("origin", "http://127.0.0.1:1".to_owned())],
         vec![("origin", format!("http://localhost:{port}"))],
+        vec![("host", "metrics.example".to_owned()), ("origin", "https://metrics.example:8443".to_owned())],
         vec![("origin", "https://evil.example".to_owned()), ("sec-fetch-site", "same-origin".to_owned())],
         vec![("sec-fetch-site", "cross-site".to_owned())],
         vec![("sec-fetch-site", "same-site".to_owned())],
@@ -273,6 +280,58 @@ async fn no_answer_invites_pages_of_other_sites() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_nobody_can_have_is_refused_without_asking_the_database() {
+    let service = Service::with(fixtures()).ready().await;
+    let users = service.database.collection::<Document>("users");
+    for (length, status) in [(128, StatusCode::OK), (129, StatusCode::UNAUTHORIZED)] {
+        let key = "k".repeat(length);
+        users.update_one(doc! { "username": "admin" }, doc! { "$set": { "api_key": &key } }).await.unwrap();
+        let asked = service.get("/api/auth/verify").header("x-api-key", &key).send().await.unwrap();
+        assert_eq!(asked.status(), status, "{length} bytes");
+    }
+    let labels = [("endpoint", "/api/auth/verify"), ("reason", "bad_api_key")];
+    let failures = value(&service.series().await, "playarr_authentication_failures_total", &labels);
+    assert_eq!(failures, Some(1.0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn guesses_on_pages_count_as_well() {
+    let service = Service::with(fixtures()).ready().await;
+    let ask = async || {
+        let request = service.get("/settings/metrics").header("x-api-key", "nobodys1");
+        request.header("x-forwarded-for", "203.0.113.1").send().await.unwrap()
+    };
+    // Who is nobody is sent on to sign in, which looks at the key again.
+    for _ in 0..10 {
+        assert_eq!(ask().await.status(), StatusCode::OK);
+    }
+    let refused = ask().await;
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert!(refused.headers().contains_key(RETRY_AFTER));
+    let series = service.series().await;
+    for (endpoint, reason, expected) in [
+        ("/settings/metrics", "bad_api_key", Some(10.0)),
+        ("/login", "bad_api_key", Some(10.0)),
+        ("/settings/metrics", "too_many_failures", Some(1.0)),
+        ("/settings/metrics", "missing", None),
+    ] {
+        let labels = [("endpoint", endpoint), ("reason", reason)];
+        let failures = value(&series, "playarr_authentication_failures_total", &labels);
+        assert_eq!(failures, expected, "{endpoint} {reason}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn headers_of_a_mebibyte_are_not_read() {
+    let service = Service::with(fixtures()).ready().await;
+    let long = service.get("/api/auth/verify").header("x-api-key", "k".repeat(1 << 20));
+    if let Ok(answer) = long.send().await {
+        assert_eq!(answer.status(), StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+    }
+    assert_eq!(service.get("/-/healthy").send().await.unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_guesses_api_keys_is_refused_and_others_are_not() {
     let service = service().await;
     let ask = async |key: &str, from: &str| {
@@ -284,6 +343,14 @@ async fn who_guesses_api_keys_is_refused_and_others_are_not() {
     }
     let refused = ask("admin001", "203.0.113.1").await;
     assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    let two_lines = service.get("/api/auth/verify").header("x-api-key", "admin001");
+    let two_lines =
+        two_lines.header("x-forwarded-for", "203.0.113.7").header("x-forwarded-for", "203.0.113.1");
+    assert_eq!(
+        two_lines.send().await.unwrap().status(),
+        StatusCode::TOO_MANY_REQUESTS,
+        "the last line counts"
+    );
     assert!(refused.headers().contains_key(RETRY_AFTER));
     for _ in 0..100 {
         assert_eq!(ask("admin001", "203.0.113.2").await.status(), StatusCode::OK);

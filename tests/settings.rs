@@ -38,6 +38,14 @@ async fn an_admin_sees_each_token_and_when_it_changed() {
             doc! { "$set": { "lastUpdated": DateTime::from_millis(0) } },
             Value::from("1970-01-01T00:00:00.000Z"),
         ),
+        (
+            doc! { "$set": { "lastUpdated": DateTime::from_millis(253_402_300_799_999) } },
+            Value::from("9999-12-31T23:59:59.999Z"),
+        ),
+        (doc! { "$set": { "lastUpdated": DateTime::from_millis(253_402_300_800_000) } }, Value::Null),
+        (doc! { "$set": { "lastUpdated": DateTime::from_millis(-1) } }, Value::Null),
+        (doc! { "$set": { "lastUpdated": DateTime::MIN } }, Value::Null),
+        (doc! { "$set": { "lastUpdated": DateTime::MAX } }, Value::Null),
         (doc! { "$set": { "lastUpdated": "yesterday" } }, Value::Null),
         (doc! { "$unset": { "lastUpdated": 1 } }, Value::Null),
     ] {

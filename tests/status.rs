@@ -154,21 +154,3 @@ async fn however_many_scrapes_fail_the_answered_ones_stay_in_sight() {
     assert_eq!(status["scrapes"]["failures"]["wrong_token"], 70);
     assert_eq!(recent[0]["user_agent"].as_str().unwrap().len(), 128);
 }
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn before_the_first_refresh_it_says_that_there_is_nothing_yet() {
-    // A database that is away answers nobody who asks, so the service is asked from within.
-    let uri = "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=300";
-    let settings = [("MONGODB_URI", uri)];
-    let config = playarr_metrics::config::Config::read(|name| {
-        settings.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
-    });
-    let config = config.unwrap();
-    let database = playarr_metrics::database::connect(&config).await.unwrap();
-    let app = playarr_metrics::app::App::new(&config, &database).unwrap();
-    assert!(app.feed.last_report().is_none());
-    assert!(!app.job.is_refreshing());
-    app.job.refresh(playarr_jobs::report::Trigger::Manual).await.unwrap();
-    let report = app.feed.last_report().unwrap();
-    assert!(report.is_total_failure() && !app.job.is_refreshing());
-}

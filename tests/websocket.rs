@@ -223,6 +223,20 @@ async fn whatever_a_client_does_it_is_counted_out() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_status_comes_once_and_a_goodbye_is_answered() {
+    let service = Service::with(fixtures()).ready().await;
+    service.refresh().await;
+    let mut socket = open(&service, BY_KEY).await.unwrap();
+    assert_eq!(next(&mut socket).await["event"], "status");
+    let second = tokio::time::timeout(Duration::from_secs(1), socket.next()).await;
+    assert!(second.is_err(), "{second:?}");
+    socket.close(None).await.unwrap();
+    let answer = tokio::time::timeout(Duration::from_secs(5), socket.next()).await.unwrap();
+    assert!(matches!(answer, Some(Ok(Message::Close(_)))), "{answer:?}");
+    assert!(socket.next().await.is_none(), "and the connection ends in order");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn open_connections_do_not_hold_up_a_stop_and_are_told() {
     let service = Service::with(fixtures()).ready().await;
     let mut reads = open(&service, BY_KEY).await.unwrap();

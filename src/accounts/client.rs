@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// `X-Forwarded-For` is believed from loopback and private addresses only, where reverse proxies are, and only its last
 /// entry, which is the one that the proxy itself has written. Somebody who connects from a public address is that
 /// address, whatever they claim. Somebody in the private network can claim to be a proxy: so what is forwarded counts
-/// against the address that forwarded it as well.
+/// against the address that forwarded it as well, unless that is loopback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Client {
     /// The address of the client.

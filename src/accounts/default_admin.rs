@@ -10,7 +10,7 @@ use playarr_jobs::source::{is_duplicate_key, plain_message};
 use rand::RngExt;
 
 use super::password::Passwords;
-use super::users::Users;
+use super::users::{PATIENCE, Users};
 use crate::config::{Config, Secret};
 
 /// The pause after a failure; it doubles with each further one.
@@ -39,9 +39,8 @@ pub(super) async fn ensure(config: &Config, users: &Users, passwords: &Passwords
             // One outage is one line.
             Err(error) if !failing => {
                 failing = true;
-                let error = plain_message(&error);
                 tracing::warn!(
-                    error,
+                    %error,
                     "cannot tell yet whether there are users; asking again until it is known"
                 );
             }
@@ -50,6 +49,15 @@ pub(super) async fn ensure(config: &Config, users: &Users, passwords: &Passwords
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_RETRY);
     }
+}
+
+/// The database does not say.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("MongoDB: {}", plain_message(.0))]
+    MongoDb(#[from] Error),
+    #[error("no answer from MongoDB within {} s", PATIENCE.as_secs())]
+    Timeout,
 }
 
 enum Outcome {
@@ -63,19 +71,27 @@ async fn create(
     password: &Secret,
     users: &Users,
     passwords: &Passwords,
-) -> Result<Outcome, Error> {
-    if users.collection.find_one(doc! {}).projection(doc! { "_id": 1 }).await?.is_some() {
+) -> Result<Outcome, Failure> {
+    let any = users.collection.find_one(doc! {}).projection(doc! { "_id": 1 });
+    if in_time(any.into_future()).await?.is_some() {
         return Ok(Outcome::Unneeded);
     }
     let Ok(hash) = passwords.hash(password.clone()).await else { return Ok(Outcome::NotHashed) };
     let durable = WriteConcern::builder().w(Acknowledgment::Majority).journal(true).build();
     let options = InsertOneOptions::builder().write_concern(durable).build();
-    match users.collection.insert_one(document(username, &hash)).with_options(options).await {
+    let admin = document(username, &hash);
+    let insert = users.collection.insert_one(admin).with_options(options);
+    match in_time(insert.into_future()).await {
         Ok(_) => Ok(Outcome::Created),
         // Another instance, or Playarr itself, was faster.
-        Err(error) if is_duplicate_key(&error) => Ok(Outcome::Unneeded),
+        Err(Failure::MongoDb(error)) if is_duplicate_key(&error) => Ok(Outcome::Unneeded),
         Err(error) => Err(error),
     }
+}
+
+/// Awaits the database for a while.
+async fn in_time<T>(asked: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
+    Ok(tokio::time::timeout(PATIENCE, asked).await.map_err(|_| Failure::Timeout)??)
 }
 
 /// A user as Playarr writes them.

@@ -35,6 +35,13 @@ impl Kind {
             Self::ApiKey => 100,
         }
     }
+
+    /// Whether an attempt counts as a failure if whoever made it does not wait for the outcome. A login costs enough work
+    /// for that; a program with the right key may be impatient when the database is slow, and a guesser who does not
+    /// wait learns nothing.
+    fn fails_unless_forgiven(self) -> bool {
+        self == Self::Login
+    }
 }
 
 /// Failures by address. Its memory is bounded.
@@ -61,14 +68,13 @@ struct Debt {
     as_of: Instant,
 }
 
-/// An attempt under way. It counts as a failure unless it is forgiven, also if whoever made it does not wait for the
-/// outcome.
+/// An attempt under way.
 #[derive(Debug)]
 pub(super) struct Attempt<'a> {
     limiter: &'a Limiter,
     keys: [Option<Key>; 2],
     pause: Duration,
-    forgiven: bool,
+    failed: bool,
 }
 
 impl Limiter {
@@ -78,8 +84,10 @@ impl Limiter {
     /// With the time to wait, when the address has failed too often.
     pub(super) fn begin(&self, kind: Kind, client: Client, now: Instant) -> Result<Attempt<'_>, Duration> {
         let own = ((kind, Part::Client, client.address.into()), LIMIT);
-        let proxy =
-            client.proxy.map(|proxy| ((kind, Part::Proxy, proxy.into()), LIMIT * ADDRESSES_OF_A_PROXY));
+        // A proxy on this very machine is the operator's own and does not make addresses up. Refusing it would refuse
+        // everybody behind it for what a few strangers do.
+        let proxy = client.proxy.filter(|proxy| !proxy.is_loopback());
+        let proxy = proxy.map(|proxy| ((kind, Part::Proxy, proxy.into()), LIMIT * ADDRESSES_OF_A_PROXY));
         let mut debts = self.lock();
         for (key, limit) in [Some(own), proxy].into_iter().flatten() {
             if let Some(debt) = debts.get_mut(&key) {
@@ -96,7 +104,7 @@ impl Limiter {
             debts.entry(key).or_insert(Debt { failures: 0, pending: 0, as_of: now }).pending += 1;
         }
         let pause = PAUSE * failures.saturating_sub(FREE);
-        Ok(Attempt { limiter: self, keys, pause, forgiven: false })
+        Ok(Attempt { limiter: self, keys, pause, failed: kind.fails_unless_forgiven() })
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Key, Debt>> {
@@ -112,7 +120,12 @@ impl Attempt<'_> {
 
     /// It was right, or nobody could tell.
     pub(super) fn forgive(mut self) {
-        self.forgiven = true;
+        self.failed = false;
+    }
+
+    /// It was wrong.
+    pub(super) fn fail(mut self) {
+        self.failed = true;
     }
 }
 
@@ -120,10 +133,10 @@ impl Drop for Attempt<'_> {
     fn drop(&mut self) {
         let mut debts = self.limiter.lock();
         for key in self.keys.into_iter().flatten() {
-            // Only what is neither owed nor pending is ever removed, so it is there.
+            // It is absent only where there was no room for it.
             let Some(debt) = debts.get_mut(&key) else { continue };
             debt.pending = debt.pending.saturating_sub(1);
-            if !self.forgiven {
+            if self.failed {
                 debt.failures = debt.failures.saturating_add(1);
             }
             if debt.failures == 0 && debt.pending == 0 {
@@ -156,7 +169,7 @@ impl Debt {
     }
 }
 
-/// Removes what is paid, and if that is not enough, the address that owes least.
+/// Removes what is paid, and if that is not enough, the address that owes least, attempts under way included.
 fn make_room(debts: &mut HashMap<Key, Debt>, now: Instant) {
     if debts.len() < MOST_ADDRESSES {
         return;
@@ -230,6 +243,36 @@ mod tests {
         }
         fail(&limiter, forwarded(1_000_000), now).unwrap_err();
         fail(&limiter, client("8.8.0.1"), now).unwrap();
+    }
+
+    #[test]
+    fn a_proxy_on_this_machine_is_never_refused_as_a_whole() {
+        let (limiter, now) = (Limiter::default(), Instant::now());
+        let behind = |proxy: &str, n: u32| Client {
+            address: std::net::Ipv4Addr::from_bits(0x0808_0000 + n / LIMIT).into(),
+            proxy: Some(proxy.parse().unwrap()),
+        };
+        for proxy in ["127.0.0.1", "::1"] {
+            for n in 0..2 * LIMIT * ADDRESSES_OF_A_PROXY {
+                let _ = fail(&limiter, behind(proxy, n), now);
+            }
+            fail(&limiter, behind(proxy, 0), now).unwrap_err();
+            fail(&limiter, behind(proxy, 1_000_000), now).unwrap();
+            limiter.lock().clear();
+        }
+    }
+
+    #[test]
+    fn a_key_that_nobody_waited_for_is_no_failure_and_a_wrong_one_is() {
+        let (limiter, now, client) = (Limiter::default(), Instant::now(), client("203.0.113.1"));
+        for _ in 0..1000 {
+            drop(limiter.begin(Kind::ApiKey, client, now).unwrap());
+        }
+        assert!(limiter.lock().is_empty());
+        for _ in 0..LIMIT {
+            limiter.begin(Kind::ApiKey, client, now).unwrap().fail();
+        }
+        limiter.begin(Kind::ApiKey, client, now).unwrap_err();
     }
 
     #[test]

@@ -8,7 +8,9 @@ use arc_swap::ArcSwapOption;
 use constant_time_eq::constant_time_eq;
 use mongodb::bson::{Bson, DateTime, Document, doc};
 use mongodb::error::Error;
-use mongodb::options::{Acknowledgment, CollectionOptions, ReturnDocument, WriteConcern};
+use mongodb::options::{
+    Acknowledgment, CollectionOptions, ReadPreference, ReturnDocument, SelectionCriteria, WriteConcern,
+};
 use mongodb::{Collection, Database};
 use playarr_jobs::source::{is_duplicate_key, plain_message};
 use rand::Rng;
@@ -91,7 +93,11 @@ impl Tokens {
     pub fn new(database: &Database) -> Self {
         // A token that a crash or a failover of the database takes back would lock every scraper out.
         let durable = WriteConcern::builder().w(Acknowledgment::Majority).journal(true).build();
-        let options = CollectionOptions::builder().write_concern(durable).build();
+        // A secondary that lags would bring an old token back.
+        let options = CollectionOptions::builder()
+            .write_concern(durable)
+            .selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary))
+            .build();
         Self {
             settings: database.collection_with_options("settings", options),
             held: Default::default(),
@@ -224,8 +230,11 @@ fn usable(setting: Option<Document>) -> Option<Setting> {
     let mut setting = setting?;
     match setting.remove("value") {
         Some(Bson::String(token)) if !token.is_empty() => {
-            let last_updated = setting.get_datetime("lastUpdated").ok();
-            Some(Setting { value: token.into(), last_updated: last_updated.map(|at| at.to_system_time()) })
+            let last_updated = setting.get_datetime("lastUpdated").ok().and_then(|at| {
+                let since_epoch = Duration::from_millis(u64::try_from(at.timestamp_millis()).ok()?);
+                SystemTime::UNIX_EPOCH.checked_add(since_epoch)
+            });
+            Some(Setting { value: token.into(), last_updated })
         }
         _ => None,
     }

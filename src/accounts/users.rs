@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures_util::TryStreamExt;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::error::Error;
+use mongodb::options::{CollectionOptions, ReadPreference, SelectionCriteria};
 use mongodb::{Collection, Database};
 use playarr_jobs::source::plain_message;
 use serde::Serialize;
@@ -13,7 +14,7 @@ use super::password;
 use crate::config::Secret;
 
 /// How long looking up a user may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The database does not say whether there is such a user.
 #[derive(Debug, thiserror::Error)]
@@ -69,7 +70,11 @@ pub(super) struct Users {
 
 impl Users {
     pub(super) fn new(database: &Database) -> Self {
-        Self { collection: database.collection("users") }
+        // What a secondary knows may be old: who is no admin any more must not be one again.
+        let options = CollectionOptions::builder()
+            .selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary))
+            .build();
+        Self { collection: database.collection_with_options("users", options) }
     }
 
     pub(super) async fn by_name(&self, username: &str) -> Result<Option<User>, Unavailable> {
@@ -81,7 +86,9 @@ impl Users {
     }
 
     async fn find(&self, field: &str, text: &str) -> Result<Option<User>, Unavailable> {
-        let found = within(self.collection.find_one(doc! { field: { "$eq": text } }).into_future()).await?;
+        let fields = doc! { "_id": 0, "username": 1, "role": 1, "status": 1, "password_hash": 1, field: 1 };
+        let found = self.collection.find_one(doc! { field: { "$eq": text } }).projection(fields);
+        let found = within(found.into_future()).await?;
         // The query also finds users whose field is an array that holds this text.
         Ok(found.filter(|user| user.get_str(field).is_ok_and(|own| own == text)).and_then(user))
     }
@@ -107,7 +114,13 @@ async fn within<T>(asked: impl Future<Output = Result<T, Error>>) -> Result<T, U
             tracing::warn!(error = plain_message(&error), "a user could not be looked up");
             Err(Unavailable)
         }
-        Err(_) => Err(Unavailable),
+        Err(_) => {
+            tracing::warn!(
+                "a user could not be looked up: no answer from MongoDB within {} s",
+                PATIENCE.as_secs()
+            );
+            Err(Unavailable)
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Buf;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use warp::http::header::{CACHE_CONTROL, HeaderValue, SET_COOKIE};
+use warp::http::header::{CACHE_CONTROL, HeaderValue, SET_COOKIE, X_CONTENT_TYPE_OPTIONS};
 use warp::reply::Response;
 use warp::{Filter, Rejection, Reply, Stream};
 
@@ -94,10 +94,12 @@ fn shown(user: &User) -> Value {
     json!({ "username": user.username, "role": user.role })
 }
 
-/// An answer that no cache keeps.
+/// An answer that no cache keeps and no browser takes for a page.
 pub(super) fn private(body: &Value) -> Response {
     let mut response = warp::reply::json(body).into_response();
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
 

@@ -3,8 +3,8 @@
 use std::convert::Infallible;
 
 use warp::Filter;
-use warp::http::HeaderMap;
 use warp::http::header::{AsHeaderName, COOKIE, HOST, ORIGIN, REFERER};
+use warp::http::{HeaderMap, HeaderValue};
 
 use super::error::ApiError;
 use super::observe::authentication_failed;
@@ -30,8 +30,7 @@ pub(super) fn caller() -> impl Filter<Extract = (Caller,), Error = Infallible> +
 
 impl Caller {
     fn new(headers: HeaderMap) -> Self {
-        let forwarded_for = headers.get_all("x-forwarded-for").into_iter().next_back();
-        let forwarded_for = forwarded_for.and_then(|value| value.to_str().ok());
+        let forwarded_for = headers.get("x-forwarded-for").and_then(|value| value.to_str().ok());
         Self { client: Client::of(server::peer(), forwarded_for), headers }
     }
 
@@ -108,16 +107,26 @@ impl Caller {
             let host = text.split(['/', '?', '#']).next().unwrap_or_default().to_ascii_lowercase();
             host.strip_suffix(default_port).map(str::to_owned).unwrap_or(host)
         };
-        // A page cannot make a browser send another X-Forwarded-Host; a proxy that changes Host sends it.
-        let hosts =
-            [self.header(HOST), self.header("x-forwarded-host").filter(|_| self.client.proxy.is_some())];
+        let hosts = [self.header(HOST), self.forwarded_host()];
         hosts.into_iter().flatten().any(|host| !host.is_empty() && authority(host) == authority(rest))
     }
 
+    /// The host that the browser was led to, as far as can be told.
+    pub(super) fn host(&self) -> Option<&str> {
+        self.forwarded_host().or_else(|| self.header(HOST))
+    }
+
+    /// The host that a proxy was asked for which passes on another. A page cannot make a browser send it.
+    fn forwarded_host(&self) -> Option<&str> {
+        self.header("x-forwarded-host").filter(|host| !host.is_empty() && self.client.proxy.is_some())
+    }
+
     fn sessions(&self) -> impl Iterator<Item = &str> {
-        let cookies = self.headers.get_all(COOKIE).into_iter().filter_map(|cookies| cookies.to_str().ok());
-        let pairs = cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.split_once('='));
+        // As bytes: cookies of others may hold anything.
+        let cookies = self.headers.get_all(COOKIE).into_iter().map(HeaderValue::as_bytes);
+        let pairs = cookies.flat_map(|cookies| cookies.split(|byte| *byte == b';'));
         pairs
+            .filter_map(|pair| std::str::from_utf8(pair.trim_ascii()).ok()?.split_once('='))
             .filter(|(name, _)| name.trim() == COOKIE_NAME)
             .map(|(_, value)| value.trim().trim_matches('"'))
             .filter(|value| !value.is_empty())
@@ -134,14 +143,19 @@ pub(super) fn noted<T>(
     endpoint: &'static str,
     outcome: Result<T, AuthError>,
 ) -> Result<T, ApiError> {
-    match &outcome {
+    note(app, endpoint, &outcome);
+    Ok(outcome?)
+}
+
+/// Counts an outcome if it is a failure to prove anything.
+pub(super) fn note<T>(app: &App, endpoint: &'static str, outcome: &Result<T, AuthError>) {
+    match outcome {
         Err(AuthError::Unauthenticated(reason) | AuthError::WrongLogin(reason)) => {
             authentication_failed(app, endpoint, reason.as_str());
         }
         Err(AuthError::TooManyFailures { .. }) => authentication_failed(app, endpoint, "too_many_failures"),
         _ => {}
     }
-    Ok(outcome?)
 }
 
 /// What is said to somebody who is known, but whose account is not in use.

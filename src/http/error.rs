@@ -4,7 +4,9 @@ use std::convert::Infallible;
 
 use serde_json::{Value, json};
 use warp::http::StatusCode;
-use warp::http::header::{CACHE_CONTROL, HeaderValue, RETRY_AFTER, UPGRADE, WWW_AUTHENTICATE};
+use warp::http::header::{
+    CACHE_CONTROL, HeaderValue, RETRY_AFTER, UPGRADE, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+};
 use warp::reject::{InvalidHeader, InvalidQuery, MethodNotAllowed, PayloadTooLarge};
 use warp::reply::Response;
 use warp::{Rejection, Reply};
@@ -188,6 +190,8 @@ pub(super) async fn recover(rejection: Rejection) -> Result<Response, Infallible
 
 fn error(status: StatusCode, body: &Value) -> Response {
     let mut response = warp::reply::with_status(warp::reply::json(body), status).into_response();
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }

@@ -21,7 +21,7 @@ mod websocket;
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use warp::{Filter, Reply};
 
@@ -31,6 +31,9 @@ use observe::at;
 
 pub use error::ApiError;
 pub use server::serve;
+
+/// The year 10000, which RFC 3339 does not know.
+const END_OF_TIME: Duration = Duration::from_secs(253_402_300_800);
 
 /// Every route of the service, each under its template.
 pub fn routes(app: Arc<App>) -> impl Filter<Extract = (impl Reply,), Error = Infallible> + Clone {
@@ -60,7 +63,8 @@ fn with(app: Arc<App>) -> impl Filter<Extract = (Arc<App>,), Error = Infallible>
     warp::any().map(move || app.clone())
 }
 
-/// A moment as answers show it.
-fn rfc3339(time: SystemTime) -> String {
-    humantime::format_rfc3339_millis(time).to_string()
+/// A moment as answers show it; none before 1970 and after 9999, which cannot be written that way.
+fn rfc3339(time: SystemTime) -> Option<String> {
+    let since_epoch = time.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    (since_epoch < END_OF_TIME).then(|| humantime::format_rfc3339_millis(time).to_string())
 }

@@ -6,17 +6,17 @@ use askama::Template;
 use serde::Deserialize;
 use warp::http::StatusCode;
 use warp::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, LOCATION, REFERRER_POLICY,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, LOCATION, REFERRER_POLICY, RETRY_AFTER,
     X_CONTENT_TYPE_OPTIONS,
 };
 use warp::path::FullPath;
 use warp::reply::Response;
 use warp::{Filter, Rejection, Reply};
 
-use super::caller::{Caller, caller};
+use super::caller::{Caller, caller, note};
 use super::observe::made_by;
 use super::with;
-use crate::accounts::{AuthError, User};
+use crate::accounts::{AuthError, Reason, User};
 use crate::app::App;
 use crate::pages::configuration::configurations;
 use crate::pages::shell::{self, Entry, Shell};
@@ -75,7 +75,7 @@ pub(super) fn login(app: Arc<App>) -> impl Filter<Extract = (impl Reply,), Error
         .and(warp::query())
         .then(|app: Arc<App>, caller: Caller, site: Option<String>, query: Query| async move {
             let next = query.next.as_deref().filter(|next| is_local(next)).unwrap_or(HOME.path);
-            if app.admins.user(&caller.credentials()).await.is_ok_and(|user| user.is_admin()) {
+            if user(&app, &caller, LOGIN_TEMPLATE).await.is_ok_and(|user| user.is_admin()) {
                 return see_other(next);
             }
             // Browsers keep the session to themselves when a link on another site leads here.
@@ -94,15 +94,14 @@ pub(super) fn pages(app: Arc<App>) -> impl Filter<Extract = (impl Reply,), Error
         .and(warp::get())
         .and(with(app))
         .and(caller())
-        .and(warp::header::optional("host"))
-        .then(|found: &'static (Entry, Render), app: Arc<App>, caller: Caller, host: Option<String>| async move {
-            made_by(found.0.path, show(found, &app, &caller, host.as_deref()).await)
+        .then(|found: &'static (Entry, Render), app: Arc<App>, caller: Caller| async move {
+            made_by(found.0.path, show(found, &app, &caller).await)
         })
 }
 
-async fn show((entry, render): &(Entry, Render), app: &App, caller: &Caller, host: Option<&str>) -> Response {
-    let target = &Target::of(host, caller.is_https());
-    match app.admins.user(&caller.credentials()).await {
+async fn show((entry, render): &(Entry, Render), app: &App, caller: &Caller) -> Response {
+    let target = &Target::of(caller.host(), caller.is_https());
+    match user(app, caller, entry.path).await {
         Ok(user) if user.is_admin() => page(StatusCode::OK, render(&Visit { user: &user, target })),
         Ok(user) if user.is_active => forbidden(&user),
         Ok(_) | Err(AuthError::Unauthenticated(_)) => see_other(&format!("/login?next={}", entry.path)),
@@ -113,6 +112,15 @@ async fn show((entry, render): &(Entry, Render), app: &App, caller: &Caller, hos
 fn overview_page(visit: &Visit<'_>) -> askama::Result<String> {
     let shell = Shell { username: &visit.user.username, page: shell::OVERVIEW };
     Overview { shell, sections: overview::SECTIONS }.render()
+}
+
+/// Whose page it is. Guesses are counted as on other routes; who has just not signed in is no failure here.
+async fn user(app: &App, caller: &Caller, path: &'static str) -> Result<User, AuthError> {
+    let user = app.admins.user(&caller.credentials()).await;
+    if !matches!(user, Err(AuthError::Unauthenticated(Reason::Missing | Reason::BadSession))) {
+        note(app, path, &user);
+    }
+    user
 }
 
 fn settings_metrics(visit: &Visit<'_>) -> askama::Result<String> {
@@ -130,9 +138,16 @@ fn forbidden(user: &User) -> Response {
 }
 
 fn unavailable(error: &AuthError) -> Response {
-    let paragraphs = vec![format!("{error}."), "Scrapes go on from memory in the meantime.".to_owned()];
+    let paragraphs = vec![format!("{error}."), "Scrapes go on in the meantime.".to_owned()];
     let notice = Notice { title: "Not available at the moment", paragraphs, signed_in: false };
-    page(StatusCode::SERVICE_UNAVAILABLE, notice.render())
+    match error {
+        AuthError::TooManyFailures { retry_after } => {
+            let mut refused = page(StatusCode::TOO_MANY_REQUESTS, notice.render());
+            refused.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry_after.as_secs()));
+            refused
+        }
+        _ => page(StatusCode::SERVICE_UNAVAILABLE, notice.render()),
+    }
 }
 
 fn page(status: StatusCode, html: askama::Result<String>) -> Response {

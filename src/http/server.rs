@@ -16,6 +16,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tower_service::Service;
+use warp::http::{HeaderMap, HeaderName, Request};
 use warp::{Filter, Reply};
 
 /// How many bytes of a body may wait to be sent together. Nothing is copied for it.
@@ -30,6 +31,8 @@ const FIRST_REQUEST: Duration = Duration::from_secs(30);
 
 /// How long to wait before accepting again when the system is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 tokio::task_local! {
     /// The other end of the connection whose task this is. An extension of each request would be the usual place, and
@@ -101,6 +104,16 @@ struct OwnRoutes<S> {
     asked: Arc<AtomicBool>,
 }
 
+/// Leaves of several `X-Forwarded-For` headers only the last, which the nearest proxy has written. So all routes look at
+/// the same one, whichever they find first.
+fn last_line_counts(headers: &mut HeaderMap) {
+    let mut lines = headers.get_all(FORWARDED_FOR).into_iter();
+    if let (Some(_), Some(last)) = (lines.next(), lines.next_back()) {
+        let last = last.clone();
+        headers.insert(FORWARDED_FOR, last);
+    }
+}
+
 /// Ends if a connection has asked for nothing in time.
 async fn silence(asked: &AtomicBool) {
     tokio::time::sleep(FIRST_REQUEST).await;
@@ -109,15 +122,16 @@ async fn silence(asked: &AtomicBool) {
     }
 }
 
-impl<S, R> hyper::service::Service<R> for OwnRoutes<S>
+impl<S, B> hyper::service::Service<Request<B>> for OwnRoutes<S>
 where
-    S: Service<R>,
+    S: Service<Request<B>>,
 {
     type Response = S::Response;
     type Error = S::Error;
     type Future = S::Future;
 
-    fn call(&self, request: R) -> S::Future {
+    fn call(&self, mut request: Request<B>) -> S::Future {
+        last_line_counts(request.headers_mut());
         // warp's routes are always ready, and borrowed only while they take the request.
         self.asked.store(true, Ordering::Relaxed);
         self.routes.borrow_mut().call(request)

@@ -11,7 +11,7 @@ use super::auth::private;
 use super::caller::{Caller, caller};
 use super::error::{ApiError, respond};
 use super::{rfc3339, with};
-use crate::accounts::TokenKind;
+use crate::accounts::{TokenError, TokenKind};
 use crate::app::App;
 
 pub(super) const SHOW: &str = "/api/settings/metrics";
@@ -67,7 +67,8 @@ pub(super) fn regenerate(app: Arc<App>) -> impl Filter<Extract = (impl Reply,), 
 async fn shown(app: &App, caller: &Caller, kind: TokenKind) -> Result<Response, ApiError> {
     caller.admin(app, SHOW).await?;
     let setting = app.tokens.show(kind).await?;
-    Ok(private(&json!({ "value": setting.value.reveal(), "lastUpdated": setting.last_updated.map(rfc3339) })))
+    let last_updated = setting.last_updated.and_then(rfc3339);
+    Ok(private(&json!({ "value": setting.value.reveal(), "lastUpdated": last_updated })))
 }
 
 async fn regenerated(app: Arc<App>, caller: &Caller, kind: TokenKind) -> Result<Response, ApiError> {
@@ -77,8 +78,11 @@ async fn regenerated(app: Arc<App>, caller: &Caller, kind: TokenKind) -> Result<
         return Err(ApiError::TokenUnknown(kind));
     }
     // A task of its own: once it is written it counts here, even if the client does not wait for the answer.
-    let rotation = tokio::spawn(async move { app.tokens.rotate(kind).await });
+    let rotation = tokio::spawn(async move {
+        let token = app.tokens.rotate(kind).await?;
+        tracing::info!(token = kind.key(), admin = admin.username, "an admin regenerated the token");
+        Ok::<_, TokenError>(token)
+    });
     let token = rotation.await.map_err(|_| ApiError::Internal)??;
-    tracing::info!(token = kind.key(), admin = admin.username, "an admin regenerated the token");
     Ok(private(&json!({ "value": token.reveal() })))
 }

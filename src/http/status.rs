@@ -40,12 +40,12 @@ pub(super) fn overview(app: &App) -> Value {
         "now": rfc3339(now),
         "snapshot": {
             "generation": snapshot.generation,
-            "taken_at": snapshot.taken_at.map(rfc3339),
+            "taken_at": snapshot.taken_at.and_then(rfc3339),
             "age_seconds": age,
         },
         "refreshing": app.job.is_refreshing(),
         "interval_seconds": app.refresh_interval.as_secs(),
-        "next_run": next_run.map(rfc3339),
+        "next_run": next_run.and_then(rfc3339),
         "last_run": app.feed.last_report().map(|report| json!({
             "generation": report.generation,
             "trigger": report.trigger,
@@ -84,7 +84,7 @@ pub(super) fn collector_report(report: &CollectorReport) -> Value {
 
 fn collector(collector: &Collector) -> Value {
     let mut shown = collector_report(&CollectorReport::of(collector));
-    shown["last_success"] = collector.last_success.map(rfc3339).into();
+    shown["last_success"] = collector.last_success.and_then(rfc3339).into();
     shown
 }
 
@@ -161,7 +161,36 @@ struct Clock {
 }
 
 impl Clock {
-    fn time_of(&self, at: Instant) -> String {
+    fn time_of(&self, at: Instant) -> Option<String> {
         rfc3339(self.time - self.instant.saturating_duration_since(at))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use playarr_jobs::report::Trigger;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::database;
+
+    /// A database that is away answers no admin, so the status is looked at from within.
+    #[tokio::test]
+    async fn before_the_first_refresh_it_says_that_there_is_nothing_yet() {
+        let uri = "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=300";
+        let config = Config::read(|name| (name == "MONGODB_URI").then(|| uri.to_owned())).unwrap();
+        let app = App::new(&config, &database::connect(&config).await.unwrap()).unwrap();
+        let status = overview(&app);
+        assert_eq!(status["snapshot"], json!({ "generation": 0, "taken_at": null, "age_seconds": null }));
+        assert_eq!((&status["last_run"], &status["next_run"]), (&Value::Null, &Value::Null));
+        assert_eq!((&status["refreshing"], &status["collectors"]), (&json!(false), &json!([])));
+
+        app.job.refresh(Trigger::Manual).await.unwrap();
+        let status = overview(&app);
+        assert_eq!((&status["last_run"]["success"], &status["refreshing"]), (&json!(false), &json!(false)));
+        assert_eq!(status["snapshot"]["taken_at"], Value::Null);
+        for collector in status["collectors"].as_array().unwrap() {
+            assert!(collector["error"].is_string() && collector["last_success"].is_null(), "{collector}");
+        }
     }
 }

@@ -27,13 +27,13 @@ const MOST_CONNECTIONS: u64 = 256;
 const MAX_MESSAGE: usize = 4 << 10;
 /// The time between pings. Who has not answered one when the next is due is gone.
 const PING: Duration = Duration::from_secs(30);
-/// The time between looks whether this is still an admin. With the five seconds that looking up a user may take it
-/// stays below the thirty that are promised.
-const CHECK: Duration = Duration::from_secs(20);
+/// The time between looks whether this is still an admin. With the ten seconds that a slow client may hold one up and
+/// the five that looking up a user may take it stays below the thirty that are promised.
+const CHECK: Duration = Duration::from_secs(12);
 /// The time between looks for new scrapes, and how many of them are told each time.
 const SCRAPES: Duration = Duration::from_millis(500);
 const MOST_SCRAPES: usize = 3;
-/// How long a client may take to make room for a message.
+/// How long a client may take to make room for what is sent at once.
 const SEND_PATIENCE: Duration = Duration::from_secs(10);
 /// How long saying goodbye may take.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(1);
@@ -76,6 +76,12 @@ where
     let end = tell(&app, &mut socket, &mut stop, &credentials).await;
     let goodbye = match end {
         End::ClientLeft => return,
+        End::ClientCloses => {
+            // Reading on sends the answer to its goodbye.
+            let rest = async { while let Some(Ok(_)) = socket.next().await {} };
+            let _ = tokio::time::timeout(CLOSE_PATIENCE, rest).await;
+            return;
+        }
         End::Stopping => Message::close_with(GOING_AWAY, "the service stops"),
         End::NotAdmin => Message::close_with(POLICY_VIOLATION, "not an active admin any more"),
         End::TooSlow => Message::close_with(TRY_AGAIN_LATER, "too slow, connect again"),
@@ -87,6 +93,7 @@ where
 #[derive(Debug, PartialEq, Eq)]
 enum End {
     ClientLeft,
+    ClientCloses,
     Stopping,
     NotAdmin,
     TooSlow,
@@ -98,24 +105,26 @@ where
 {
     let mut steps = app.feed.steps();
     let mut next_run = app.next_run.get().cloned();
+    if let Some(next_run) = &mut next_run {
+        // The status that comes first tells it.
+        next_run.mark_unchanged();
+    }
     let mut seen = Seen::all(app);
     let (mut ping, mut check, mut scrapes) = (every(PING), every(CHECK), every(SCRAPES));
     let mut answered = true;
-    if let Err(end) = send(socket, status(app)).await {
+    if let Err(end) = send(socket, [status(app)]).await {
         return end;
     }
     loop {
         let message = tokio::select! {
-            received = socket.next() => match received {
-                Some(Ok(message)) if message.is_close() => return End::ClientLeft,
-                Some(Ok(_)) => {
-                    // Whatever it says, it lives.
-                    answered = true;
-                    continue;
-                }
-                Some(Err(_)) | None => return End::ClientLeft,
-            },
+            // Whatever else there is to do, these two are not put off.
+            biased;
             () = stop.given() => return End::Stopping,
+            _ = check.tick() => match app.admins.still_admin(credentials).await {
+                // While the database is away nobody can tell; what is shown here is worth less than staying connected.
+                Ok(_) | Err(AuthError::Unavailable(_)) => continue,
+                Err(_) => return End::NotAdmin,
+            },
             step = steps.recv() => match step {
                 Ok(step) => text(&told(&step)),
                 Err(RecvError::Lagged(_)) => return End::TooSlow,
@@ -125,36 +134,45 @@ where
             _ = scrapes.tick() => {
                 let (recent, by_now) = recent_since(app, seen);
                 seen = by_now;
-                for scrape in recent.into_iter().take(MOST_SCRAPES).rev() {
-                    if let Err(end) = send(socket, text(&event("scrape", scrape))).await {
-                        return end;
-                    }
+                let scrapes = recent.into_iter().take(MOST_SCRAPES).rev();
+                if let Err(end) = send(socket, scrapes.map(|scrape| text(&event("scrape", scrape)))).await {
+                    return end;
                 }
                 continue;
             }
+            received = socket.next() => match received {
+                Some(Ok(message)) if message.is_close() => return End::ClientCloses,
+                Some(Ok(_)) => {
+                    // Whatever it says, it lives.
+                    answered = true;
+                    continue;
+                }
+                Some(Err(_)) | None => return End::ClientLeft,
+            },
             _ = ping.tick() => {
                 if !std::mem::take(&mut answered) {
                     return End::ClientLeft;
                 }
                 Message::ping("")
             }
-            _ = check.tick() => match app.admins.still_admin(credentials).await {
-                // While the database is away nobody can tell; what is shown here is worth less than staying connected.
-                Ok(_) | Err(AuthError::Unavailable(_)) => continue,
-                Err(_) => return End::NotAdmin,
-            },
         };
-        if let Err(end) = send(socket, message).await {
+        if let Err(end) = send(socket, [message]).await {
             return end;
         }
     }
 }
 
-async fn send<S: Sink<Message> + Unpin>(socket: &mut S, message: Message) -> Result<(), End> {
-    match tokio::time::timeout(SEND_PATIENCE, socket.send(message)).await {
-        Ok(sent) => sent.map_err(|_| End::ClientLeft),
-        Err(_) => Err(End::TooSlow),
-    }
+async fn send<S>(socket: &mut S, messages: impl IntoIterator<Item = Message>) -> Result<(), End>
+where
+    S: Sink<Message> + Unpin,
+{
+    let sent = async {
+        for message in messages {
+            socket.send(message).await.map_err(|_| End::ClientLeft)?;
+        }
+        Ok(())
+    };
+    tokio::time::timeout(SEND_PATIENCE, sent).await.unwrap_or(Err(End::TooSlow))
 }
 
 /// Waits until the next refresh is planned anew, which is after each one.

@@ -9,18 +9,47 @@ export class Failure extends Error {
   }
 }
 
+/** Who comes to the same end within this time is not sent away again: pages must not lead to each other for ever. */
+const LEAVE_AGAIN = 30_000;
+
+let leaving = false;
+
 /** Asks and returns the JSON of the answer. Whoever is not signed in any more is sent to sign in. */
 export async function request(method, path, body) {
   const answer = await send(method, path, body);
-  if (answer.status === 401 && location.pathname !== "/login") {
-    location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
+  const signIn = () => location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
+  if (answer.status === 401 && location.pathname !== "/login" && leave(signIn)) {
     // The page is left: nothing that waits for the answer should go on.
     return new Promise(() => {});
   }
   // Somebody who is no admin any more gets the page that says so.
-  if (answer.status === 403 && method === "GET") location.reload();
+  if (answer.status === 403 && method === "GET") leave(() => location.reload());
   if (answer.error !== null) throw new Failure(answer.status, answer.error, answer.retryAfter);
+  stay();
   return answer.json;
+}
+
+/** Leaves the page unless that led back here just now; then the page stays and says what is wrong. */
+function leave(go) {
+  if (leaving) return true;
+  try {
+    if (Date.now() - Number(sessionStorage.getItem("left")) < LEAVE_AGAIN) return false;
+    sessionStorage.setItem("left", Date.now());
+  } catch {
+    // A browser that keeps nothing cannot tell.
+  }
+  leaving = true;
+  go();
+  return true;
+}
+
+/** The pages let this session in after all. */
+function stay() {
+  try {
+    sessionStorage.removeItem("left");
+  } catch {
+    // Where nothing can be kept there is nothing to remove.
+  }
 }
 
 async function send(method, path, body) {

@@ -3,6 +3,9 @@
 /** After this long without a scrape something is probably wrong: Prometheus' default interval is a minute. */
 const QUIET_SECONDS = 300;
 
+/** A failure is not held against a client for longer than this, or three of its usual intervals if that is more. */
+const LAPSE_SECONDS = 3600;
+
 const REASONS = {
   missing_token: "No token",
   wrong_token: "Wrong token",
@@ -13,7 +16,7 @@ const REASONS = {
 export const reasonOf = (failure) => REASONS[failure] ?? failure;
 
 /** Each client with its scrapes, newest first. */
-export function scrapersOf(recent) {
+export function scrapersOf(recent, secondsSince) {
   const groups = new Map();
   for (const scrape of recent) {
     const key = JSON.stringify([scrape.client, scrape.user_agent]);
@@ -23,14 +26,17 @@ export function scrapersOf(recent) {
   }
   return [...groups.values()].map((group) => {
     const [answered, failure] = [group.answered[0], group.failures[0]];
-    const isRefused = Boolean(failure) && (!answered || Date.parse(failure.at) > Date.parse(answered.at));
-    return { ...group, isRefused, at: (answered ?? failure).at, every: interval(group.answered) };
+    const every = interval(group.answered);
+    const isLast = Boolean(failure) && (!answered || Date.parse(failure.at) > Date.parse(answered.at));
+    const lapse = Math.max(LAPSE_SECONDS, 3 * (every ?? 0), 3 * (interval(group.failures) ?? 0));
+    const hasLapsed = isLast && secondsSince(failure.at) > lapse;
+    return { ...group, isRefused: isLast && !hasLapsed, hasLapsed, at: (answered ?? failure).at, every };
   });
 }
 
 /** The usual time between scrapes in seconds, or null while it cannot be told. */
-function interval(answered) {
-  const times = answered.map(({ at }) => Date.parse(at));
+function interval(scrapes) {
+  const times = scrapes.map(({ at }) => Date.parse(at));
   const gaps = times.slice(1).map((time, i) => (times[i] - time) / 1000).sort((a, b) => a - b);
   return gaps.length < 2 ? null : gaps[Math.floor(gaps.length / 2)];
 }
@@ -40,6 +46,9 @@ export function verdict(scrapers, secondsSince, ago) {
   const refused = scrapers.filter(({ isRefused }) => isRefused);
   const working = scrapers.filter(({ isRefused, answered }) => !isRefused && answered.length > 0);
   if (refused.length > 0 && working.length === 0) return { kind: "bad", text: "Every scrape is refused. What to do is below." };
+  if (working.length === 0 && scrapers.length > 0) {
+    return { kind: "warn", text: "Nobody scrapes. Who tried earlier was refused; why is below." };
+  }
   if (working.length === 0) {
     return { kind: "", text: "Nothing has scraped since the service started. Put the configuration into Prometheus and watch it arrive here." };
   }

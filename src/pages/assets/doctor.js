@@ -12,6 +12,7 @@ let recent = [];
 let scrapers = [];
 let known = false;
 let judged = null;
+let shown = "";
 
 /** Shows the scrapes of a whole status. */
 export function show({ scrapes }) {
@@ -33,7 +34,8 @@ export function seen(scrape) {
 export const lately = () => scrapers.filter(({ answered }) => answered.length > 0);
 
 function render() {
-  scrapers = scrapersOf(recent);
+  scrapers = scrapersOf(recent, secondsSince);
+  shown = standing();
   judge();
   byId("findings").replaceChildren(...scrapers.filter(({ failures }) => failures.length > 0).map(finding));
   const working = lately();
@@ -41,6 +43,15 @@ function render() {
   byId("scrapers").tBodies[0].replaceChildren(...working.map(scraperRow));
   byId("recent").hidden = recent.length === 0;
   byId("recent").querySelector("tbody").replaceChildren(...recent.map(recentRow));
+}
+
+/** Who is refused and who was: it changes with time, too. */
+const standing = () => scrapers.map(({ isRefused, hasLapsed }) => `${isRefused} ${hasLapsed}`).join();
+
+function tick() {
+  scrapers = scrapersOf(recent, secondsSince);
+  if (standing() === shown) judge();
+  else render();
 }
 
 function judge() {
@@ -52,11 +63,12 @@ function judge() {
   judged = kind;
 }
 
-function finding({ client, agent, failures, isRefused }) {
+function finding({ client, agent, failures, isRefused, hasLapsed }) {
   const last = failures[0];
   const title = el("p", { className: "finding-title" }, `${reasonOf(last.failure)}, from ${client}, `, age(last.at));
   const about = [agent, failures.length > 1 ? `${count(failures.length)} times lately` : null].filter(Boolean).join(" · ");
-  const fix = isRefused ? last.fix : "Solved: this client has scraped since.";
+  const earlier = hasLapsed ? `Earlier; it has not tried since. ${last.fix ?? ""}` : "Solved: this client has scraped since.";
+  const fix = isRefused ? last.fix : earlier;
   return el("li", { className: isRefused ? "finding bad" : "finding solved" }, title,
     about ? el("p", { className: "muted any" }, about) : null, el("p", { className: "fix" }, fix ?? ""));
 }
@@ -83,4 +95,4 @@ function recentRow(scrape) {
 
 const formatOf = ({ format, encoding }) => [FORMATS[format] ?? format, encoding].filter((part) => part && part !== "identity").join(", ");
 
-setInterval(judge, 1000);
+setInterval(tick, 1000);

@@ -48,7 +48,8 @@ async function watch() {
     if (!snapshot.isRunning()) return;
     if (connection.isLive && round % 10 !== 0) continue;
     const status = await connection.ask().catch(() => null);
-    if (status && !status.refreshing) snapshot.stopped();
+    // The status itself may have told the outcome, which stays to be seen.
+    if (status && !status.refreshing && snapshot.isRunning()) snapshot.stopped();
   }
 }
 
