@@ -453,6 +453,7 @@ async fn what_the_service_answers_is_counted_by_route_and_status() {
         service.get(path).send().await.unwrap();
     }
     service.get("/metrics").send().await.unwrap();
+    service.post("/metrics").send().await.unwrap();
     for _ in 0..5 {
         service.text().await;
     }
@@ -468,10 +469,11 @@ async fn what_the_service_answers_is_counted_by_route_and_status() {
     let series = service.series().await;
     assert_eq!(requests(&series, "unmatched", "404"), Some(3.0));
     assert_eq!(requests(&series, "/metrics", "401"), Some(1.0));
+    assert_eq!(requests(&series, "/metrics", "405"), Some(1.0));
     let failures = [("endpoint", "/metrics"), ("reason", "missing_token")];
     assert_eq!(value(&series, "playarr_authentication_failures_total", &failures), Some(1.0));
     let duration = value(&series, "playarr_http_request_duration_seconds_count", &[("endpoint", "/metrics")]);
-    assert_eq!(duration, requests(&series, "/metrics", "200").map(|scrapes| scrapes + 1.0));
+    assert_eq!(duration, requests(&series, "/metrics", "200").map(|scrapes| scrapes + 2.0));
     assert!(series["playarr_http_requests_total"].keys().all(|labels| !labels["endpoint"].contains("123")));
 }
 

@@ -48,6 +48,9 @@ pub enum ApiError {
     /// A login of another type.
     #[error("The Content-Type must be application/json")]
     NotJson,
+    /// A method that the route does not take.
+    #[error("This route does not take this method")]
+    MethodNotAllowed,
     /// A body that does not come.
     #[error("The body did not come in time")]
     BodyTooSlow,
@@ -106,6 +109,7 @@ impl ApiError {
             Self::BrokenGzip(_) | Self::BodyCutShort | Self::NoLogin | Self::Batch(_) => {
                 StatusCode::BAD_REQUEST
             }
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Record(RecordError::TooManyBatches) => StatusCode::TOO_MANY_REQUESTS,
             Self::Record(RecordError::Stopping) => StatusCode::SERVICE_UNAVAILABLE,

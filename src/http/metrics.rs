@@ -14,7 +14,7 @@ use warp::{Filter, Rejection, Reply};
 
 use super::bearer::Bearer;
 use super::error::ApiError;
-use super::observe::{authentication_failed, made_by};
+use super::observe::{answered, authentication_failed};
 use super::{negotiate, server};
 use crate::accounts::{Client, TokenKind};
 use crate::app::App;
@@ -23,7 +23,7 @@ use crate::live::ScrapeFailure;
 use crate::recent::{Answered, Cause, Failed, UserAgent};
 use crate::scrape::Body;
 
-const TEMPLATE: &str = "/metrics";
+pub(super) const TEMPLATE: &str = "/metrics";
 
 /// `GET /metrics`
 pub(super) fn scrape(app: Arc<App>) -> impl Filter<Extract = (impl Reply,), Error = Rejection> + Clone {
@@ -39,6 +39,11 @@ pub(super) fn scrape(app: Arc<App>) -> impl Filter<Extract = (impl Reply,), Erro
     })
 }
 
+/// Any other method on `/metrics`
+pub(super) fn other_methods() -> impl Filter<Extract = (impl Reply,), Error = Rejection> + Copy {
+    warp::path!("metrics").map(|| ApiError::MethodNotAllowed)
+}
+
 /// What counts of a request's headers.
 struct Request {
     token: Option<Bearer>,
@@ -49,8 +54,8 @@ struct Request {
 }
 
 impl Request {
-    /// Headers as a scraper sends them are read one by one. Those with `X-Forwarded-For` (of several lines the last one
-    /// counts) or with other characters than ASCII are copied first, which takes a little longer.
+    /// Headers as a scraper sends them are read one by one. Those with `X-Forwarded-For` or with other characters than
+    /// ASCII are copied first, which takes a little longer.
     fn filter() -> impl Filter<Extract = (Self,), Error = Infallible> + Copy {
         let usual = warp::header::optional("authorization")
             .and(warp::header::optional("accept"))
@@ -71,14 +76,12 @@ impl Request {
 
     fn of(headers: &HeaderMap) -> Self {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-        let forwarded_for = headers.get_all("x-forwarded-for").into_iter().next_back();
-        let forwarded_for = forwarded_for.and_then(|value| value.to_str().ok());
         Self {
             token: text("authorization").and_then(|text| text.parse().ok()),
             format: text("accept").map_or(Format::Text, negotiate::format),
             gzip: text("accept-encoding").is_some_and(negotiate::accepts_gzip),
             user_agent: text("user-agent").and_then(|text| text.parse().ok()),
-            client: Client::of(server::peer(), forwarded_for).address,
+            client: Client::of(server::peer(), text("x-forwarded-for")).address,
         }
     }
 }
@@ -106,11 +109,14 @@ fn cause(app: &App, token: Option<&Bearer>, error: &ApiError) -> Cause {
 fn refuse(app: &App, error: ApiError, refused: Failed) -> Response {
     let failure = refused.cause.failure();
     app.live.scrape_refused(failure);
+    let at = refused.at;
     app.recent.failed(refused);
     if let ScrapeFailure::WrongToken | ScrapeFailure::MissingToken = failure {
         authentication_failed(app, TEMPLATE, failure.as_str());
     }
-    made_by(TEMPLATE, error)
+    let response = error.into_response();
+    answered(app, TEMPLATE, &response, at);
+    response
 }
 
 /// A scrape that has a place, and what is remembered of it.

@@ -52,10 +52,11 @@ pub fn routes(app: Arc<App>) -> impl Filter<Extract = (impl Reply,), Error = Inf
         .or(at(pages::HOME_TEMPLATE, pages::home()))
         .or(at(pages::LOGIN_TEMPLATE, pages::login(app.clone())))
         .or(pages::pages(app.clone()))
-        .or(at(assets::TEMPLATE, assets::asset()));
+        .or(at(assets::TEMPLATE, assets::asset()))
+        .or(at(metrics::TEMPLATE, metrics::other_methods()));
+    let others = observe::requests(app.clone(), others.boxed().recover(error::recover));
     // The scrape comes first: it is what there are thousands of.
-    let all = metrics::scrape(app.clone()).or(others.boxed()).recover(error::recover);
-    observe::requests(app, all)
+    metrics::scrape(app).or(others)
 }
 
 /// Hands the parts of the service to a handler.

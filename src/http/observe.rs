@@ -10,7 +10,7 @@ use warp::{Filter, Rejection, Reply};
 use crate::app::App;
 use crate::live::{Event, Label};
 
-/// The template of the route that made an answer, in the answer's extensions. What has none is recorded elsewhere.
+/// The template of the route that made an answer, in the answer's extensions.
 #[derive(Clone, Copy)]
 struct Endpoint(&'static str);
 
@@ -33,7 +33,8 @@ pub(super) fn made_by(template: &'static str, reply: impl Reply) -> Response {
     response
 }
 
-/// All routes, with what they answer recorded.
+/// Routes, with what they answer recorded. Scrapes are none of them: they record themselves, at a price that a hundred
+/// thousand a second can pay.
 pub(super) fn requests<R, F>(
     app: Arc<App>,
     routes: F,
@@ -45,14 +46,19 @@ where
     warp::any().map(Instant::now).and(routes).map(move |started: Instant, reply: R| {
         let response = reply.into_response();
         if let Some(&Endpoint(template)) = response.extensions().get() {
-            app.live.record(&Event::HttpRequest {
-                endpoint: Label::repaired(template),
-                status_code: response.status().into(),
-                duration: started.elapsed(),
-            });
+            answered(&app, template, &response, started);
         }
         response
     })
+}
+
+/// Records an answer of the route with this template to a request that came at `started`.
+pub(super) fn answered(app: &App, template: &str, response: &Response, started: Instant) {
+    app.live.record(&Event::HttpRequest {
+        endpoint: Label::repaired(template),
+        status_code: response.status().into(),
+        duration: started.elapsed(),
+    });
 }
 
 /// Records that somebody could not prove who they are to the route with this template.
