@@ -14,6 +14,7 @@ use mongodb::options::{
 use mongodb::{Collection, Database};
 use playarr_jobs::source::{is_duplicate_key, plain_message};
 use rand::Rng;
+use serde::Deserialize;
 
 use crate::config::Secret;
 
@@ -36,9 +37,11 @@ pub enum TokenError {
 }
 
 /// Which token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum TokenKind {
     /// Guards `/metrics`.
+    #[default]
     Metrics,
     /// Guards the ingestion of live events.
     Ingest,

@@ -20,24 +20,7 @@ pub(super) const TEMPLATE: &str = "/api/metrics/overview";
 #[derive(Deserialize)]
 struct Query {
     #[serde(default)]
-    window: Which,
-}
-
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Which {
-    #[default]
-    Hour,
-    Life,
-}
-
-impl From<Which> for Window {
-    fn from(which: Which) -> Self {
-        match which {
-            Which::Hour => Self::Hour,
-            Which::Life => Self::Life,
-        }
-    }
+    window: Window,
 }
 
 /// `GET /api/metrics/overview` by an admin; `?window=life` for the history since the process started
@@ -49,7 +32,7 @@ pub(super) fn overview(app: Arc<App>) -> impl Filter<Extract = (impl Reply,), Er
         .and(warp::query())
         .then(|app: Arc<App>, caller: Caller, query: Query| async move {
             let admin = caller.admin(&app, TEMPLATE).await;
-            respond(admin.map(|_| private(&pictures(&app, query.window.into()))))
+            respond(admin.map(|_| private(&pictures(&app, query.window))))
         })
 }
 

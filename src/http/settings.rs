@@ -20,24 +20,7 @@ pub(super) const REGENERATE: &str = "/api/settings/metrics/regenerate";
 #[derive(Deserialize)]
 struct Query {
     #[serde(default)]
-    token: Which,
-}
-
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Which {
-    #[default]
-    Metrics,
-    Ingest,
-}
-
-impl From<Which> for TokenKind {
-    fn from(which: Which) -> Self {
-        match which {
-            Which::Metrics => Self::Metrics,
-            Which::Ingest => Self::Ingest,
-        }
-    }
+    token: TokenKind,
 }
 
 /// `GET /api/settings/metrics` by an admin
@@ -48,7 +31,7 @@ pub(super) fn show(app: Arc<App>) -> impl Filter<Extract = (impl Reply,), Error 
         .and(caller())
         .and(warp::query())
         .then(|app: Arc<App>, caller: Caller, query: Query| async move {
-            respond(shown(&app, &caller, query.token.into()).await)
+            respond(shown(&app, &caller, query.token).await)
         })
 }
 
@@ -60,7 +43,7 @@ pub(super) fn regenerate(app: Arc<App>) -> impl Filter<Extract = (impl Reply,), 
         .and(caller())
         .and(warp::query())
         .then(|app: Arc<App>, caller: Caller, query: Query| async move {
-            respond(regenerated(app, &caller, query.token.into()).await)
+            respond(regenerated(app, &caller, query.token).await)
         })
 }
 

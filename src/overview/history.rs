@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant, SystemTime};
 
+use serde::Deserialize;
+
 use crate::live::Traffic;
 
 /// How often totals are looked at.
@@ -12,7 +14,8 @@ pub const SAMPLE_INTERVAL: Duration = Duration::from_secs(10);
 pub const MOST_POINTS: usize = 120;
 
 /// Which part of the past.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Window {
     /// The last hour, in points of half a minute.
     #[default]

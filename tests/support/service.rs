@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 
 use super::library::{Library, load};
 use super::oracle::Gauges;
-use super::{exposition, until};
+use super::{awaited, exposition, until};
 
 /// What the service is started with.
 pub(crate) struct Builder {
@@ -82,12 +82,11 @@ impl Builder {
 /// A token out of the settings, as soon as it is there: the service is ready when it has the one for scrapes.
 pub(crate) async fn token(database: &Database, key: &str) -> String {
     let settings = database.collection::<Document>("settings");
-    let mut token = None;
-    while token.is_none() {
-        let setting = settings.find_one(doc! { "_id": key }).await.unwrap();
-        token = setting.and_then(|setting| Some(setting.get_str("value").ok()?.to_owned()));
-    }
-    token.unwrap()
+    awaited("a token", || async {
+        let setting = settings.find_one(doc! { "_id": key }).await.unwrap()?;
+        Some(setting.get_str("value").ok()?.to_owned())
+    })
+    .await
 }
 
 /// A running service.
