@@ -9,7 +9,8 @@ use std::hint::black_box;
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
-use playarr_metrics::live::{Batch, CacheOperation, Event, Label, Live, MediaType, Status, StatusCode};
+use playarr_metrics::ingest::Batch;
+use playarr_metrics::live::{CacheOperation, Event, Label, Live, MediaType, Status, StatusCode};
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts};
 
 use support::ingest::Server;
@@ -33,7 +34,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 /// What the events of the specification cost, in nanoseconds, beside the same families of the `prometheus` crate.
 fn in_process() -> Result<(), Box<dyn std::error::Error>> {
-    let live = Live::new()?;
+    let live = Live::new();
     let requests = IntCounterVec::new(Opts::new("requests_total", "-"), &["endpoint", "status_code"])?;
     let durations = HistogramVec::new(
         HistogramOpts::new("duration_seconds", "-")
@@ -70,7 +71,7 @@ fn per_event(mut record: impl FnMut()) -> f64 {
 fn contention() -> Result<(), Box<dyn std::error::Error>> {
     println!("recording from several threads, over the rate of one (this machine has {} cores)", cores());
     for (what, users) in [("the same series", 1), ("different series", 100)] {
-        let live = Live::new()?;
+        let live = Live::new();
         let users: Vec<_> = (0..users).map(|user| format!("user-{user}")).collect();
         let mut rates = [Vec::new(), Vec::new(), Vec::new()];
         for _ in 0..ROUNDS {
@@ -122,7 +123,7 @@ fn rate(live: &Live, threads: usize, users: &[String]) -> f64 {
 
 /// The body of a batch of a thousand events of all types, read and recorded, without HTTP.
 fn parsing() -> Result<(), Box<dyn std::error::Error>> {
-    let live = Live::new()?;
+    let live = Live::new();
     let body = body(1_000)?;
     let read =
         median((0..ROUNDS * 20).map(|_| seconds(|| drop(black_box(Batch::from_json(&body))))).collect());

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use futures_util::{StreamExt, TryStreamExt};
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::{Client, Database};
-use playarr_jobs::report::Trigger;
+use playarr_jobs::refresh::Trigger;
 use playarr_metrics::app::App;
 use playarr_metrics::config::Config;
 use playarr_sandbox::Mongod;

@@ -5,20 +5,17 @@ use std::time::{Duration, SystemTime};
 
 use mongodb::Database;
 use playarr_jobs::gauges;
-use playarr_jobs::report::Progress;
-use playarr_jobs::scheduler::ScheduleError;
-use playarr_jobs::snapshot::{Snapshot, SnapshotStore};
-use playarr_jobs::update::{Hooks, RefreshOptions, UpdateMetricsJob};
+use playarr_jobs::refresh::{
+    Hooks, JOB_NAME, Progress, RefreshOptions, ScheduleError, Snapshot, SnapshotStore, UpdateMetricsJob,
+};
 use tokio::sync::{Semaphore, watch};
 
 use crate::accounts::{Admins, TokenError, Tokens};
 use crate::config::{Config, ConfigError};
-use crate::exposition::Page;
-use crate::feed::Feed;
-use crate::live::Live;
+use crate::live::{Event, Label, Live, Status};
 use crate::overview::Overview;
-use crate::recent::Recent;
-use crate::scrape::{Exposition, Places};
+use crate::scrape::{Exposition, Page, ScrapePermits};
+use crate::telemetry::{Feed, ScrapeLog, Telemetry};
 
 /// The service could not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -61,12 +58,14 @@ pub struct App {
     pub snapshots: Arc<SnapshotStore<Page>>,
     /// What is counted as it happens.
     pub live: Live,
+    /// What the service says of itself.
+    pub telemetry: Telemetry,
     /// What scrapes get.
     pub exposition: Exposition,
     /// Places for scrapes.
-    pub scrapes: Places,
+    pub scrapes: ScrapePermits,
     /// The scrapes of late.
-    pub recent: Recent,
+    pub scrape_log: ScrapeLog,
     /// What the pictures of the overview remember.
     pub overview: Overview,
     /// The bearer tokens.
@@ -89,8 +88,8 @@ impl App {
     /// # Errors
     /// When the live metrics contradict each other.
     pub fn new(config: &Config, database: &Database) -> Result<Arc<Self>, AppError> {
-        let live = Live::new()?;
-        live.service().scheduled_every(config.refresh_interval);
+        let (live, telemetry) = (Live::new(), Telemetry::new()?);
+        telemetry.service().scheduled_every(config.refresh_interval);
         let snapshots = Arc::new(SnapshotStore::new(Page::of(&Snapshot::default())));
         let options = RefreshOptions {
             concurrency: config.refresh_concurrency,
@@ -99,12 +98,17 @@ impl App {
         };
         let definitions = gauges::all(config.episodes_detail);
         let feed = Arc::new(Feed::new(definitions.len()));
-        let (recorder, watchers) = (live.clone(), feed.clone());
+        let (recorder, counters, watchers) = (live.clone(), telemetry.clone(), feed.clone());
         let hooks = Hooks {
             prepare: Box::new(Page::of),
             progress: Box::new(move |progress| {
                 if let Progress::Finished(report) = progress {
-                    recorder.refreshed(report);
+                    counters.service().refreshed(report);
+                    recorder.record(&Event::JobExecution {
+                        job_type: Label::repaired(JOB_NAME),
+                        status: if report.is_success() { Status::Success } else { Status::Failure },
+                        duration: report.duration,
+                    });
                 }
                 watchers.publish(progress);
             }),
@@ -112,11 +116,12 @@ impl App {
         let job = UpdateMetricsJob::new(database.clone(), definitions, options, snapshots.clone(), hooks);
         Ok(Arc::new(Self {
             job,
-            exposition: Exposition::new(snapshots.clone(), live.clone()),
+            exposition: Exposition::new(snapshots.clone(), live.clone(), telemetry.clone()),
             snapshots,
             live,
-            scrapes: Places::new(config.max_concurrent_scrapes),
-            recent: Recent::default(),
+            telemetry,
+            scrapes: ScrapePermits::new(config.max_concurrent_scrapes),
+            scrape_log: ScrapeLog::default(),
             overview: Overview::default(),
             tokens: Tokens::new(database),
             unpacking: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from))),

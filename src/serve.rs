@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mongodb::Database;
-use playarr_jobs::scheduler;
+use playarr_jobs::refresh::schedule_refreshes;
 use tokio::net::TcpListener;
 use tokio::time::MissedTickBehavior;
 
@@ -46,9 +46,14 @@ pub async fn serve(
 ) -> Result<(), AppError> {
     let app = App::new(config, database)?;
     let address = listener.local_addr().unwrap_or(config.listen_address).to_string();
-    let checkpoints =
-        Checkpoints::start(app.live.clone(), database.clone(), address, config.checkpoint_interval);
-    let mut schedule = scheduler::start(app.job.clone(), config.refresh_interval).await?;
+    let checkpoints = Checkpoints::start(
+        app.live.clone(),
+        app.telemetry.clone(),
+        database.clone(),
+        address,
+        config.checkpoint_interval,
+    );
+    let mut schedule = schedule_refreshes(app.job.clone(), config.refresh_interval).await?;
     let _ = app.next_run.set(schedule.next_run());
     let restored = checkpoints.restored();
     let watched = app.clone();

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use mongodb::bson::{Document, doc};
-use playarr_metrics::pages::configuration::configurations;
-use playarr_metrics::pages::target::Target;
+use playarr_metrics::web::configuration::configurations;
+use playarr_metrics::web::target::Target;
 use reqwest::StatusCode;
 use serde_json::json;
 

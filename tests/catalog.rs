@@ -4,10 +4,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use playarr_jobs::family::Kind;
-use playarr_jobs::hints::PanelKind;
+use playarr_jobs::metric::{Kind, PanelKind};
 use playarr_metrics::catalog::Catalog;
-use playarr_metrics::generate::{DOCS, Output, tables};
+use playarr_metrics::catalog::{DOCS, Output, tables};
 
 use crate::support::library::fixtures;
 use crate::support::program::run;
@@ -23,8 +22,8 @@ fn what_is_generated_equals_the_goldens() {
     let catalog = Catalog::default();
     golden("docs/metrics.md", |_| Output::Markdown.of(&catalog, DOCS));
     golden("fixtures/golden/catalog.json", |_| Output::Json.of(&catalog, DOCS));
-    golden("fixtures/golden/rules.yml", |_| Output::Rules.of(&catalog, DOCS));
-    golden("fixtures/golden/dashboard.json", |_| Output::Dashboard.of(&catalog, DOCS));
+    golden("packaging/prometheus/playarr.rules.yml", |_| Output::Rules.of(&catalog, DOCS));
+    golden("packaging/grafana/playarr.json", |_| Output::Dashboard.of(&catalog, DOCS));
     golden("README.md", |readme| {
         let [begin, end] = TABLES;
         let (before, rest) = readme.split_once(begin).expect("the README says where its tables begin");

@@ -2,7 +2,7 @@
 
 use mongodb::Database;
 use playarr_jobs::gauges::EpisodesDetail;
-use playarr_jobs::report::Trigger;
+use playarr_jobs::refresh::Trigger;
 use playarr_metrics::app::App;
 use playarr_metrics::config::Config;
 

@@ -54,7 +54,8 @@ fn every_link_within_the_repository_leads_to_a_file_and_a_heading() {
 
 #[test]
 fn each_alert_has_a_section_in_the_runbook_and_each_section_an_alert() {
-    let rules: Value = serde_yaml_ng::from_str(&read(&top().join("fixtures/golden/rules.yml"))).unwrap();
+    let rules: Value =
+        serde_yaml_ng::from_str(&read(&top().join("packaging/prometheus/playarr.rules.yml"))).unwrap();
     let groups = rules["groups"].as_sequence().unwrap().iter();
     let rules = groups.flat_map(|group| group["rules"].as_sequence().unwrap());
     let alerts: BTreeSet<_> =
@@ -71,7 +72,7 @@ fn every_metric_and_recording_that_is_named_exists() {
     let exposition = read(&top().join("fixtures/golden/metrics.txt"));
     let families: BTreeSet<_> =
         exposition.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
-    let rules = read(&top().join("fixtures/golden/rules.yml"));
+    let rules = read(&top().join("packaging/prometheus/playarr.rules.yml"));
     // What Playarr had and this service has not.
     let others = ["playarr_provider_expiration_days"];
     for path in pages() {

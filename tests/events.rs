@@ -9,7 +9,7 @@ use std::time::Duration;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use playarr_metrics::live::Event;
-use playarr_metrics::live::events::FAMILIES;
+use playarr_metrics::live::FAMILIES;
 use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};

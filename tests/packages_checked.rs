@@ -20,7 +20,7 @@ fn promtool_takes_the_configuration_with_the_files_that_the_compose_file_mounts(
     let directory = tempfile::tempdir().unwrap();
     let token = directory.path().join("token");
     std::fs::write(&token, "a token\n").unwrap();
-    let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/golden/rules.yml");
+    let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/prometheus/playarr.rules.yml");
     let configuration = read("packaging/compose/prometheus.yml")
         .replace("/run/playarr-metrics/token", token.to_str().unwrap())
         .replace("/etc/prometheus/playarr.rules.yml", rules.to_str().unwrap());

@@ -3,10 +3,10 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use playarr_jobs::hints::PanelKind;
+use playarr_jobs::metric::PanelKind;
 use playarr_metrics::accounts::{TokenKind, Tokens};
 use playarr_metrics::catalog::Catalog;
-use playarr_metrics::generate::{DOCS, Output};
+use playarr_metrics::catalog::{DOCS, Output};
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
 use warp::Filter;
 

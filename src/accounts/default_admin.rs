@@ -6,7 +6,7 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, Document, doc};
 use mongodb::error::Error;
 use mongodb::options::{Acknowledgment, InsertOneOptions, WriteConcern};
-use playarr_jobs::source::{is_duplicate_key, plain_message};
+use playarr_jobs::collect::{is_duplicate_key, plain_message};
 use rand::RngExt;
 
 use super::password::Passwords;

@@ -12,7 +12,7 @@ use mongodb::options::{
     Acknowledgment, CollectionOptions, ReadPreference, ReturnDocument, SelectionCriteria, WriteConcern,
 };
 use mongodb::{Collection, Database};
-use playarr_jobs::source::{is_duplicate_key, plain_message};
+use playarr_jobs::collect::{is_duplicate_key, plain_message};
 use rand::Rng;
 use serde::Deserialize;
 

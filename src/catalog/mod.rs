@@ -1,18 +1,22 @@
 //! Every metric family of the service, gathered from where each is defined.
 //!
-//! Gauges come from [`playarr_jobs::gauges`], live metrics from [`crate::live::events`], the service's own from the
+//! Gauges come from [`playarr_jobs::gauges`], live metrics from [`crate::live`], the service's own from the
 //! [`Spec`]s beside the code that moves them. Documentation, rules and the dashboard are made from this list alone; a
 //! test compares it with what a running service exposes.
 
-mod spec;
+mod dashboard;
+mod json;
+mod markdown;
+mod output;
+mod rules;
 
-pub use spec::Spec;
+pub use markdown::tables;
+pub use output::{DOCS, Output};
 
-use playarr_jobs::family::{Kind, Text};
 use playarr_jobs::gauges::{self, EpisodesDetail};
-use playarr_jobs::hints::{Alert, Hints, Panel, Recording};
+use playarr_jobs::metric::{Alert, Kind, Monitoring, Panel, Recording, Spec, Text};
 
-use crate::{exposition, live};
+use crate::{live, telemetry};
 
 /// Where a family comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +62,7 @@ pub struct Entry {
     /// Where it comes from.
     pub origin: Origin,
     /// Panels, recording rules and alerts.
-    pub hints: Hints,
+    pub monitoring: Monitoring,
 }
 
 /// A label of a family.
@@ -89,9 +93,9 @@ impl Catalog {
             bounds: &[],
             help: gauge.help,
             origin: Origin::Database,
-            hints: gauge.hints,
+            monitoring: gauge.monitoring,
         });
-        let live = live::events::FAMILIES.iter().map(|family| Entry {
+        let live = live::FAMILIES.iter().map(|family| Entry {
             name: family.name.into(),
             kind: family.kind,
             labels: family
@@ -103,31 +107,44 @@ impl Catalog {
             bounds: family.bounds,
             help: family.help.into(),
             origin: Origin::Live,
-            hints: family.hints,
+            monitoring: family.monitoring,
         });
-        let own = exposition::SPECS.iter().copied().chain(live::own_specs()).map(Spec::entry);
+        let own = telemetry::specs().chain([&live::FOLDED_TOTAL]).map(own);
         Self { entries: gauges.chain(live).chain(own).collect() }
     }
 
     /// Every panel, in the order of the families they stand beside.
     pub fn panels(&self) -> impl Iterator<Item = &'static Panel> {
-        self.entries.iter().flat_map(|entry| entry.hints.panels)
+        self.entries.iter().flat_map(|entry| entry.monitoring.panels)
     }
 
     /// Every recording rule, each after those it needs.
     pub fn recordings(&self) -> impl Iterator<Item = &'static Recording> {
-        self.entries.iter().flat_map(|entry| entry.hints.recordings)
+        self.entries.iter().flat_map(|entry| entry.monitoring.recordings)
     }
 
     /// Every alert.
     pub fn alerts(&self) -> impl Iterator<Item = &'static Alert> {
-        self.entries.iter().flat_map(|entry| entry.hints.alerts)
+        self.entries.iter().flat_map(|entry| entry.monitoring.alerts)
     }
 }
 
 impl Default for Catalog {
     fn default() -> Self {
         Self::new(EpisodesDetail::default())
+    }
+}
+
+fn own(spec: &Spec) -> Entry {
+    Entry {
+        name: spec.name.into(),
+        kind: spec.kind,
+        labels: spec.labels.iter().map(|&name| Label { name: name.into(), values: &[] }).collect(),
+        unit: spec.unit.into(),
+        bounds: spec.bounds,
+        help: spec.help.into(),
+        origin: Origin::Service,
+        monitoring: spec.monitoring,
     }
 }
 

@@ -14,7 +14,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Interval, MissedTickBehavior};
 
-use crate::live::{Live, RestoreOutcome};
+use crate::live::Live;
+use crate::telemetry::{RestoreOutcome, Telemetry};
 use store::{Before, Claim, HEARTBEAT, Held, StoreError};
 
 /// The pause before a checkpoint that could not be read is looked for again.
@@ -30,11 +31,17 @@ pub struct Checkpoints {
 impl Checkpoints {
     /// Starts it, for the instance that listens on `address`.
     #[must_use]
-    pub fn start(live: Live, database: Database, address: String, interval: Duration) -> Self {
+    pub fn start(
+        live: Live,
+        telemetry: Telemetry,
+        database: Database,
+        address: String,
+        interval: Duration,
+    ) -> Self {
         live.keep_batches(true);
         let (restored, is_restored) = watch::channel(false);
         let (stop, stopped) = watch::channel(false);
-        let keeper = Keeper { live, database, address, interval, restored, stopped };
+        let keeper = Keeper { live, telemetry, database, address, interval, restored, stopped };
         Self { is_restored, stop, task: tokio::spawn(keeper.run()) }
     }
 
@@ -59,6 +66,7 @@ impl Checkpoints {
 
 struct Keeper {
     live: Live,
+    telemetry: Telemetry,
     database: Database,
     address: String,
     interval: Duration,
@@ -96,7 +104,7 @@ impl Keeper {
             };
             let saved = self.save(&held, release).await;
             let is_saved = saved.is_ok();
-            self.live.durability().saved(is_saved);
+            self.telemetry.checkpoints().saved(is_saved);
             match saved {
                 Ok(()) if failing => tracing::info!("the live metrics are saved again"),
                 Err(error) if error.is_refusal() => {
@@ -169,13 +177,16 @@ impl Keeper {
     }
 
     fn outcome(&self, outcome: RestoreOutcome) {
-        self.live.durability().restored(outcome);
+        self.telemetry.checkpoints().restored(outcome);
         self.restored.send_replace(true);
     }
 
     async fn save(&self, held: &Held, release: bool) -> Result<(), StoreError> {
-        let live = self.live.clone();
-        let make = move || if release { live.last_checkpoint() } else { live.checkpoint() };
+        let (live, telemetry) = (self.live.clone(), self.telemetry.clone());
+        let make = move || {
+            crate::scrape::carry_scrapes(&telemetry, &live);
+            if release { live.last_checkpoint() } else { live.checkpoint() }
+        };
         let checkpoint = tokio::task::spawn_blocking(make).await?;
         held.save(checkpoint, release).await
     }

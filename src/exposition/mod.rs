@@ -2,52 +2,9 @@
 //! part rendered now be sent as one.
 
 mod deflate;
-mod page;
+mod format;
 mod render;
-mod specs;
 
-pub use deflate::{Deflated, deflate, gzip_trailer};
-pub use page::{Page, service_families};
+pub use deflate::{Deflated, GZIP_HEADER, deflate, gzip_trailer};
+pub use format::Format;
 pub use render::render;
-pub(crate) use specs::SPECS;
-
-/// A text exposition format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// The Prometheus text format.
-    Text,
-    /// OpenMetrics.
-    OpenMetrics,
-}
-
-impl Format {
-    /// Both formats.
-    pub const ALL: [Self; 2] = [Self::Text, Self::OpenMetrics];
-
-    /// The value of the `Content-Type` header.
-    #[must_use]
-    pub fn content_type(self) -> &'static str {
-        match self {
-            Self::Text => "text/plain; version=0.0.4; charset=utf-8",
-            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
-        }
-    }
-
-    /// What ends an exposition.
-    #[must_use]
-    pub fn end(self) -> &'static [u8] {
-        match self {
-            Self::Text => b"",
-            Self::OpenMetrics => b"# EOF\n",
-        }
-    }
-
-    /// The name in metrics.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::OpenMetrics => "openmetrics",
-        }
-    }
-}

@@ -6,7 +6,7 @@
 
 use std::io::Write;
 
-use playarr_jobs::family::{Column, Family, Histogram, Kind, Points};
+use playarr_jobs::metric::{Column, Family, Histogram, Kind, Points};
 
 use super::Format;
 

@@ -1,23 +1,10 @@
 //! The HTTP interface. [`routes`] is the table; each resource has its file.
 
-mod assets;
-mod auth;
-mod bearer;
-mod body;
-mod caller;
-mod error;
-mod events;
-mod health;
-mod metrics;
-mod negotiate;
 mod observe;
-mod overview;
-mod pages;
-mod refresh;
+mod reply;
+mod request;
+mod routes;
 mod server;
-mod settings;
-mod status;
-mod websocket;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -28,8 +15,10 @@ use warp::{Filter, Reply};
 use crate::app::App;
 
 use observe::at;
+use reply::error;
+use routes::{assets, auth, events, health, metrics, overview, pages, refresh, settings, status, websocket};
 
-pub use error::ApiError;
+pub use reply::error::ApiError;
 pub use server::serve;
 
 /// The year 10000, which RFC 3339 does not know.

@@ -8,7 +8,7 @@ use warp::reply::Response;
 use warp::{Filter, Rejection, Reply};
 
 use crate::app::App;
-use crate::live::{Event, Label};
+use crate::live::{Event, Label, StatusCode};
 
 /// The template of the route that made an answer, in the answer's extensions.
 #[derive(Clone, Copy)]
@@ -54,11 +54,10 @@ where
 
 /// Records an answer of the route with this template to a request that came at `started`.
 pub(super) fn answered(app: &App, template: &str, response: &Response, started: Instant) {
-    app.live.record(&Event::HttpRequest {
-        endpoint: Label::repaired(template),
-        status_code: response.status().into(),
-        duration: started.elapsed(),
-    });
+    // Every status code of HTTP has three digits.
+    let Some(status_code) = StatusCode::new(response.status().as_u16()) else { return };
+    let duration = started.elapsed();
+    app.live.record(&Event::HttpRequest { endpoint: Label::repaired(template), status_code, duration });
 }
 
 /// Records that somebody could not prove who they are to the route with this template.

@@ -11,7 +11,7 @@ use flate2::write::GzEncoder;
 use serde::{Deserialize, Serialize};
 
 use super::batches::BatchMark;
-use super::totals::Totals;
+use super::recorder::totals::Totals;
 
 /// The version of the form. One that is not known is not guessed at.
 const VERSION: u32 = 1;
@@ -108,7 +108,7 @@ fn mark(bytes: &[u8; MARK_BYTES], now: u32) -> BatchMark {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::live::totals::Total;
+    use crate::live::recorder::totals::Total;
 
     fn checkpoint() -> (Totals, Vec<BatchMark>, Checkpoint) {
         let series = Total {

@@ -1,7 +1,7 @@
 //! What is counted as it happens: typed events, in process and over HTTP, and the service's own work.
 //!
 //! How to choose between the two kinds of metric: what can be computed from the database at any time is a gauge
-//! definition in the `jobs` crate; what is gone once it has happened is an event of [`events`].
+//! definition in the `jobs` crate; what is gone once it has happened is an event of [`event`].
 //!
 //! ```
 //! use std::time::Duration;
@@ -9,7 +9,7 @@
 //! use playarr_metrics::live::{Event, Label, Live, MediaType};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let live = Live::new()?;
+//! let live = Live::new();
 //!
 //! // Closed labels are types, open ones are checked. `Label::repaired` never fails.
 //! live.record(&Event::StreamRequest {
@@ -41,52 +41,36 @@
 mod batches;
 mod checkpoint;
 mod connections;
-mod durability;
-pub mod events;
-mod families;
-mod ingest;
-mod json;
-mod labels;
-mod process;
+mod event;
 mod recorder;
-mod registry;
-mod reporters;
-mod scrapes;
-mod service;
-mod sums;
 mod timer;
-mod totals;
 mod traffic;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use playarr_jobs::family::Family;
-use prometheus::Registry;
-use prometheus::process_collector::ProcessCollector;
+use playarr_jobs::metric::Family;
 
 pub use checkpoint::{Checkpoint, DamagedCheckpoint};
 pub use connections::Connection;
-pub use durability::{Durability, RestoreOutcome};
-pub use events::Event;
-pub use ingest::{Batch, BatchError, MAX_EVENTS};
-pub use json::EventError;
-pub use labels::{
+pub(crate) use event::label::ClosedSet;
+pub use event::label::{
     AdminOperation, CacheOperation, Label, LabelError, MAX_LABEL_BYTES, MediaType, ProviderErrorType, Status,
     StatusCode, TitlesKind, WatchlistOperation,
 };
-pub use registry::LIVE_SERIES_BUDGET;
-pub use service::{ScrapeFailure, Service};
+pub use event::{Event, EventSpec, FAMILIES, FamilySpec, FieldSpec, HTTP, LabelSpec};
+pub use recorder::registry::LIVE_SERIES_BUDGET;
+pub use recorder::sums::FOLDED_TOTAL;
 pub use timer::Timer;
 pub use traffic::Traffic;
 
 use batches::{BatchMark, Batches, Clock, Turn};
 use connections::Connections;
-use events::FamilyId;
+use event::FamilyId;
 use recorder::Recorder;
 
-use crate::catalog::Spec;
+use crate::ingest::Batch;
 
 /// The live metrics. Clones are handles to the same ones.
 #[derive(Clone)]
@@ -101,15 +85,6 @@ struct Inner {
     cut: Mutex<VecDeque<BatchMark>>,
     clock: Clock,
     connections: Connections,
-    registry: Registry,
-    service: Service,
-    durability: Durability,
-}
-
-/// What is told here of the service and its process.
-pub(crate) fn own_specs() -> impl Iterator<Item = &'static Spec> {
-    let told = [&sums::FOLDED_TOTAL].into_iter().chain(service::SPECS).chain(scrapes::SPECS);
-    told.chain(durability::SPECS).chain(&process::SPECS)
 }
 
 /// Why a batch was not recorded, though nothing is wrong with it.
@@ -125,25 +100,16 @@ pub enum RecordError {
 
 impl Live {
     /// Fresh live metrics, closed label sets at zero.
-    ///
-    /// # Errors
-    /// When two families claim one name.
-    pub fn new() -> Result<Self, prometheus::Error> {
-        let registry = Registry::new();
-        registry.register(Box::new(ProcessCollector::for_self()))?;
-        let service = Service::new(&registry)?;
-        let durability = Durability::new(&registry)?;
+    #[must_use]
+    pub fn new() -> Self {
         let inner = Inner {
             recorder: Recorder::new(LIVE_SERIES_BUDGET),
             batches: Mutex::default(),
             cut: Mutex::default(),
             clock: Clock::new(),
             connections: Connections::default(),
-            registry,
-            service,
-            durability,
         };
-        Ok(Self { inner: Arc::new(inner) })
+        Self { inner: Arc::new(inner) }
     }
 
     /// Records an event. Takes well below a microsecond and never waits for a scrape for long.
@@ -195,18 +161,6 @@ impl Live {
         self.inner.connections.open()
     }
 
-    /// The service's own metrics.
-    #[must_use]
-    pub fn service(&self) -> &Service {
-        &self.inner.service
-    }
-
-    /// What is told of checkpoints.
-    #[must_use]
-    pub fn durability(&self) -> &Durability {
-        &self.inner.durability
-    }
-
     /// Whether somebody will ask for checkpoints. If so, batches are kept until the next one has them.
     pub fn keep_batches(&self, keep: bool) {
         self.inner.recorder.keep_marks(keep);
@@ -241,7 +195,6 @@ impl Live {
     }
 
     fn cut(&self, is_last: bool) -> Checkpoint {
-        self.inner.absorb_scrapes();
         let mut cut = self.inner.cut.lock().unwrap_or_else(PoisonError::into_inner);
         let (totals, new) = self.inner.recorder.cut(is_last, Instant::now());
         let now = self.inner.clock.seconds();
@@ -250,20 +203,10 @@ impl Live {
         Checkpoint::new(&totals, cut.iter().copied(), now)
     }
 
-    /// Records a refresh.
-    pub fn refreshed(&self, report: &playarr_jobs::report::Report) {
-        self.inner.service.refreshed(report);
-        self.record(&Event::JobExecution {
-            job_type: Label::repaired(playarr_jobs::update::JOB_NAME),
-            status: if report.is_success() { Status::Success } else { Status::Failure },
-            duration: report.duration,
-        });
-    }
-
-    /// Records a scrape that was refused.
-    pub fn scrape_refused(&self, failure: ScrapeFailure) {
-        self.inner.service.scrape_refused(failure);
-        self.inner.recorder.mark_changed();
+    /// Records requests to one endpoint that were counted elsewhere: how many were answered with `status`, by bucket of
+    /// [`HTTP`], and the nanoseconds they took together.
+    pub fn record_http_requests(&self, endpoint: &str, status: &str, buckets: &[u64], nanoseconds: u128) {
+        self.inner.recorder.absorb_http_requests(endpoint, status, buckets, nanoseconds);
     }
 
     /// Whether anything happened since the last [`Live::gather`] that a scrape must show at once.
@@ -276,10 +219,7 @@ impl Live {
     /// All live families as they stand.
     #[must_use]
     pub fn gather(&self) -> Vec<Family> {
-        self.inner.absorb_scrapes();
-        let mut families = self.inner.recorder.look(self.websockets(), Instant::now());
-        families.extend(self.inner.registry.gather().iter().filter_map(families::family));
-        families
+        self.inner.recorder.look(self.websockets(), Instant::now())
     }
 
     /// The families of events as they stand, for pages. Scrapes do not notice.
@@ -298,11 +238,8 @@ impl Live {
     }
 }
 
-impl Inner {
-    /// Scrapes are HTTP requests as well. They are the one kind of which there may be a hundred thousand a second, so
-    /// they are counted in a few atomics of their own and carried over when somebody looks.
-    fn absorb_scrapes(&self) {
-        let (buckets, nanoseconds) = self.service.new_scrapes();
-        self.recorder.absorb_http_requests("/metrics", "200", &buckets, nanoseconds);
+impl Default for Live {
+    fn default() -> Self {
+        Self::new()
     }
 }

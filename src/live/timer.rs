@@ -4,8 +4,8 @@ use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 
 use super::Live;
-use super::events::Event;
-use super::labels::Status;
+use super::event::Event;
+use super::event::label::Status;
 
 /// Times a piece of work from [`Live::timer`] on. Records a failure when it is dropped, be it by `?`, by a panic or
 /// because the caller gave up; a success only when it is told of one.
@@ -51,7 +51,7 @@ mod tests {
 
     #[test]
     fn a_timer_records_how_the_work_ended_once() {
-        let live = Live::new().unwrap();
+        let live = Live::new();
         let name = "Sync".to_owned();
         let timer = || {
             live.timer(|status, duration| Event::JobExecution {
@@ -65,7 +65,7 @@ mod tests {
         drop(timer());
         let families = live.gather();
         let runs = families.iter().find(|family| family.name == "playarr_job_executions_total").unwrap();
-        let playarr_jobs::family::Points::Numbers(counts) = &runs.points else { panic!() };
+        let playarr_jobs::metric::Points::Numbers(counts) = &runs.points else { panic!() };
         assert_eq!(*counts, [2.0, 1.0], "successes, failures");
     }
 }

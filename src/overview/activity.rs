@@ -1,7 +1,7 @@
 //! What happens in the library: streams, the cache, synchronisations and jobs, as counted from live events.
 
-use playarr_jobs::family::Histogram;
-use playarr_jobs::update::JOB_NAME;
+use playarr_jobs::metric::Histogram;
+use playarr_jobs::refresh::JOB_NAME;
 use serde::Serialize;
 
 use super::families::{Families, whole};

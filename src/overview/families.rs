@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use playarr_jobs::family::{Column, Family, Histogram, Points};
+use playarr_jobs::metric::{Column, Family, Histogram, Points};
 
 /// Families by name. One that is not there has no rows.
 #[derive(Debug)]

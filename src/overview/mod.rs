@@ -11,7 +11,7 @@ mod top;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use playarr_jobs::snapshot::Snapshot;
+use playarr_jobs::refresh::Snapshot;
 
 pub use activity::{Activity, Cache, Count, Durations, Outcomes, Quantile};
 pub use history::{History, MOST_POINTS, Past, SAMPLE_INTERVAL, Window};

@@ -182,7 +182,7 @@ fn thousandths(busy: &Busy) -> u128 {
 
 #[cfg(test)]
 mod tests {
-    use playarr_jobs::family::{Family, Kind};
+    use playarr_jobs::metric::{Family, Kind};
 
     use super::*;
 

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
-use playarr_jobs::label::OTHER;
+use playarr_jobs::metric::OTHER;
 use serde::Serialize;
 
 /// What adds up, and what makes one larger than another.

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use playarr_jobs::family::Kind;
+use playarr_jobs::metric::Kind;
 use playarr_metrics::catalog::Catalog;
 use promql_parser::parser::{Expr, LabelModifier, VectorSelector};
 

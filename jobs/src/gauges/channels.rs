@@ -2,9 +2,8 @@
 
 use mongodb::bson::doc;
 
-use super::labelable;
-use crate::definition::Definition;
-use crate::hints::{Alert, Hints, Panel, PanelKind, Recording, Section, Severity, Unit};
+use crate::collect::{Definition, labelable};
+use crate::metric::{Alert, Monitoring, Panel, PanelKind, Recording, Section, Severity, Unit};
 
 /// `playarr_channels_count{provider_id,category}`: the category is the channel's `group_title`.
 pub(super) fn channels() -> Definition {
@@ -15,7 +14,7 @@ pub(super) fn channels() -> Definition {
     Definition::new("playarr_channels_count", "channels", "Live channels, by provider and category.")
         .labels(["provider_id", "category"])
         .keeping("provider_id")
-        .hints(CHANNELS)
+        .monitoring(CHANNELS)
         .rows(
             "channels",
             [
@@ -25,7 +24,7 @@ pub(super) fn channels() -> Definition {
         )
 }
 
-const CHANNELS: Hints = Hints {
+const CHANNELS: Monitoring = Monitoring {
     panels: &[
         Panel::new(
             Section::Overview,

@@ -2,9 +2,12 @@
 
 use mongodb::bson::{Document, doc};
 
-use super::{EpisodesDetail, MEDIA_TYPES, is_text};
-use crate::definition::{Counted, Definition, NestedField, Query};
-use crate::hints::{Alert, Hints, Panel, PanelKind, Recording, Section, Severity, Unit};
+use super::detail::EpisodesDetail;
+use crate::collect::{Counted, Definition, NestedField, Query, is_text};
+use crate::metric::{Alert, Monitoring, Panel, PanelKind, Recording, Section, Severity, Unit};
+
+/// The two kinds of titles, which always show.
+const MEDIA_TYPES: [&str; 2] = ["movies", "tvshows"];
 
 /// `playarr_provider_titles_count{provider_id,media_type}`: every provider that is not deleted shows both types.
 pub(super) fn provider_titles() -> Definition {
@@ -15,7 +18,7 @@ pub(super) fn provider_titles() -> Definition {
     )
     .labels(["provider_id", "media_type"])
     .keeping("media_type")
-    .hints(PROVIDER_TITLES)
+    .monitoring(PROVIDER_TITLES)
         .query(provider_titles_counted(doc! {}))
         .rows(
             "iptv_providers",
@@ -27,7 +30,7 @@ pub(super) fn provider_titles() -> Definition {
         )
 }
 
-const PROVIDER_TITLES: Hints = Hints {
+const PROVIDER_TITLES: Monitoring = Monitoring {
     panels: &[Panel::new(
         Section::Providers,
         PanelKind::Stacked,
@@ -62,11 +65,11 @@ pub(super) fn ignored_provider_titles() -> Definition {
         "Titles of a provider that are ignored when the library is merged, by provider and media type.",
     )
     .labels(["provider_id", "media_type"])
-    .hints(IGNORED_PROVIDER_TITLES)
+    .monitoring(IGNORED_PROVIDER_TITLES)
     .query(provider_titles_counted(doc! { "ignored": true }))
 }
 
-const IGNORED_PROVIDER_TITLES: Hints = Hints {
+const IGNORED_PROVIDER_TITLES: Monitoring = Monitoring {
     panels: &[Panel::new(
         Section::Providers,
         PanelKind::Bars,
@@ -80,7 +83,7 @@ const IGNORED_PROVIDER_TITLES: Hints = Hints {
             "{{provider_id}}",
         )],
     )],
-    ..Hints::NONE
+    ..Monitoring::NONE
 };
 
 fn provider_titles_counted(filter: Document) -> Query {
@@ -97,7 +100,7 @@ fn provider_titles_counted(filter: Document) -> Query {
 pub(super) fn main_titles() -> Definition {
     Definition::new("playarr_main_titles_count", "titles", "Titles of the merged library, by media type.")
         .labels(["media_type"])
-        .hints(MAIN_TITLES)
+        .monitoring(MAIN_TITLES)
         .query(Query::Fixed(MEDIA_TYPES.map(|media_type| vec![media_type]).to_vec()))
         .query(Query::Counted(Counted {
             collection: "titles".into(),
@@ -108,7 +111,7 @@ pub(super) fn main_titles() -> Definition {
         }))
 }
 
-const MAIN_TITLES: Hints = Hints {
+const MAIN_TITLES: Monitoring = Monitoring {
     panels: &[
         Panel::new(
             Section::Overview,
@@ -133,7 +136,7 @@ const MAIN_TITLES: Hints = Hints {
             )],
         ),
     ],
-    ..Hints::NONE
+    ..Monitoring::NONE
 };
 
 /// `playarr_episodes_count{source,title_name,season}`: (episode, source) pairs of TV shows.
@@ -161,7 +164,7 @@ pub(super) fn episodes(detail: EpisodesDetail) -> Definition {
     )
     .labels(names)
     .keeping("source")
-    .hints(EPISODES)
+    .monitoring(EPISODES)
     .query(Query::Nested {
         collection: "titles".into(),
         // Equality uses the index, but takes arrays that hold the text as well; only the text itself will do.
@@ -174,7 +177,7 @@ pub(super) fn episodes(detail: EpisodesDetail) -> Definition {
     })
 }
 
-const EPISODES: Hints = Hints {
+const EPISODES: Monitoring = Monitoring {
     panels: &[
         Panel::new(
             Section::Library,
@@ -200,5 +203,5 @@ const EPISODES: Hints = Hints {
             )],
         ),
     ],
-    ..Hints::NONE
+    ..Monitoring::NONE
 };

@@ -1,15 +1,14 @@
 //! The gauges, by domain. A new gauge is one function in its domain's file and its line in the list here.
 
 mod channels;
+mod detail;
 mod library;
 mod providers;
 mod users;
 
-use std::str::FromStr;
+pub use detail::EpisodesDetail;
 
-use mongodb::bson::{Bson, doc};
-
-use crate::definition::Definition;
+use crate::collect::Definition;
 
 /// All gauges, in the order in which they are exposed.
 #[must_use]
@@ -28,66 +27,6 @@ pub fn all(detail: EpisodesDetail) -> Vec<Definition> {
         providers::active(),
         providers::expiration(),
     ]
-}
-
-/// How finely episodes are told apart: each step leaves a label away.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum EpisodesDetail {
-    /// By source, title and season.
-    #[default]
-    Title,
-    /// By source and season.
-    Season,
-    /// By source.
-    Source,
-}
-
-impl FromStr for EpisodesDetail {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        match text {
-            "title" => Ok(Self::Title),
-            "season" => Ok(Self::Season),
-            "source" => Ok(Self::Source),
-            _ => Err(()),
-        }
-    }
-}
-
-/// The two kinds of titles, which always show.
-const MEDIA_TYPES: [&str; 2] = ["movies", "tvshows"];
-
-/// An expression: the field's value if it can be a label, else null.
-///
-/// To a `$group`, a decimal 1 and an integer 1 are one key, known by the type of whichever came first. Only the
-/// integer is a label value, so what can be none is made null before it is grouped.
-pub(crate) fn labelable(field: &str) -> Bson {
-    let path = format!("${field}");
-    doc! { "$cond": [
-        { "$in": [{ "$type": &path }, ["string", "int", "long", "double"]] },
-        &path,
-        null,
-    ] }
-    .into()
-}
-
-/// An expression: whether the field is exactly this text. To MongoDB a symbol equals the string of its letters.
-fn is_text(field: &str, text: &str) -> Bson {
-    let path = format!("${field}");
-    doc! { "$and": [{ "$eq": [{ "$type": &path }, "string"] }, { "$eq": [&path, text] }] }.into()
-}
-
-/// An expression: whether the field is an object (`{$type: "object"}` in a `$match` also takes arrays of them).
-fn is_object(field: &str) -> Bson {
-    doc! { "$eq": [{ "$type": format!("${field}") }, "object"] }.into()
-}
-
-/// An expression: the length of an array that is a field of an object, 0 for whatever is none.
-fn length(object: &str, array: &str) -> Bson {
-    // A path through an array of objects would collect their fields into an array that nobody stored.
-    let path = format!("${object}.{array}");
-    doc! { "$cond": [{ "$and": [is_object(object), { "$isArray": &path }] }, { "$size": &path }, 0] }.into()
 }
 
 #[cfg(test)]

@@ -2,9 +2,8 @@
 
 use mongodb::bson::{Bson, doc};
 
-use super::is_object;
-use crate::definition::Definition;
-use crate::hints::{Alert, Hints, Level, Panel, PanelKind, Recording, Section, Severity, Unit};
+use crate::collect::{Definition, is_object};
+use crate::metric::{Alert, Level, Monitoring, Panel, PanelKind, Recording, Section, Severity, Unit};
 
 /// `playarr_provider_active_connections{provider_id}`: absent when unknown.
 pub(super) fn active_connections() -> Definition {
@@ -14,10 +13,10 @@ pub(super) fn active_connections() -> Definition {
         "Connections to a provider that are in use.",
         "$provider_details.active_connections".into(),
     )
-    .hints(ACTIVE_CONNECTIONS)
+    .monitoring(ACTIVE_CONNECTIONS)
 }
 
-const ACTIVE_CONNECTIONS: Hints = Hints {
+const ACTIVE_CONNECTIONS: Monitoring = Monitoring {
     panels: &[
         Panel::new(
             Section::Overview,
@@ -96,10 +95,10 @@ pub(super) fn active() -> Definition {
         "Whether the account at a provider is active (1) or not (0).",
         doc! { "$cond": [{ "$eq": ["$provider_details.active", true] }, 1, 0] }.into(),
     )
-    .hints(ACTIVE)
+    .monitoring(ACTIVE)
 }
 
-const ACTIVE: Hints = Hints {
+const ACTIVE: Monitoring = Monitoring {
     panels: &[
         Panel::new(
             Section::Overview,
@@ -162,7 +161,7 @@ and on (job, provider_id) playarr_provider_titles_count) or vector(0)"#,
         summary: "The account at provider {{ $labels.provider_id }} is not active.",
         description: "Provider {{ $labels.provider_id }} says that the account is not active, or could not be asked.",
     }],
-    ..Hints::NONE
+    ..Monitoring::NONE
 };
 
 /// `playarr_provider_expiration_timestamp_seconds{provider_id}`: absent where the account never expires.
@@ -173,7 +172,7 @@ pub(super) fn expiration() -> Definition {
         "When the account at a provider expires, in seconds since the Unix epoch.",
         "$provider_details.expiration_date".into(),
     )
-    .hints(EXPIRATION)
+    .monitoring(EXPIRATION)
 }
 
 fn detail(name: &'static str, unit: &'static str, help: &'static str, value: Bson) -> Definition {
@@ -186,7 +185,7 @@ fn detail(name: &'static str, unit: &'static str, help: &'static str, value: Bso
     )
 }
 
-const EXPIRATION: Hints = Hints {
+const EXPIRATION: Monitoring = Monitoring {
     panels: &[Panel::new(
         Section::Overview,
         PanelKind::Stat,

@@ -2,9 +2,8 @@
 
 use mongodb::bson::doc;
 
-use super::{is_text, length};
-use crate::definition::Definition;
-use crate::hints::{Hints, Panel, PanelKind, Section, Unit};
+use crate::collect::{Definition, Query, is_text, length};
+use crate::metric::{Monitoring, Panel, PanelKind, Section, Unit};
 
 /// `playarr_watchlist_titles_count{user,media_type}`: every user shows both types, 0 included.
 pub(super) fn watchlist_titles() -> Definition {
@@ -19,7 +18,7 @@ pub(super) fn watchlist_titles() -> Definition {
     )
     .labels(["user", "media_type"])
     .keeping("media_type")
-    .hints(WATCHLIST_TITLES)
+    .monitoring(WATCHLIST_TITLES)
     .rows(
         "users",
         [
@@ -30,7 +29,7 @@ pub(super) fn watchlist_titles() -> Definition {
     )
 }
 
-const WATCHLIST_TITLES: Hints = Hints {
+const WATCHLIST_TITLES: Monitoring = Monitoring {
     panels: &[Panel::new(
         Section::Users,
         PanelKind::Bars,
@@ -42,7 +41,7 @@ const WATCHLIST_TITLES: Hints = Hints {
             "{{user}}",
         )],
     )],
-    ..Hints::NONE
+    ..Monitoring::NONE
 };
 
 /// `playarr_watchlist_channels_count{user}`: every user shows, 0 included.
@@ -53,14 +52,14 @@ pub(super) fn watchlist_channels() -> Definition {
         "Live channels on a user's watchlist, by user.",
     )
     .labels(["user"])
-    .hints(WATCHLIST_CHANNELS)
+    .monitoring(WATCHLIST_CHANNELS)
     .rows(
         "users",
         [doc! { "$project": { "_id": 0, "user": "$username", "value": length("watchlist", "live") } }],
     )
 }
 
-const WATCHLIST_CHANNELS: Hints = Hints {
+const WATCHLIST_CHANNELS: Monitoring = Monitoring {
     panels: &[Panel::new(
         Section::Users,
         PanelKind::Bars,
@@ -69,7 +68,7 @@ const WATCHLIST_CHANNELS: Hints = Hints {
         "Channels on the watchlists of the 15 users who have the most of them.",
         &[(r#"topk(15, max by (user) (playarr_watchlist_channels_count{user=~"$user"}))"#, "{{user}}")],
     )],
-    ..Hints::NONE
+    ..Monitoring::NONE
 };
 
 /// `playarr_active_users`: users with a non-empty text as API key who are not inactive.
@@ -80,8 +79,8 @@ pub(super) fn active_users() -> Definition {
         { "$not": [is_text("status", "inactive")] },
     ] };
     Definition::new("playarr_active_users", "users", "Users with an API key who are not inactive.")
-        .hints(ACTIVE_USERS)
-        .query(crate::definition::Query::Fixed(vec![vec![]]))
+        .monitoring(ACTIVE_USERS)
+        .query(Query::Fixed(vec![vec![]]))
         .rows(
             "users",
             [
@@ -91,7 +90,7 @@ pub(super) fn active_users() -> Definition {
         )
 }
 
-const ACTIVE_USERS: Hints = Hints {
+const ACTIVE_USERS: Monitoring = Monitoring {
     panels: &[Panel::new(
         Section::Overview,
         PanelKind::Stat,
@@ -100,5 +99,5 @@ const ACTIVE_USERS: Hints = Hints {
         "Users with an API key who are not inactive.",
         &[("max(playarr_active_users)", "users")],
     )],
-    ..Hints::NONE
+    ..Monitoring::NONE
 };

@@ -1,0 +1,205 @@
+//! What an operator makes of a metric: panels, recording rules and alerts, as data in no particular format.
+//!
+//! They stand beside the metric they are about, so that a new metric with its panel and its alert is one edit. Queries
+//! are PromQL. Those of panels may use the dashboard's variables `$provider`, `$user` and `$media_type`, and Grafana's
+//! own (`$__rate_interval`, `$__range`); those of rules may use what recording rules record.
+//!
+//! Several instances may watch one database. Gauges computed from it are the same in all of them, so a query first
+//! takes their `max` and then sums; what happens live happens to one of them, so it is summed at once.
+
+/// The monitoring of a family.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Monitoring {
+    /// Where to look at it.
+    pub panels: &'static [Panel],
+    /// What to compute beforehand, for alerts that would be hard to read without it.
+    pub recordings: &'static [Recording],
+    /// When to tell somebody.
+    pub alerts: &'static [Alert],
+}
+
+impl Monitoring {
+    /// No monitoring at all.
+    pub const NONE: Self = Self { panels: &[], recordings: &[], alerts: &[] };
+}
+
+/// A row of the dashboard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Section {
+    /// What to see first.
+    Overview,
+    /// The providers: accounts, catalogues, APIs.
+    Providers,
+    /// The merged library.
+    Library,
+    /// Users and what they do.
+    Users,
+    /// Streams and the sources they come from.
+    Streams,
+    /// Jobs.
+    Jobs,
+    /// The metrics service itself and what it runs on.
+    Service,
+}
+
+impl Section {
+    /// Every row, from the top.
+    pub const ALL: [Self; 7] = [
+        Self::Overview,
+        Self::Providers,
+        Self::Library,
+        Self::Users,
+        Self::Streams,
+        Self::Jobs,
+        Self::Service,
+    ];
+
+    /// The heading.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Overview => "Overview",
+            Self::Providers => "Providers",
+            Self::Library => "Library",
+            Self::Users => "Users",
+            Self::Streams => "Streams",
+            Self::Jobs => "Jobs",
+            Self::Service => "The metrics service",
+        }
+    }
+}
+
+/// How a panel shows its numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PanelKind {
+    /// One number, as of now.
+    Stat,
+    /// Lines over time.
+    Lines,
+    /// Lines over time, one on top of the other.
+    Stacked,
+    /// A bar for each series, as of now.
+    Bars,
+    /// A row for each label set and a column for each query, as of now, in these units.
+    Table(&'static [Unit]),
+}
+
+/// What a panel's numbers are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Things that are counted.
+    Count,
+    /// Things that happen, per minute.
+    PerMinute,
+    /// Seconds of a duration.
+    Seconds,
+    /// Bytes.
+    Bytes,
+    /// Parts of one.
+    Ratio,
+    /// Milliseconds since the Unix epoch, shown as how far away that is.
+    FromNow,
+    /// 0 is no, anything else is yes.
+    YesNo,
+}
+
+/// How a number is to be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// All is well.
+    Good,
+    /// Have a look.
+    Warn,
+    /// Do something.
+    Bad,
+}
+
+/// A panel of the dashboard.
+#[derive(Clone, Copy, Debug)]
+pub struct Panel {
+    /// The row it stands in.
+    pub section: Section,
+    /// Its heading.
+    pub title: &'static str,
+    /// What it shows and what to make of it.
+    pub description: &'static str,
+    /// How it shows it.
+    pub kind: PanelKind,
+    /// What its numbers are; a table's columns have units of their own.
+    pub unit: Unit,
+    /// Queries, each with its legend (`{{label}}` stands for the value of a label; a table's is the column's heading).
+    pub queries: &'static [(&'static str, &'static str)],
+    /// From which number on it is how well; the first number is of no account.
+    pub levels: &'static [(f64, Level)],
+}
+
+impl Panel {
+    /// A panel without levels.
+    #[must_use]
+    pub const fn new(
+        section: Section,
+        kind: PanelKind,
+        unit: Unit,
+        title: &'static str,
+        description: &'static str,
+        queries: &'static [(&'static str, &'static str)],
+    ) -> Self {
+        Self { section, title, description, kind, unit, queries, levels: &[] }
+    }
+
+    /// Says from which number on it is how well.
+    #[must_use]
+    pub const fn levels(mut self, levels: &'static [(f64, Level)]) -> Self {
+        self.levels = levels;
+        self
+    }
+}
+
+/// A recording rule.
+#[derive(Clone, Copy, Debug)]
+pub struct Recording {
+    /// The name of what is recorded, `<labels>:<what>:<how>`.
+    pub name: &'static str,
+    /// The query.
+    pub expr: &'static str,
+}
+
+/// How urgent an alert is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// Somebody should act now.
+    Critical,
+    /// Somebody should look today.
+    Warning,
+    /// Good to know.
+    Info,
+}
+
+impl Severity {
+    /// The value of the label.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Critical => "critical",
+            Self::Warning => "warning",
+            Self::Info => "info",
+        }
+    }
+}
+
+/// An alerting rule.
+#[derive(Clone, Copy, Debug)]
+pub struct Alert {
+    /// Its name, which is also its heading in the runbook.
+    pub name: &'static str,
+    /// How urgent it is.
+    pub severity: Severity,
+    /// For how long the query must have results, as Prometheus writes durations.
+    pub hold: &'static str,
+    /// The query; each of its results is one alert.
+    pub expr: &'static str,
+    /// What is wrong, in a line.
+    pub summary: &'static str,
+    /// What is wrong, with the values of labels (`{{ $labels.name }}`) and the number (`{{ $value }}`).
+    pub description: &'static str,
+}

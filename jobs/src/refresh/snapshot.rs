@@ -1,0 +1,97 @@
+//! What one refresh found, immutable, and the one place where a new one takes the old one's.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use arc_swap::ArcSwap;
+
+use crate::metric::{Family, Text};
+
+/// The gauges of one refresh.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// Counts the refreshes; 0 before the first.
+    pub generation: u64,
+    /// When a refresh last brought new values, be it from a single collector.
+    pub taken_at: Option<SystemTime>,
+    /// One collector for each gauge, in the order of the definitions.
+    pub collectors: Vec<Collector>,
+}
+
+/// A gauge with the story of how it was collected.
+#[derive(Clone, Debug)]
+pub struct Collector {
+    /// The name of the gauge.
+    pub name: Text,
+    /// The last good values; none if there never were any.
+    pub family: Option<Arc<Family>>,
+    /// How many series the budget folded away in the last good values.
+    pub folded: usize,
+    /// How long the last run took.
+    pub duration: Duration,
+    /// When the last good values were taken.
+    pub last_success: Option<SystemTime>,
+    /// Why the last run failed, if it did.
+    pub error: Option<String>,
+}
+
+impl Snapshot {
+    /// Whether any values were ever taken.
+    #[must_use]
+    pub fn is_taken(&self) -> bool {
+        self.taken_at.is_some()
+    }
+}
+
+impl Collector {
+    /// How many series the gauge shows.
+    #[must_use]
+    pub fn series(&self) -> usize {
+        self.family.as_ref().map_or(0, |family| family.len())
+    }
+
+    /// Whether the last run succeeded.
+    #[must_use]
+    pub fn is_successful(&self) -> bool {
+        self.error.is_none()
+    }
+}
+
+/// A snapshot together with what its readers want ready-made (its rendered text), so that both change at once.
+#[derive(Debug, Default)]
+pub struct Published<P> {
+    /// The snapshot.
+    pub snapshot: Snapshot,
+    /// What was prepared from it.
+    pub prepared: P,
+}
+
+/// The current snapshot. Readers never wait and never see half of one.
+#[derive(Debug)]
+pub struct SnapshotStore<P> {
+    current: ArcSwap<Published<P>>,
+}
+
+impl<P> SnapshotStore<P> {
+    /// A store that holds what was prepared for the time before the first refresh.
+    #[must_use]
+    pub fn new(before: P) -> Self {
+        Self { current: ArcSwap::from_pointee(Published { snapshot: Snapshot::default(), prepared: before }) }
+    }
+
+    /// The current snapshot; it stays as it is for as long as it is held.
+    #[must_use]
+    pub fn load(&self) -> Arc<Published<P>> {
+        self.current.load_full()
+    }
+
+    /// Whether this is still the current snapshot.
+    #[must_use]
+    pub fn is_current(&self, published: &Arc<Published<P>>) -> bool {
+        Arc::ptr_eq(&self.current.load(), published)
+    }
+
+    pub(crate) fn publish(&self, published: Published<P>) {
+        self.current.store(Arc::new(published));
+    }
+}

@@ -1,0 +1,137 @@
+//! A dashboard for Grafana 10 and later.
+
+mod layout;
+mod panel;
+
+use playarr_jobs::metric::Section;
+use serde_json::{Value, json};
+
+use super::json::pretty;
+use crate::catalog::Catalog;
+use layout::Grid;
+
+/// The version of the schema that Grafana 10.0 writes; later ones migrate it when they load it.
+const SCHEMA_VERSION: u32 = 38;
+
+/// The dashboard, ready to be imported or provisioned. Its data source is a variable.
+pub(super) fn document(catalog: &Catalog, docs: &str) -> String {
+    let mut grid = Grid::default();
+    for section in Section::ALL {
+        let panels: Vec<_> = catalog.panels().filter(|panel| panel.section == section).collect();
+        if panels.is_empty() {
+            continue;
+        }
+        grid.row(section.title());
+        grid.section(&panels);
+    }
+    pretty(&json!({
+        "annotations": { "list": annotations() },
+        "description": "Titles, providers, users, streams and jobs of Playarr, from playarr-metrics.",
+        "editable": true,
+        "fiscalYearStartMonth": 0,
+        "graphTooltip": 1,
+        "id": null,
+        "links": [{
+            "asDropdown": false,
+            "icon": "doc",
+            "includeVars": false,
+            "keepTime": false,
+            "tags": [],
+            "targetBlank": true,
+            "title": "What the metrics mean",
+            "tooltip": "",
+            "type": "link",
+            "url": format!("{docs}/metrics.md"),
+        }],
+        "panels": grid.panels,
+        "refresh": "1m",
+        "schemaVersion": SCHEMA_VERSION,
+        "tags": ["playarr"],
+        "templating": { "list": variables() },
+        "time": { "from": "now-6h", "to": "now" },
+        "timepicker": {},
+        "timezone": "browser",
+        "title": "Playarr",
+        "uid": "playarr-metrics",
+        "version": 1,
+        "weekStart": "",
+    }))
+}
+
+/// The data source that the viewer chose.
+fn datasource() -> Value {
+    json!({ "type": "prometheus", "uid": "${datasource}" })
+}
+
+fn annotations() -> Value {
+    json!([
+        {
+            "builtIn": 1,
+            "datasource": { "type": "grafana", "uid": "-- Grafana --" },
+            "enable": true,
+            "hide": true,
+            "iconColor": "rgba(0, 211, 255, 1)",
+            "name": "Annotations & Alerts",
+            "type": "dashboard",
+        },
+        {
+            "datasource": datasource(),
+            "enable": true,
+            "expr": r#"ALERTS{alertname=~"Playarr.+", alertstate="firing"}"#,
+            "iconColor": "red",
+            "name": "Firing alerts",
+            "step": "60s",
+            "tagKeys": "severity,provider_id,collector,job_type,media_type",
+            "titleFormat": "{{alertname}}",
+        },
+    ])
+}
+
+fn variables() -> Value {
+    json!([
+        {
+            "current": {},
+            "hide": 0,
+            "includeAll": false,
+            "label": "Data source",
+            "multi": false,
+            "name": "datasource",
+            "options": [],
+            "query": "prometheus",
+            "refresh": 1,
+            "regex": "",
+            "skipUrlSync": false,
+            "type": "datasource",
+        },
+        variable("provider", "Provider", "label_values(playarr_provider_titles_count, provider_id)"),
+        variable("user", "User", "label_values(playarr_watchlist_channels_count, user)"),
+        variable(
+            "media_type",
+            "Media type",
+            // What providers list has movies, tvshows and whatever else they say; streams can also be live.
+            r#"label_values({__name__=~"playarr_provider_titles_count|playarr_stream_request_duration_seconds_count"}, media_type)"#,
+        ),
+    ])
+}
+
+/// A variable of which several values can be chosen. All is whatever there is, be it in the list or not.
+fn variable(name: &str, label: &str, query: &str) -> Value {
+    json!({
+        "allValue": ".*",
+        "current": { "selected": true, "text": ["All"], "value": ["$__all"] },
+        "datasource": datasource(),
+        "definition": query,
+        "hide": 0,
+        "includeAll": true,
+        "label": label,
+        "multi": true,
+        "name": name,
+        "options": [],
+        "query": { "qryType": 5, "query": query, "refId": "PrometheusVariableQueryEditor-VariableQuery" },
+        "refresh": 2,
+        "regex": "",
+        "skipUrlSync": false,
+        "sort": 5,
+        "type": "query",
+    })
+}

@@ -1,0 +1,126 @@
+//! The catalog for people: `docs/metrics.md`, and the tables of the README.
+
+use std::fmt::{self, Write};
+
+use playarr_jobs::metric::Section;
+
+use super::json::kind;
+use crate::catalog::{Catalog, Entry, Origin};
+
+/// The whole page.
+pub(super) fn page(catalog: &Catalog) -> String {
+    let mut out = Page(String::from(
+        "# Metrics\n\n\
+         Every metric of playarr-metrics, and the rules and panels made of them. This page is printed by\n\
+         `playarr-metrics catalog --format markdown`; what to do about an alert is in [operating.md](operating.md).\n",
+    ));
+    for origin in Origin::ALL {
+        out.line(format_args!("\n## {}\n\n{}\n", title(origin), preface(origin)));
+        out.line(format_args!("| metric | type | labels | unit | meaning |\n|---|---|---|---|---|"));
+        for entry in catalog.entries.iter().filter(|entry| entry.origin == origin) {
+            let (kind, labels) = (kind(entry.kind), labels(entry));
+            let (name, unit, help) = (&entry.name, &entry.unit, cell(&entry.help));
+            out.line(format_args!("| `{name}` | {kind} | {labels} | {unit} | {help}{} |", buckets(entry)));
+        }
+    }
+    out.line(format_args!(
+        "\n## Alerts\n\n\
+         `playarr-metrics catalog --format rules` prints the rule file.\n\n\
+         | alert | severity | for | when |\n|---|---|---|---|"
+    ));
+    for alert in catalog.alerts() {
+        let (name, anchor) = (alert.name, alert.name.to_ascii_lowercase());
+        let (severity, hold, expr) = (alert.severity.as_str(), alert.hold, code(alert.expr));
+        out.line(format_args!("| [{name}](operating.md#{anchor}) | {severity} | {hold} | {expr} |"));
+    }
+    out.line(format_args!("\n## Recording rules\n\n| name | query |\n|---|---|"));
+    for rule in catalog.recordings() {
+        out.line(format_args!("| `{}` | {} |", rule.name, code(rule.expr)));
+    }
+    out.line(format_args!(
+        "\n## Dashboard\n\n\
+         `playarr-metrics catalog --format dashboard` prints it, for Grafana 10 and later. Its rows and panels:\n"
+    ));
+    for section in Section::ALL {
+        let panels: Vec<_> =
+            catalog.panels().filter(|panel| panel.section == section).map(|panel| panel.title).collect();
+        out.line(format_args!("- **{}**: {}", section.title(), panels.join(", ")));
+    }
+    out.0
+}
+
+/// A table of metrics for each origin, with labels and meaning only.
+#[must_use]
+pub fn tables(catalog: &Catalog) -> String {
+    let mut out = Page(String::new());
+    for origin in Origin::ALL {
+        if !out.0.is_empty() {
+            out.line(format_args!(""));
+        }
+        out.line(format_args!("| {} | labels | meaning |\n|---|---|---|", title(origin).to_lowercase()));
+        for entry in catalog.entries.iter().filter(|entry| entry.origin == origin) {
+            let labels: Vec<_> = entry.labels.iter().map(|label| &*label.name).collect();
+            out.line(format_args!("| `{}` | {} | {} |", entry.name, labels.join(", "), cell(&entry.help)));
+        }
+    }
+    out.0
+}
+
+fn title(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Database => "Gauges from the database",
+        Origin::Live => "Live metrics",
+        Origin::Service => "About the service itself",
+    }
+}
+
+fn preface(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Database => {
+            "Counted in MongoDB at each refresh. `EPISODES_DETAIL` leaves labels of the episodes away; what a gauge has\n\
+             beyond `SERIES_BUDGET` series is summed under `_other`."
+        }
+        Origin::Live => {
+            "Counted as things happen, in this process and in those that report to `POST /api/metrics/events`. Labels\n\
+             whose values are listed show all of them from the start."
+        }
+        Origin::Service => {
+            "What the service tells of its refreshes, its collectors, its scrapes and its process."
+        }
+    }
+}
+
+fn labels(entry: &Entry) -> String {
+    let label = |label: &crate::catalog::Label| match label.values {
+        [] => label.name.to_string(),
+        values => format!("{} ({})", label.name, values.join(", ")),
+    };
+    entry.labels.iter().map(label).collect::<Vec<_>>().join(", ")
+}
+
+fn buckets(entry: &Entry) -> String {
+    if entry.bounds.is_empty() {
+        return String::new();
+    }
+    let bounds: Vec<_> = entry.bounds.iter().map(f64::to_string).collect();
+    format!(" Buckets: {}.", bounds.join(", "))
+}
+
+/// A query in one line of a table.
+fn code(expr: &str) -> String {
+    let words: Vec<_> = expr.split_whitespace().collect();
+    format!("`{}`", cell(&words.join(" ")))
+}
+
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
+}
+
+struct Page(String);
+
+impl Page {
+    fn line(&mut self, line: fmt::Arguments<'_>) {
+        writeln!(self.0, "{line}")
+            .unwrap_or_else(|_| unreachable!("a String takes all that is written to it"));
+    }
+}

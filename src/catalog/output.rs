@@ -1,0 +1,41 @@
+//! The catalog as text: what operators read, load and import.
+
+use clap::ValueEnum;
+
+use super::{Catalog, dashboard, json, markdown, rules};
+
+/// Where the pages of `docs/` are read, for links out of rules: the runbook is `operating.md` there, with a heading for
+/// each alert.
+pub const DOCS: &str = "https://github.com/elad-bar/playarr-metrics/blob/main/docs";
+
+/// What the catalog can be printed as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// Every metric, rule and panel, for people.
+    Markdown,
+    /// The same for programs.
+    Json,
+    /// A rule file for Prometheus: recording rules and alerts.
+    Rules,
+    /// A dashboard for Grafana 10 and later.
+    Dashboard,
+}
+
+impl Output {
+    /// The catalog as text; links lead to pages under `docs`.
+    #[must_use]
+    pub fn of(self, catalog: &Catalog, docs: &str) -> String {
+        let docs = docs.trim_end_matches('/');
+        match self {
+            Self::Markdown => markdown::page(catalog),
+            Self::Json => json::document(catalog),
+            Self::Rules => rules::file(catalog, docs),
+            Self::Dashboard => dashboard::document(catalog, docs),
+        }
+    }
+}
+
+/// The address of what to do about an alert.
+pub(super) fn runbook(docs: &str, alert: &str) -> String {
+    format!("{docs}/operating.md#{}", alert.to_ascii_lowercase())
+}

@@ -1,0 +1,141 @@
+//! A token in a file, for a Prometheus that reads it from there with each scrape (`credentials_file`).
+
+use std::fs::{self, OpenOptions, Permissions};
+use std::future::Future;
+use std::io::{self, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::accounts::{TOKEN_CHECK_INTERVAL, TokenError, TokenKind, Tokens};
+use crate::config::Secret;
+
+/// The owner writes, the group reads: put Prometheus into the group of the directory.
+const MODE: u32 = 0o640;
+
+/// The file could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the token cannot be written to {}: {error}; its directory must exist and be writable for this user",
+    path.display()
+)]
+pub struct TokenFileError {
+    path: PathBuf,
+    error: io::Error,
+}
+
+/// Writes the token if the file does not hold it yet, and returns whether it did. Whoever reads the file meanwhile gets
+/// the old token or the new one, whole.
+///
+/// # Errors
+/// When the file or its directory does not let us.
+pub(super) fn write(path: &Path, token: &Secret) -> Result<bool, TokenFileError> {
+    let content = format!("{}\n", token.reveal());
+    if fs::read(path).is_ok_and(|held| held == content.as_bytes()) {
+        return Ok(false);
+    }
+    replace(path, content.as_bytes())
+        .map(|()| true)
+        .map_err(|error| TokenFileError { path: path.to_owned(), error })
+}
+
+fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let name = path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no file name"))?;
+    let mut hidden = std::ffi::OsString::from(".");
+    hidden.push(name);
+    hidden.push(".new");
+    let new = path.with_file_name(hidden);
+    // One that was left behind may be readable for others.
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(MODE).open(&new)?;
+    file.write_all(content)?;
+    // Whatever the umask says.
+    file.set_permissions(Permissions::from_mode(MODE))?;
+    file.sync_all()?;
+    fs::rename(&new, path)
+}
+
+/// Keeps the file as the settings have the token, until `stopped`. While the database is away the file stays as it is.
+///
+/// # Errors
+/// When the file cannot be written.
+pub(super) async fn follow(
+    tokens: &Tokens,
+    kind: TokenKind,
+    path: &Path,
+    stopped: impl Future<Output = ()>,
+) -> Result<(), TokenFileError> {
+    let mut stopped = std::pin::pin!(stopped);
+    let mut failing = false;
+    loop {
+        let looked = tokio::select! {
+            looked = tokens.show(kind) => looked,
+            () = &mut stopped => return Ok(()),
+        };
+        failing = look(kind, path, looked.map(|setting| setting.value), failing)?;
+        tokio::select! {
+            () = tokio::time::sleep(TOKEN_CHECK_INTERVAL) => {}
+            () = &mut stopped => return Ok(()),
+        }
+    }
+}
+
+/// Takes over what the settings say. Returns whether they could not be read; one outage is one line.
+fn look(
+    kind: TokenKind,
+    path: &Path,
+    token: Result<Secret, TokenError>,
+    failing: bool,
+) -> Result<bool, TokenFileError> {
+    match token {
+        Ok(token) => {
+            if write(path, &token)? {
+                tracing::info!(token = kind.key(), path = %path.display(), "wrote the token");
+            } else if failing {
+                tracing::info!(token = kind.key(), "the token can be read again");
+            }
+            Ok(false)
+        }
+        Err(error) => {
+            if !failing {
+                tracing::warn!(%error, "the token in the file stays as it is");
+            }
+            Ok(true)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn the_file_holds_the_token_for_its_owner_and_group_only() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("token");
+        // What a crash left behind, open to everybody.
+        let left = directory.path().join(".token.new");
+        fs::write(&left, "x").unwrap();
+        fs::set_permissions(&left, Permissions::from_mode(0o666)).unwrap();
+
+        assert!(write(&path, &"one".to_owned().into()).unwrap());
+        assert_eq!((fs::read_to_string(&path).unwrap(), mode(&path)), ("one\n".to_owned(), MODE));
+        assert!(!write(&path, &"one".to_owned().into()).unwrap(), "nothing to do");
+        assert!(write(&path, &"two".to_owned().into()).unwrap());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "two\n");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "nothing is left behind");
+    }
+
+    #[test]
+    fn a_place_that_cannot_be_written_to_is_named_and_the_token_is_not() {
+        let error = write(Path::new("/nowhere/token"), &"hunter2".to_owned().into()).unwrap_err().to_string();
+        assert!(error.contains("/nowhere/token") && error.contains("must exist"), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+}

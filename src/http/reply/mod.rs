@@ -1,0 +1,3 @@
+//! Making answers.
+
+pub(super) mod error;

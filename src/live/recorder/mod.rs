@@ -1,0 +1,440 @@
+//! The only writer of live metrics.
+//!
+//! Threads record into shards of their own, so that they do not wait for each other; whoever looks adds the shards up.
+//! Counts and durations are whole numbers (of nanoseconds), so sums are exact in whatever order they are made.
+
+pub(super) mod registry;
+mod reporters;
+pub(super) mod sums;
+pub(super) mod totals;
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crossbeam_utils::CachePadded;
+use foldhash::fast::RandomState;
+use playarr_jobs::metric::Family;
+
+use crate::live::batches::BatchMark;
+use crate::live::event::label::{Key, SEPARATOR};
+use crate::live::event::{Event, FAMILIES, FamilyId, FamilySpec};
+use registry::{Admission, FOLDED, Registry};
+use reporters::Reporters;
+use sums::Sums;
+use totals::Totals;
+
+/// Keeps what happened.
+pub(in crate::live) struct Recorder {
+    shards: Box<[CachePadded<Mutex<Shard>>]>,
+    registry: Registry,
+    reporters: Mutex<Reporters>,
+    changed: CachePadded<AtomicBool>,
+    keeps_marks: AtomicBool,
+    /// Changed with every shard locked only.
+    is_closed: AtomicBool,
+}
+
+impl Recorder {
+    /// A recorder with nothing in it, for families with this many series each.
+    pub(in crate::live) fn new(budget: usize) -> Self {
+        // More than there are cores: threads that come and go should rarely meet.
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let shards = (4 * cores).next_power_of_two().clamp(8, 64);
+        Self {
+            shards: (0..shards).map(|_| CachePadded::default()).collect(),
+            registry: Registry::new(budget),
+            reporters: Mutex::default(),
+            changed: CachePadded::new(AtomicBool::new(true)),
+            keeps_marks: AtomicBool::new(false),
+            is_closed: AtomicBool::new(false),
+        }
+    }
+
+    /// Records one event.
+    #[inline]
+    pub(in crate::live) fn record(&self, event: &Event<'_>) {
+        event.pour(&mut self.sink());
+        self.mark_changed();
+    }
+
+    /// Records events at once: whoever looks sees all of them or none, and the mark together with them. False, and
+    /// nothing recorded, after the last cut.
+    pub(in crate::live) fn record_all(&self, events: &[Event<'_>], mark: Option<BatchMark>) -> bool {
+        let mut sink = self.sink();
+        if self.is_closed.load(Ordering::Relaxed) {
+            return false;
+        }
+        for event in events {
+            event.pour(&mut sink);
+        }
+        if self.keeps_marks.load(Ordering::Relaxed) {
+            sink.shard.marks.extend(mark);
+        }
+        drop(sink);
+        self.mark_changed();
+        true
+    }
+
+    /// Whether marks are kept for the next cut. Nobody should ask for it who does not cut.
+    pub(in crate::live) fn keep_marks(&self, keep: bool) {
+        self.keeps_marks.store(keep, Ordering::Relaxed);
+        if !keep {
+            for shard in &self.shards {
+                lock(shard).marks = Vec::new();
+            }
+        }
+    }
+
+    /// Records requests that were counted elsewhere, by bucket of their duration. Not a change that the next scrape must
+    /// show.
+    pub(in crate::live) fn absorb_http_requests(
+        &self,
+        endpoint: &str,
+        status: &str,
+        buckets: &[u64],
+        nanoseconds: u128,
+    ) {
+        let requests: u64 = buckets.iter().sum();
+        // A request's time may come a look later than the request.
+        if requests == 0 && nanoseconds == 0 {
+            return;
+        }
+        let mut sink = self.sink();
+        let mut key = Key::new();
+        key.push_str(endpoint);
+        sink.add(FamilyId::HttpRequestDuration, &key, 0, buckets, nanoseconds);
+        key.push(SEPARATOR);
+        key.push_str(status);
+        sink.add(FamilyId::HttpRequests, &key, 0, &[requests], 0);
+    }
+
+    /// Whether anything was recorded since [`Recorder::look`].
+    #[inline]
+    pub(in crate::live) fn has_changed(&self) -> bool {
+        self.changed.load(Ordering::Acquire)
+    }
+
+    /// Makes the next scrape look.
+    #[inline]
+    pub(in crate::live) fn mark_changed(&self) {
+        // Reading first keeps the flag's cache line with every core while it is up.
+        if !self.changed.load(Ordering::Relaxed) {
+            self.changed.store(true, Ordering::Release);
+        }
+    }
+
+    /// Every family as it stands, with the connections of this process.
+    pub(in crate::live) fn look(&self, own_connections: u64, now: Instant) -> Vec<Family> {
+        // First forget, then read: what happens in between shows now and is read once more.
+        self.changed.store(false, Ordering::Release);
+        self.peek(own_connections, now)
+    }
+
+    /// As [`Recorder::look`], for somebody who is no scrape: what changed still counts as not seen.
+    pub(in crate::live) fn peek(&self, own_connections: u64, now: Instant) -> Vec<Family> {
+        let mut sums = Sums::new();
+        for shard in &self.shards {
+            sums.add(&lock(shard).families);
+        }
+        let connections = own_connections.saturating_add(lock(&self.reporters).total(now));
+        sums.families(&self.registry, connections)
+    }
+
+    /// How much a family has counted, by combination of its closed labels.
+    pub(in crate::live) fn counted<const N: usize>(&self, family: FamilyId) -> [u64; N] {
+        debug_assert_eq!(FAMILIES[family as usize].combinations(), N);
+        let mut counted = [0; N];
+        for shard in &self.shards {
+            let shard = lock(shard);
+            let cells = &shard.families[family as usize];
+            for (place, count) in cells.counts.iter().enumerate() {
+                let sum: &mut u64 = &mut counted[place / cells.stride % N];
+                *sum = sum.saturating_add(*count);
+            }
+        }
+        counted
+    }
+
+    /// Everything recorded so far as of one moment, with the marks of batches that were not handed out before. After
+    /// the last cut no batch is recorded.
+    pub(in crate::live) fn cut(&self, is_last: bool, now: Instant) -> (Totals, Vec<BatchMark>) {
+        let mut shards: Vec<_> = self.shards.iter().map(|shard| lock(shard)).collect();
+        self.is_closed.fetch_or(is_last, Ordering::Relaxed);
+        let mut sums = Sums::new();
+        let mut marks = Vec::new();
+        for shard in &mut shards {
+            sums.add(&shard.families);
+            marks.append(&mut shard.marks);
+        }
+        let reporters = lock(&self.reporters).list(now);
+        drop(shards);
+        (sums.totals(&self.registry, reporters), marks)
+    }
+
+    /// Adds what was recorded before a restart, so long ago. What the code does not know any more is left out and named.
+    pub(in crate::live) fn restore(&self, totals: &Totals, age: Duration, now: Instant) -> Vec<String> {
+        let mut sink = self.sink();
+        let mut left_out = Vec::new();
+        for total in &totals.series {
+            match total.place() {
+                Some((family, key, combination)) => {
+                    sink.add(family, &key, combination, &total.counts, total.nanoseconds);
+                }
+                None => left_out.push(total.family.clone()),
+            }
+        }
+        for (family, cells) in FAMILIES.iter().zip(&mut sink.shard.families) {
+            let folded = totals.folded.get(family.name).copied().unwrap_or_default();
+            cells.folded = cells.folded.saturating_add(folded);
+        }
+        drop(sink);
+        let mut reporters = lock(&self.reporters);
+        for reporter in &totals.reporters {
+            reporters.restore(reporter, age, now);
+        }
+        drop(reporters);
+        self.mark_changed();
+        left_out.dedup();
+        left_out
+    }
+
+    #[inline]
+    fn sink(&self) -> Sink<'_> {
+        let shard = lock(&self.shards[place() & (self.shards.len() - 1)]);
+        Sink { shard, registry: &self.registry, reporters: &self.reporters }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing that holds a lock here can panic half-way through a change.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The number of this thread among those that record.
+#[inline]
+fn place() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local!(static PLACE: Cell<usize> = const { Cell::new(usize::MAX) });
+    let place = PLACE.get();
+    if place != usize::MAX {
+        return place;
+    }
+    let place = NEXT.fetch_add(1, Ordering::Relaxed);
+    PLACE.set(place);
+    place
+}
+
+/// A part of everything recorded.
+struct Shard {
+    families: Box<[Cells]>,
+    /// Batches that are in here and in no checkpoint yet.
+    marks: Vec<BatchMark>,
+}
+
+impl Default for Shard {
+    fn default() -> Self {
+        Self { families: FAMILIES.iter().map(Cells::new).collect(), marks: Vec::new() }
+    }
+}
+
+/// A family's part of a shard: a row for each set of open labels, in it a cell for each combination of closed ones.
+pub(in crate::live) struct Cells {
+    /// What this shard knows of the registry.
+    rows: HashMap<Arc<str>, u32, RandomState>,
+    /// By cell; a histogram's has one count for each bucket, the last without a bound.
+    pub(in crate::live) counts: Vec<u64>,
+    /// By cell, of a histogram.
+    pub(in crate::live) nanoseconds: Vec<u128>,
+    /// How many events went to the row of the folded.
+    pub(in crate::live) folded: u64,
+    /// The upper bounds of the buckets.
+    bounds: Box<[Duration]>,
+    stride: usize,
+    combinations: usize,
+    is_open: bool,
+}
+
+impl Cells {
+    fn new(spec: &FamilySpec) -> Self {
+        Self {
+            rows: HashMap::default(),
+            counts: Vec::new(),
+            nanoseconds: Vec::new(),
+            folded: 0,
+            bounds: spec.bounds.iter().map(|&bound| Duration::from_secs_f64(bound)).collect(),
+            stride: spec.stride(),
+            combinations: spec.combinations(),
+            is_open: spec.is_open(),
+        }
+    }
+
+    /// The cell of a series, which there is from now on.
+    #[inline]
+    fn cell(
+        &mut self,
+        family: FamilyId,
+        key: &Key,
+        combination: usize,
+        events: u64,
+        registry: &Registry,
+    ) -> usize {
+        let row = if !self.is_open {
+            FOLDED
+        } else if let Some(&row) = self.rows.get(key.as_str()) {
+            row
+        } else {
+            self.admit(family, key, events, registry)
+        };
+        let cell = row as usize * self.combinations + combination;
+        if cell * self.stride >= self.counts.len() {
+            self.grow(row);
+        }
+        cell
+    }
+
+    /// The row of a set of open labels that this shard does not know.
+    #[cold]
+    fn admit(&mut self, family: FamilyId, key: &Key, events: u64, registry: &Registry) -> u32 {
+        match registry.admit(family, key) {
+            Admission::Row(row, key) => {
+                self.rows.insert(key, row);
+                row
+            }
+            Admission::Folded => {
+                self.folded = self.folded.saturating_add(events);
+                FOLDED
+            }
+            Admission::Other => FOLDED,
+        }
+    }
+
+    /// Makes room for a row.
+    #[cold]
+    fn grow(&mut self, row: u32) {
+        let cells = (row as usize + 1) * self.combinations;
+        self.counts.resize(cells * self.stride, 0);
+        if !self.bounds.is_empty() {
+            self.nanoseconds.resize(cells, 0);
+        }
+    }
+}
+
+/// Where events pour their numbers: a shard, for as long as it is held.
+pub(in crate::live) struct Sink<'a> {
+    shard: MutexGuard<'a, Shard>,
+    registry: &'a Registry,
+    reporters: &'a Mutex<Reporters>,
+}
+
+impl Sink<'_> {
+    /// Adds to a counter.
+    #[inline]
+    pub(in crate::live) fn count(&mut self, family: FamilyId, key: &Key, combination: usize, amount: u64) {
+        let cells = &mut self.shard.families[family as usize];
+        let cell = cells.cell(family, key, combination, 1, self.registry);
+        cells.counts[cell] = cells.counts[cell].saturating_add(amount);
+    }
+
+    /// Puts a duration into a histogram.
+    #[inline]
+    pub(in crate::live) fn observe(
+        &mut self,
+        family: FamilyId,
+        key: &Key,
+        combination: usize,
+        duration: Duration,
+    ) {
+        let cells = &mut self.shard.families[family as usize];
+        let cell = cells.cell(family, key, combination, 1, self.registry);
+        let bucket = cells.bounds.iter().position(|&bound| duration <= bound).unwrap_or(cells.bounds.len());
+        cells.counts[cell * cells.stride + bucket] += 1;
+        cells.nanoseconds[cell] = cells.nanoseconds[cell].saturating_add(duration.as_nanos());
+    }
+
+    /// Sets the number of connections of a process.
+    pub(in crate::live) fn report(&mut self, reporter: &str, count: u64) {
+        lock(self.reporters).set(reporter, count, Instant::now());
+    }
+
+    /// Adds a series as it was somewhere else: its counts as they stand in a cell, and its durations.
+    fn add(&mut self, family: FamilyId, key: &Key, combination: usize, counts: &[u64], nanoseconds: u128) {
+        let cells = &mut self.shard.families[family as usize];
+        let events = counts.iter().fold(0, |sum: u64, &count| sum.saturating_add(count));
+        let cell = cells.cell(family, key, combination, events, self.registry);
+        for (count, more) in cells.counts[cell * cells.stride..].iter_mut().zip(counts) {
+            *count = count.saturating_add(*more);
+        }
+        if let Some(sum) = cells.nanoseconds.get_mut(cell) {
+            *sum = sum.saturating_add(nanoseconds);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::live::event::label::{Label, MediaType};
+
+    fn watched(user: &str) -> Event<'_> {
+        let duration = Duration::from_millis(100);
+        Event::StreamRequest { user: Label::repaired(user), media_type: MediaType::Live, duration }
+    }
+
+    fn requests(families: &[Family]) -> (usize, f64) {
+        let family = &families[FamilyId::StreamRequests as usize];
+        let playarr_jobs::metric::Points::Numbers(counts) = &family.points else { panic!() };
+        (counts.len(), counts.iter().sum())
+    }
+
+    #[test]
+    fn what_many_threads_record_adds_up_within_the_budget() {
+        let recorder = Recorder::new(10);
+        std::thread::scope(|scope| {
+            for thread in 0..8 {
+                let recorder = &recorder;
+                scope.spawn(move || {
+                    for number in 0..1_000 {
+                        recorder.record(&watched(&format!("user-{}", (thread + number) % 100)));
+                    }
+                });
+            }
+        });
+        let families = recorder.look(0, Instant::now());
+        assert_eq!(requests(&families), (11, 8_000.0), "ten users and all others");
+    }
+
+    #[test]
+    fn after_the_last_cut_no_batch_is_counted() {
+        let recorder = Recorder::new(10);
+        recorder.keep_marks(true);
+        let mark = BatchMark { digest: 1, events: 1, at: 1 };
+        assert!(recorder.record_all(&[watched("a")], Some(mark)));
+        let (totals, marks) = recorder.cut(true, Instant::now());
+        assert_eq!((totals.series.len(), marks), (2, vec![mark]));
+        assert!(!recorder.record_all(&[watched("a")], Some(mark)));
+        assert_eq!(recorder.cut(true, Instant::now()), (totals, vec![]));
+    }
+
+    #[test]
+    fn marks_are_kept_for_those_only_who_cut() {
+        let recorder = Recorder::new(10);
+        let mark = BatchMark { digest: 1, events: 1, at: 1 };
+        recorder.record_all(&[watched("a")], Some(mark));
+        assert!(recorder.cut(false, Instant::now()).1.is_empty());
+    }
+
+    #[test]
+    fn what_is_folded_is_told_in_events_also_when_it_was_counted_elsewhere() {
+        let recorder = Recorder::new(1);
+        recorder.absorb_http_requests("/metrics", "200", &[3, 1], 5);
+        recorder.absorb_http_requests("/other", "200", &[0, 7], 5);
+        let families = recorder.look(0, Instant::now());
+        let folded =
+            families.iter().find(|family| family.name == "playarr_metrics_live_folded_total").unwrap();
+        let playarr_jobs::metric::Points::Numbers(counts) = &folded.points else { panic!() };
+        assert_eq!(counts.iter().sum::<f64>(), 14.0, "seven requests, each in two families");
+    }
+}

@@ -1,0 +1,82 @@
+//! Style, scripts and icon of the pages, embedded in the program.
+
+use std::sync::LazyLock;
+
+const CSS: &str = "text/css; charset=utf-8";
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
+const SVG: &str = "image/svg+xml";
+
+macro_rules! assets {
+    ($($kind:ident: $($name:literal)+;)+) => {
+        &[$($(($name, $kind, include_str!(concat!("assets/", $name)))),+),+]
+    };
+}
+
+const FILES: &[(&str, &str, &str)] = assets! {
+    CSS: "app.css" "overview.css";
+    JAVASCRIPT: "activity.js" "api.js" "card.js" "clock.js" "connection.js" "copy.js" "diagnosis.js" "doctor.js"
+        "dom.js" "format.js" "library.js" "login.js" "metrics.js" "overview.js" "pictures.js" "providers.js"
+        "session.js" "shell.js" "snapshot.js" "theme.js" "timeline.js" "tokens.js";
+    SVG: "icon.svg";
+};
+
+static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
+    FILES
+        .iter()
+        .map(|&(name, content_type, body)| Asset { name, content_type, body, etag: etag(body) })
+        .collect()
+});
+
+/// A file that pages load.
+#[derive(Debug)]
+pub struct Asset {
+    /// The last part of its path.
+    pub name: &'static str,
+    /// Its media type.
+    pub content_type: &'static str,
+    /// What is in it.
+    pub body: &'static str,
+    /// Changes when its content does; with its quotes.
+    pub etag: String,
+}
+
+/// The asset of this name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Asset> {
+    ASSETS.iter().find(|asset| asset.name == name)
+}
+
+/// Length and checksum: enough to tell the versions of a file apart.
+fn etag(body: &str) -> String {
+    format!("\"{:x}-{:08x}\"", body.len(), crc32fast::hash(body.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_in_the_folder_is_served_and_names_no_other_host() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/web/assets");
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            let asset = find(&name).unwrap_or_else(|| panic!("{name} is missing in the list"));
+            let foreign = asset.body.replace("http://www.w3.org/2000/svg", "");
+            assert!(!foreign.contains("http://") && !foreign.contains("https://"), "{name}");
+            assert!(!foreign.contains("innerHTML") && !foreign.contains("eval("), "{name}");
+        }
+    }
+
+    #[test]
+    fn scripts_load_only_scripts_that_are_there() {
+        for (name, _, body) in FILES.iter().filter(|(_, kind, _)| *kind == JAVASCRIPT) {
+            let imported = body.lines().filter(|line| line.starts_with("import ")).filter_map(|line| {
+                let path = line.rsplit('"').nth(1)?;
+                Some(path.strip_prefix("./").unwrap_or(path))
+            });
+            for imported in imported {
+                assert!(find(imported).is_some(), "{name} imports {imported}");
+            }
+        }
+    }
+}
