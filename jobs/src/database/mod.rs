@@ -2,7 +2,9 @@
 
 mod ask;
 mod error;
+mod health;
 mod words;
 
 pub use ask::{ask, durable, durable_options};
 pub use error::{DatabaseError, is_duplicate_key, plain_message};
+pub use health::{Health, HealthState, Outage};
