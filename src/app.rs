@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
-use mongodb::Database;
+use playarr_jobs::database::Health;
 use playarr_jobs::gauges;
 use playarr_jobs::refresh::{
     Hooks, JOB_NAME, Progress, RefreshOptions, ScheduleError, Snapshot, SnapshotStore, UpdateMetricsJob,
@@ -12,6 +12,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::accounts::{Admins, TokenError, Tokens};
 use crate::config::{Config, ConfigError};
+use crate::database::Connection;
 use crate::live::{Event, Label, Live, Status};
 use crate::overview::Overview;
 use crate::scrape::{Exposition, Page, ScrapePermits};
@@ -32,11 +33,11 @@ pub enum AppError {
         error: std::io::Error,
     },
     /// The database does not answer.
-    #[error("MongoDB at {uri} does not answer: {error}; is it running, and is MONGODB_URI right?")]
+    #[error("{error}; is MongoDB running, and is MONGODB_URI={uri} right?")]
     Unreachable {
         /// The connection string without its secrets.
         uri: String,
-        /// What the driver says.
+        /// Why, in plain words.
         error: String,
     },
     /// The live metrics contradict each other.
@@ -68,6 +69,8 @@ pub struct App {
     pub scrape_log: ScrapeLog,
     /// What the pictures of the overview remember.
     pub overview: Overview,
+    /// Whether MongoDB answers.
+    pub health: Health,
     /// The bearer tokens.
     pub tokens: Tokens,
     /// Places for reading large bodies of events: as many as there are cores, so that what is unpacked stays bounded.
@@ -87,7 +90,8 @@ impl App {
     ///
     /// # Errors
     /// When the live metrics contradict each other.
-    pub fn new(config: &Config, database: &Database) -> Result<Arc<Self>, AppError> {
+    pub fn new(config: &Config, connection: &Connection) -> Result<Arc<Self>, AppError> {
+        let Connection { database, health } = connection;
         let (live, telemetry) = (Live::new(), Telemetry::new()?);
         telemetry.service().scheduled_every(config.refresh_interval);
         let snapshots = Arc::new(SnapshotStore::new(Page::of(&Snapshot::default())));
@@ -123,6 +127,7 @@ impl App {
             scrapes: ScrapePermits::new(config.max_concurrent_scrapes),
             scrape_log: ScrapeLog::default(),
             overview: Overview::default(),
+            health: health.clone(),
             tokens: Tokens::new(database),
             unpacking: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from))),
             admins: Admins::new(config, database),

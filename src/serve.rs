@@ -4,7 +4,6 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mongodb::Database;
 use playarr_jobs::refresh::schedule_refreshes;
 use tokio::net::TcpListener;
 use tokio::time::MissedTickBehavior;
@@ -13,7 +12,7 @@ use crate::accounts::TOKEN_CHECK_INTERVAL;
 use crate::app::{App, AppError};
 use crate::checkpoints::Checkpoints;
 use crate::config::Config;
-use crate::http;
+use crate::{database, http};
 
 /// How long requests under way may go on after the signal to stop. With [`CHECKPOINT_PATIENCE`] it stays below the
 /// ten seconds after which containers are killed.
@@ -40,12 +39,14 @@ pub async fn listen(config: &Config) -> Result<TcpListener, AppError> {
 /// When a part cannot be set up.
 pub async fn serve(
     config: &Config,
-    database: &Database,
     listener: TcpListener,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), AppError> {
-    let app = App::new(config, database)?;
+    let connection = database::connect(config).await?;
+    let app = App::new(config, &connection)?;
+    let database = connection.database.clone();
     let address = listener.local_addr().unwrap_or(config.listen_address).to_string();
+    tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
     let checkpoints = Checkpoints::start(
         app.live.clone(),
         app.telemetry.clone(),
@@ -74,6 +75,10 @@ pub async fn serve(
         let (app, config) = (app.clone(), config.clone());
         async move { app.admins.prepare(&config).await }
     });
+    let health = tokio::spawn({
+        let app = app.clone();
+        async move { app.health.watch(&database).await }
+    });
     let (job, feed) = (app.job.clone(), app.feed.clone());
 
     let (stop, stopped) = tokio::sync::oneshot::channel();
@@ -87,6 +92,7 @@ pub async fn serve(
     watch.abort();
     accounts.abort();
     history.abort();
+    health.abort();
     let (requests, refresh) = tokio::join!(
         tokio::time::timeout(DRAIN_PATIENCE, async { tokio::join!(server, feed.stop()) }),
         tokio::time::timeout(REFRESH_PATIENCE, job.idle()),

@@ -126,12 +126,12 @@ async fn each_mistake_is_one_clear_line_without_the_password() {
         (
             vec![("MONGODB_URI", unreachable)],
             vec!["collect"],
-            "MongoDB at mongodb://***@127.0.0.1:1/ does not answer",
+            "MongoDB at 127.0.0.1:1 refuses connections; is MongoDB running, and is MONGODB_URI=mongodb://***@127.0.0.1:1/",
         ),
         (
             vec![("MONGODB_URI", unreachable)],
             vec!["token"],
-            "MongoDB at mongodb://***@127.0.0.1:1/ does not answer",
+            "MongoDB at 127.0.0.1:1 refuses connections; is MongoDB running, and is MONGODB_URI=mongodb://***@127.0.0.1:1/",
         ),
         (
             vec![("MONGODB_URI_FILE", "/nowhere")],

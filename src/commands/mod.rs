@@ -16,7 +16,8 @@ use crate::app::{App, AppError};
 use crate::catalog::Catalog;
 use crate::catalog::{DOCS, Output};
 use crate::config::{Config, Flags, LogFormat};
-use crate::{database, serve};
+use crate::database::{self, Connection};
+use crate::serve;
 use token_file::TokenFileError;
 
 /// Prometheus metrics of a Playarr library.
@@ -136,11 +137,8 @@ pub async fn run(cli: Cli) -> Result<(), CommandError> {
 
 async fn serve(config: &Config) -> Result<(), CommandError> {
     let shutdown = told_to_stop()?;
-    let database = database::connect(config).await?;
     let listener = serve::listen(config).await?;
-    let address = listener.local_addr().unwrap_or(config.listen_address);
-    tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
-    Ok(serve::serve(config, &database, listener, shutdown).await?)
+    Ok(serve::serve(config, listener, shutdown).await?)
 }
 
 /// Is done with the first SIGTERM or SIGINT. From now on neither ends the program by itself.
@@ -156,9 +154,9 @@ fn told_to_stop() -> Result<impl Future<Output = ()> + Send + 'static, CommandEr
 }
 
 async fn collect(config: &Config) -> Result<(), CommandError> {
-    let database = database::connect(config).await?;
-    database::ping(config, &database).await?;
-    let app = App::new(config, &database)?;
+    let connection = database::connect(config).await?;
+    database::ping(config, &connection.database).await?;
+    let app = App::new(config, &connection)?;
     let report = app.job.refresh(Trigger::Manual).await?;
     app.job.idle().await;
     let published = app.snapshots.load();
@@ -182,7 +180,7 @@ async fn token(
     file: Option<&Path>,
     follow: bool,
 ) -> Result<(), CommandError> {
-    let database = database::connect(config).await?;
+    let Connection { database, .. } = database::connect(config).await?;
     let tokens = Tokens::new(&database);
     // Who follows does not mind a database that is away.
     if rotate || !follow {

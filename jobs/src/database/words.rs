@@ -43,7 +43,7 @@ pub(super) fn unreachable(message: &str) -> DatabaseError {
             Some((_, error)) if error.contains("SCRAM failure") => return DatabaseError::Login,
             Some((_, error)) => failing.push((address, cause(error))),
             None if server.contains("Type: Unknown") => {
-                failing.push((address, "has not answered yet".to_owned()))
+                failing.push((address, "has not answered yet".to_owned()));
             }
             None => available.push((address, "answers but is not the primary".to_owned())),
         }
