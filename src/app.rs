@@ -11,8 +11,8 @@ use playarr_jobs::refresh::{
 use tokio::sync::{Semaphore, watch};
 
 use crate::accounts::{Admins, TokenError, Tokens};
-use crate::config::{Config, ConfigError};
-use crate::database::Connection;
+use crate::config::Config;
+use crate::database::{ConnectError, Connection};
 use crate::live::{Event, Label, Live, Status};
 use crate::overview::Overview;
 use crate::scrape::{Exposition, Page, ScrapePermits};
@@ -21,9 +21,9 @@ use crate::telemetry::{Feed, ScrapeLog, Telemetry};
 /// The service could not do its work.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
-    /// A setting that cannot be used.
+    /// No connection to the database can be made.
     #[error(transparent)]
-    Config(#[from] ConfigError),
+    Connect(#[from] ConnectError),
     /// The address cannot be listened on.
     #[error("LISTEN_ADDRESS={address}: cannot listen there: {error}; choose another address or port")]
     Listen {
@@ -31,14 +31,6 @@ pub enum AppError {
         address: std::net::SocketAddr,
         /// Why.
         error: std::io::Error,
-    },
-    /// The database does not answer.
-    #[error("{error}; is MongoDB running, and is MONGODB_URI={uri} right?")]
-    Unreachable {
-        /// The connection string without its secrets.
-        uri: String,
-        /// Why, in plain words.
-        error: String,
     },
     /// The live metrics contradict each other.
     #[error("the live metrics could not be set up: {0}")]

@@ -29,7 +29,7 @@ const CHECKPOINT_PATIENCE: Duration = Duration::from_secs(2);
 /// # Errors
 /// When it is taken or not ours.
 pub async fn listen(config: &Config) -> Result<TcpListener, AppError> {
-    let address = config.listen_address;
+    let address = config.address();
     TcpListener::bind(address).await.map_err(|error| AppError::Listen { address, error })
 }
 
@@ -45,7 +45,7 @@ pub async fn serve(
     let connection = database::connect(config).await?;
     let app = App::new(config, &connection)?;
     let database = connection.database.clone();
-    let address = listener.local_addr().unwrap_or(config.listen_address).to_string();
+    let address = listener.local_addr().unwrap_or(config.address()).to_string();
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
     let checkpoints = Checkpoints::start(
         app.live.clone(),

@@ -15,8 +15,8 @@ use crate::accounts::{TokenKind, Tokens};
 use crate::app::{App, AppError};
 use crate::catalog::Catalog;
 use crate::catalog::{DOCS, Output};
-use crate::config::{Config, Flags, LogFormat};
-use crate::database::{self, Connection};
+use crate::config::{Config, ConfigError, Flags, LogFormat};
+use crate::database::{self, ConnectError, Connection};
 use crate::serve;
 use token_file::TokenFileError;
 
@@ -71,6 +71,12 @@ enum Command {
 /// A command that failed. One line for the person who gave it.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
+    /// A setting that cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The database cannot be reached.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
     /// The service could not do its work.
     #[error(transparent)]
     App(#[from] AppError),
@@ -106,12 +112,6 @@ pub enum CommandError {
     },
 }
 
-impl From<crate::config::ConfigError> for CommandError {
-    fn from(error: crate::config::ConfigError) -> Self {
-        Self::App(error.into())
-    }
-}
-
 /// Runs the command given on the command line.
 ///
 /// # Errors
@@ -123,6 +123,9 @@ pub async fn run(cli: Cli) -> Result<(), CommandError> {
     }
     let config = Config::load(&cli.flags)?;
     log_to_stderr(&config);
+    for warning in config.mongodb_uri.warnings() {
+        tracing::warn!("{warning}");
+    }
     match command {
         Command::Catalog { .. } => Ok(()),
         Command::Serve => serve(&config).await,
@@ -207,7 +210,7 @@ fn print(text: &str) -> Result<(), CommandError> {
 }
 
 fn healthcheck(config: &Config, what: &str) -> Result<(), CommandError> {
-    let mut address = config.listen_address;
+    let mut address = config.address();
     if address.ip().is_unspecified() {
         let loopback =
             if address.is_ipv4() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { Ipv6Addr::LOCALHOST.into() };
@@ -223,9 +226,7 @@ fn healthcheck(config: &Config, what: &str) -> Result<(), CommandError> {
 }
 
 fn log_to_stderr(config: &Config) {
-    // The scheduler speaks at each refresh, of itself only. Who wants to hear it can name it in LOG_LEVEL.
-    let filter =
-        tracing_subscriber::EnvFilter::new(format!("tokio_cron_scheduler=warn,{}", config.log_level));
+    let filter = config.log_level.directives();
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())

@@ -352,7 +352,8 @@ mod tests {
         let expected = "MongoDB has no primary, only b:1: nothing can be written";
         assert_eq!(read_only.condition(Instant::now()), Condition::ReadOnly(expected.to_owned()));
         let away = servers(&[("a:1", failing()), ("b:1", failing()), ("c:1", Role::Other)]);
-        let expected = "MongoDB at a:1 refuses connections; b:1 refuses connections; c:1 is starting, recovering or an arbiter";
+        let expected = "MongoDB at a:1 refuses connections; b:1 refuses connections; \
+                        c:1 is starting, recovering or an arbiter";
         assert_eq!(away.condition(Instant::now()), Condition::Away(expected.to_owned()));
     }
 

@@ -1,7 +1,5 @@
 //! Plain words for what the driver reports as a dump of its state.
 
-use super::error::DatabaseError;
-
 /// The longest message of a server that is shown.
 const MOST_CHARACTERS: usize = 300;
 
@@ -30,17 +28,21 @@ pub(super) fn cause(text: &str) -> String {
     known.map_or_else(|| format!("cannot be used: {}", without_dump(text)), |(_, words)| (*words).to_owned())
 }
 
+/// Whether a failed server selection comes from a login that is refused.
+pub(super) fn is_login(message: &str) -> bool {
+    message.contains("SCRAM failure")
+}
+
 /// What a failed server selection says: which servers there are, and what each of them does.
-pub(super) fn unreachable(message: &str) -> DatabaseError {
+pub(super) fn unreachable(message: &str) -> String {
     let mut servers = message.split("{ Address: ").skip(1).peekable();
     if servers.peek().is_none() {
-        return DatabaseError::Away("MongoDB has no servers at the address in MONGODB_URI".to_owned());
+        return "MongoDB has no servers at the address in MONGODB_URI".to_owned();
     }
     let (mut failing, mut available) = (Vec::new(), Vec::new());
     for server in servers {
         let address = server.split(", ").next().unwrap_or_default();
         match server.split_once(", Error: ") {
-            Some((_, error)) if error.contains("SCRAM failure") => return DatabaseError::Login,
             Some((_, error)) => failing.push((address, cause(error))),
             None if server.contains("Type: Unknown") => {
                 failing.push((address, "has not answered yet".to_owned()));
@@ -49,7 +51,7 @@ pub(super) fn unreachable(message: &str) -> DatabaseError {
         }
     }
     let all = available.iter().chain(&failing).map(|(address, cause)| (*address, cause.as_str()));
-    DatabaseError::Away(each_server(all))
+    each_server(all)
 }
 
 /// What each server does: "MongoDB at a:27017 refuses connections; b:27017 does not answer".
@@ -100,15 +102,16 @@ mod tests {
 
     fn selection(servers: &str) -> String {
         let message = format!(
-            "Server selection timeout: No available servers. Topology: {{ Type: Unknown, Servers: [ {servers} ] }}"
+            "Server selection timeout: No available servers. Topology: {{ Type: Unknown, Servers: [ \
+             {servers} ] }}"
         );
-        unreachable(&message).to_string()
+        unreachable(&message)
     }
 
     fn down(address: &str, error: &str, labels: &str) -> String {
         format!(
-            "{{ Address: {address}, Type: Unknown, Error: Kind: I/O error: {error}, labels: {{{labels}}}, source: None, \
-             server response: None }}"
+            "{{ Address: {address}, Type: Unknown, Error: Kind: I/O error: {error}, labels: {{{labels}}}, \
+             source: None, server response: None }}"
         )
     }
 
