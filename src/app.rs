@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
-use playarr_jobs::database::Health;
+use playarr_jobs::database::{Contents, Health};
 use playarr_jobs::gauges;
 use playarr_jobs::refresh::{
     Hooks, JOB_NAME, Progress, RefreshOptions, ScheduleError, Snapshot, SnapshotStore, UpdateMetricsJob,
@@ -63,6 +63,8 @@ pub struct App {
     pub overview: Overview,
     /// Whether MongoDB answers.
     pub health: Health,
+    /// Whether the database is Playarr's.
+    pub contents: watch::Receiver<Contents>,
     /// The bearer tokens.
     pub tokens: Tokens,
     /// Places for reading large bodies of events: as many as there are cores, so that what is unpacked stays bounded.
@@ -83,7 +85,7 @@ impl App {
     /// # Errors
     /// When the live metrics contradict each other.
     pub fn new(config: &Config, connection: &Connection) -> Result<Arc<Self>, AppError> {
-        let Connection { database, health } = connection;
+        let Connection { database, health, contents } = connection;
         let (live, telemetry) = (Live::new(), Telemetry::new()?);
         telemetry.service().scheduled_every(config.refresh_interval);
         let snapshots = Arc::new(SnapshotStore::new(Page::of(&Snapshot::default())));
@@ -120,6 +122,7 @@ impl App {
             scrape_log: ScrapeLog::default(),
             overview: Overview::default(),
             health: health.clone(),
+            contents: contents.subscribe(),
             tokens: Tokens::new(database),
             unpacking: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from))),
             admins: Admins::new(config, database),

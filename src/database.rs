@@ -6,7 +6,8 @@ use mongodb::bson::doc;
 use mongodb::error::{Error, ErrorKind};
 use mongodb::options::ClientOptions;
 use mongodb::{Client, Database};
-use playarr_jobs::database::{DatabaseError, Health, ask};
+use playarr_jobs::database::{Contents, DatabaseError, Health, ask};
+use tokio::sync::watch;
 
 use crate::config::{Config, ConfigError, MongoUri};
 
@@ -23,6 +24,15 @@ pub struct Connection {
     pub database: Database,
     /// Whether its server answers.
     pub health: Health,
+    /// Whether it is Playarr's.
+    pub contents: watch::Sender<Contents>,
+}
+
+impl Connection {
+    /// Keeps `health` and `contents` true and logs what is wrong. Never returns.
+    pub async fn watch(&self) {
+        tokio::join!(self.health.watch(&self.database), Contents::watch(&self.database, &self.contents));
+    }
 }
 
 /// No connection can be made.
@@ -63,7 +73,8 @@ pub async fn connect(config: &Config) -> Result<Connection, ConnectError> {
     options.heartbeat_freq = options.heartbeat_freq.map(|interval| interval.max(SHORTEST_HEARTBEAT));
     let health = Health::of_client(&mut options);
     let client = Client::with_options(options).map_err(|error| connect_error(uri, &error))?;
-    Ok(Connection { database: client.database(&config.mongodb_db_name), health })
+    let contents = watch::Sender::new(Contents::Unknown);
+    Ok(Connection { database: client.database(&config.mongodb_db_name), health, contents })
 }
 
 /// Succeeds if the database answers.

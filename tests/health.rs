@@ -16,7 +16,7 @@ async fn connection(uri: &str) -> Connection {
 }
 
 fn watched(connection: &Connection) -> (watch::Receiver<HealthState>, JoinHandle<()>) {
-    let Connection { database, health } = connection.clone();
+    let Connection { database, health, .. } = connection.clone();
     (health.subscribe(), tokio::spawn(async move { health.watch(&database).await }))
 }
 
