@@ -26,6 +26,11 @@ async fn with_the_dns_away_it_is_alive_and_not_ready_and_stops_when_told() {
         .await;
     assert_eq!(status("/-/ready").await, Some(StatusCode::SERVICE_UNAVAILABLE));
     assert_eq!(status("/metrics").await, Some(StatusCode::SERVICE_UNAVAILABLE));
+    let head = client.head(format!("http://{address}/-/healthy")).send().await.unwrap();
+    assert_eq!(head.status(), StatusCode::OK);
+    let post = client.post(format!("http://{address}/api/metrics/events")).send().await.unwrap();
+    assert_eq!(post.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(post.headers().contains_key("retry-after"));
     signal(&child, "TERM").await;
     let ended = tokio::time::timeout(Duration::from_secs(20), child.wait()).await.unwrap().unwrap();
     assert_eq!(ended.code(), Some(0));

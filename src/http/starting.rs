@@ -28,24 +28,3 @@ fn answers() -> impl Filter<Extract = (impl Reply,), Error = Infallible> + Clone
         Ok::<_, Infallible>(with_header(reply, CACHE_CONTROL, "no-store"))
     })
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn it_is_healthy_and_everything_else_is_to_be_asked_for_later() {
-        for (method, path, status) in [
-            ("GET", "/-/healthy", 200),
-            ("HEAD", "/-/healthy", 200),
-            ("GET", "/-/ready", 503),
-            ("GET", "/metrics", 503),
-            ("POST", "/api/metrics/events", 503),
-            ("GET", "/", 503),
-        ] {
-            let response = warp::test::request().method(method).path(path).reply(&answers()).await;
-            assert_eq!(response.status(), status, "{method} {path}");
-            assert_eq!(response.headers().contains_key("retry-after"), status == 503);
-        }
-    }
-}
