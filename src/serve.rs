@@ -77,7 +77,7 @@ pub async fn serve(
     let (job, feed) = (app.job.clone(), app.feed.clone());
 
     let (stop, stopped) = tokio::sync::oneshot::channel();
-    let server = tokio::spawn(http::serve(http::routes(app), listener, async {
+    let server = tokio::spawn(http::serve(http::routes(&app), listener, async {
         let _ = stopped.await;
     }));
     shutdown.await;

@@ -12,6 +12,7 @@ mod commands;
 mod docs;
 mod events;
 mod golden;
+mod http;
 mod one_generation;
 mod outage;
 mod overview;

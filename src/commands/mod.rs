@@ -237,4 +237,5 @@ fn log_to_stderr(config: &Config) {
         LogFormat::Text => builder.with_target(false).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     };
+    crate::telemetry::log_panics();
 }
