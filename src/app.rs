@@ -1,4 +1,4 @@
-//! The parts of the service and how they hang together.
+//! The parts of the service, put together.
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
@@ -16,7 +16,10 @@ use crate::database::{ConnectError, Connection};
 use crate::live::{Event, Label, Live, Status};
 use crate::overview::Overview;
 use crate::scrape::{Exposition, Page, ScrapePermits};
-use crate::telemetry::{Feed, ScrapeLog, Telemetry};
+use crate::telemetry::{Feed, Telemetry};
+
+/// WebSockets at once. Each costs some memory, and only admins open them.
+const MAX_WEBSOCKETS: usize = 256;
 
 /// The service could not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -49,17 +52,17 @@ pub struct App {
     pub job: UpdateMetricsJob<Page>,
     /// The current snapshot.
     pub snapshots: Arc<SnapshotStore<Page>>,
-    /// What is counted as it happens.
+    /// The live metrics.
     pub live: Live,
     /// What the service says of itself.
     pub telemetry: Telemetry,
-    /// What scrapes get.
+    /// The bodies of scrapes.
     pub exposition: Exposition,
-    /// Places for scrapes.
-    pub scrapes: ScrapePermits,
-    /// The scrapes of late.
-    pub scrape_log: ScrapeLog,
-    /// What the pictures of the overview remember.
+    /// The limit of scrapes at once.
+    pub scrape_permits: ScrapePermits,
+    /// The limit of open WebSockets.
+    pub websocket_permits: Arc<Semaphore>,
+    /// The data of the overview page that is kept between requests.
     pub overview: Overview,
     /// Whether MongoDB answers.
     pub health: Health,
@@ -67,11 +70,11 @@ pub struct App {
     pub contents: watch::Receiver<Contents>,
     /// The bearer tokens.
     pub tokens: Tokens,
-    /// Places for reading large bodies of events: as many as there are cores, so that what is unpacked stays bounded.
+    /// The limit of large batches that are parsed at once: one for each core, so that the memory for them is bounded.
     pub unpacking: Arc<Semaphore>,
-    /// Who may see and change things.
+    /// Who is an admin.
     pub admins: Admins,
-    /// What those who watch are told.
+    /// The progress of refreshes, for those who watch.
     pub feed: Arc<Feed>,
     /// The time between refreshes.
     pub refresh_interval: Duration,
@@ -118,8 +121,8 @@ impl App {
             snapshots,
             live,
             telemetry,
-            scrapes: ScrapePermits::new(config.max_concurrent_scrapes),
-            scrape_log: ScrapeLog::default(),
+            scrape_permits: ScrapePermits::new(config.max_concurrent_scrapes),
+            websocket_permits: Arc::new(Semaphore::new(MAX_WEBSOCKETS)),
             overview: Overview::default(),
             health: health.clone(),
             contents: contents.subscribe(),

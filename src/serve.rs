@@ -155,7 +155,7 @@ async fn run(
     });
     let (stop, stopped) = oneshot::channel::<()>();
     let (job, feed) = (app.job.clone(), app.feed.clone());
-    let server = tokio::spawn(http::serve(http::routes(app), listener, async {
+    let server = tokio::spawn(http::serve(http::routes(&app), listener, async {
         let _ = stopped.await;
     }));
 

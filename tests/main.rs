@@ -14,6 +14,7 @@ mod docs;
 mod events;
 mod golden;
 mod health;
+mod http;
 mod logging;
 mod one_generation;
 mod outage;

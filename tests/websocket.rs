@@ -120,7 +120,7 @@ async fn it_tells_of_scrapes_a_few_at_a_time() {
     let wrong = service.scrape_with("wrong").header("user-agent", "<script>alert(1)</script>");
     wrong.send().await.unwrap();
     let scrape = next_of(&mut socket, "scrape").await;
-    assert_eq!((&scrape["failure"], &scrape["client"]), (&json!("wrong_token"), &json!("127.0.0.1")));
+    assert_eq!((&scrape["failure"], &scrape["client"]), (&json!("other_token"), &json!("127.0.0.1")));
     assert_eq!(scrape["user_agent"], "<script>alert(1)</script>");
     let token = service.token().await;
     for _ in 0..200 {

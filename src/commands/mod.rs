@@ -128,6 +128,7 @@ pub async fn run(cli: Cli, log: &Log) -> Result<(), CommandError> {
     }
     let config = Config::load(&cli.flags)?;
     log.subscribe(&config.log_level, config.log_format);
+    crate::telemetry::log_panics();
     for warning in config.mongodb_uri.warnings() {
         tracing::warn!("{warning}");
     }

@@ -3,7 +3,7 @@
 //! warp would do it too, but leaves no say in what a scrape feels: small packets wait for the last large one (Nagle), a
 //! body beyond some 400 KB is sent in several steps, and the routes are copied for each request.
 
-use std::cell::RefCell;
+use std::convert::Infallible;
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr};
 use std::pin::pin;
@@ -12,12 +12,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tower_service::Service;
-use warp::http::{HeaderMap, HeaderName, Request};
-use warp::{Filter, Reply};
+
+use super::router::Router;
 
 /// How many bytes of a body may wait to be sent together. Nothing is copied for it.
 const SEND_TOGETHER: usize = 64 << 20;
@@ -32,8 +32,6 @@ const FIRST_REQUEST: Duration = Duration::from_secs(30);
 /// How long to wait before accepting again when the system is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-
 tokio::task_local! {
     /// The other end of the connection whose task this is. An extension of each request would be the usual place, and
     /// three allocations a scrape.
@@ -47,11 +45,8 @@ pub(super) fn peer() -> IpAddr {
 
 /// Serves until `shutdown` is done, then takes no new connections and returns when those under way are done.
 /// Connections that became WebSockets are their handlers' to end.
-pub async fn serve<F>(routes: F, listener: TcpListener, shutdown: impl Future<Output = ()>)
-where
-    F: Filter<Error = std::convert::Infallible> + Clone + Send + Sync + 'static,
-    F::Extract: Reply,
-{
+pub async fn serve(router: Router, listener: TcpListener, shutdown: impl Future<Output = ()>) {
+    let router = Arc::new(router);
     let mut http = http1::Builder::new();
     http.max_buf_size(SEND_TOGETHER).max_header_size(MAX_HEADERS);
     let stop = watch::Sender::new(());
@@ -72,8 +67,15 @@ where
         // Without it a connection works as well, only slower.
         let _ = stream.set_nodelay(true);
         let asked = Arc::new(AtomicBool::new(false));
-        let routes = OwnRoutes { routes: RefCell::new(warp::service(routes.clone())), asked: asked.clone() };
-        let connection = http.serve_connection(TokioIo::new(stream), routes).with_upgrades();
+        let service = {
+            let (router, asked) = (router.clone(), asked.clone());
+            service_fn(move |request| {
+                asked.store(true, Ordering::Relaxed);
+                let router = router.clone();
+                async move { Ok::<_, Infallible>(router.answer(request).await) }
+            })
+        };
+        let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
         let mut stopping = stop.subscribe();
         tokio::spawn(PEER.scope(peer, async move {
             let mut connection = pin!(connection);
@@ -97,43 +99,10 @@ where
     stop.closed().await;
 }
 
-/// The routes as one connection has them. A connection asks one thing at a time, so it needs no copy of them for each
-/// request.
-struct OwnRoutes<S> {
-    routes: RefCell<S>,
-    asked: Arc<AtomicBool>,
-}
-
-/// Leaves of several `X-Forwarded-For` headers only the last, which the nearest proxy has written. So all routes look at
-/// the same one, whichever they find first.
-fn last_line_counts(headers: &mut HeaderMap) {
-    let mut lines = headers.get_all(FORWARDED_FOR).into_iter();
-    if let (Some(_), Some(last)) = (lines.next(), lines.next_back()) {
-        let last = last.clone();
-        headers.insert(FORWARDED_FOR, last);
-    }
-}
-
 /// Ends if a connection has asked for nothing in time.
 async fn silence(asked: &AtomicBool) {
     tokio::time::sleep(FIRST_REQUEST).await;
     if asked.load(Ordering::Relaxed) {
         std::future::pending::<()>().await;
-    }
-}
-
-impl<S, B> hyper::service::Service<Request<B>> for OwnRoutes<S>
-where
-    S: Service<Request<B>>,
-{
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = S::Future;
-
-    fn call(&self, mut request: Request<B>) -> S::Future {
-        last_line_counts(request.headers_mut());
-        // warp's routes are always ready, and borrowed only while they take the request.
-        self.asked.store(true, Ordering::Relaxed);
-        self.routes.borrow_mut().call(request)
     }
 }

@@ -1,11 +1,12 @@
-//! What a scrape is made of: the snapshot's page, rendered at its refresh, and the live part, rendered now.
+//! Joining the snapshot's page, which is rendered once per refresh, and the live part into the body of an answer.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use flate2::Compression;
+use parking_lot::Mutex;
 use playarr_jobs::metric::Family;
 use playarr_jobs::refresh::{Published, SnapshotStore};
 
@@ -14,13 +15,13 @@ use crate::exposition::{Format, deflate, gzip_trailer, render};
 use crate::live::Live;
 use crate::telemetry::Telemetry;
 
-/// For how long a rendered live part serves further scrapes if nothing was recorded meanwhile.
+/// The time that a rendered live part serves further scrapes if nothing was recorded meanwhile.
 ///
-/// Scrapes and the process's own readings change all the time; without this, a hundred scrapers at once would each
-/// render the same few kilobytes again.
+/// The process's own readings change all the time; without this, a hundred scrapers at once would each render the same
+/// few kilobytes again.
 const LIVE_PART_AGE: Duration = Duration::from_millis(50);
 
-/// Everything a scrape can get, from one consistent state.
+/// The bodies of scrapes, each from one consistent state.
 pub struct Exposition {
     snapshots: Arc<SnapshotStore<Page>>,
     live: Live,
@@ -66,8 +67,8 @@ impl Exposition {
     }
 
     fn join(&self, now: Instant) -> Arc<Joined> {
-        let _joining = self.joining.lock().unwrap_or_else(PoisonError::into_inner);
-        // Whoever comes second finds what the first has joined.
+        let _joining = self.joining.lock();
+        // A scrape that waited here finds what the one before it has joined.
         if let Some(current) = self.current.load_full()
             && self.is_fresh(&current, now)
         {
@@ -87,14 +88,14 @@ impl Exposition {
     }
 }
 
-/// Records the scrapes since the last call as HTTP requests. They are the one kind of which there may be a hundred
-/// thousand a second, so they are counted in a few atomics of their own and carried over when somebody gathers.
+/// Records the scrapes answered since the last call as HTTP requests. They are not recorded one by one: each record
+/// makes the next scrape render the live part again.
 pub fn carry_scrapes(telemetry: &Telemetry, live: &Live) {
-    let (buckets, nanoseconds) = telemetry.service().new_scrapes();
-    live.record_http_requests("/metrics", "200", &buckets, nanoseconds);
+    let new = telemetry.scrapes().take_answered();
+    live.record_http_requests("/metrics", "200", &new.buckets, new.nanoseconds);
 }
 
-/// A snapshot and the live families as gathered at one moment, made into bodies as far as somebody asked for them.
+/// A snapshot and the live families as gathered at one moment, with the bodies that were asked for so far.
 struct Joined {
     published: Arc<Published<Page>>,
     gathered: Instant,

@@ -1,4 +1,5 @@
-//! What a scrape is made of: the page of the snapshot, rendered once per refresh, and the live part, rendered now.
+//! The body of a scrape: the snapshot's page, rendered once per refresh, and the live part; and how many scrapes are
+//! answered at once.
 
 mod body;
 mod page;
@@ -6,4 +7,4 @@ mod permits;
 
 pub use body::{Body, Exposition, carry_scrapes};
 pub use page::Page;
-pub use permits::ScrapePermits;
+pub use permits::{ScrapePermit, ScrapePermits};

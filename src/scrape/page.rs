@@ -1,4 +1,4 @@
-//! The snapshot's part of an exposition, made ready once per refresh.
+//! The snapshot's part of an exposition, rendered and compressed once per refresh.
 
 use bytes::Bytes;
 use flate2::Compression;

@@ -1,44 +1,50 @@
-//! How many scrapes are answered at once.
+//! The limit of scrapes that are answered at once.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::Arc;
 
-use crate::exposition::Format;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// ScrapePermits for scrapes, each taken until its answer is sent.
+/// Permits for scrapes.
 #[derive(Debug)]
-pub struct ScrapePermits {
-    all: usize,
-    taken: AtomicUsize,
-    /// Answers sent by format. Beside what each answer writes to anyway, where counting costs next to nothing.
-    answered: [AtomicU64; Format::ALL.len()],
+pub struct ScrapePermits(Arc<Semaphore>);
+
+/// Allows one scrape until it is dropped.
+#[derive(Debug)]
+pub struct ScrapePermit {
+    _permit: OwnedSemaphorePermit,
 }
 
 impl ScrapePermits {
-    /// This many free places.
+    /// Permits for this many scrapes at once.
     #[must_use]
-    pub fn new(all: usize) -> Self {
-        Self { all, taken: AtomicUsize::new(0), answered: Default::default() }
+    pub fn new(limit: usize) -> Self {
+        Self(Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS))))
     }
 
-    /// Takes a place, if one is free.
+    /// A permit, if the limit is not reached.
     #[must_use]
-    pub fn take(&self) -> bool {
-        let is_free = self.taken.fetch_add(1, Ordering::Relaxed) < self.all;
-        if !is_free {
-            self.taken.fetch_sub(1, Ordering::Relaxed);
-        }
-        is_free
+    pub fn acquire(&self) -> Option<ScrapePermit> {
+        let permit = self.0.clone().try_acquire_owned().ok()?;
+        Some(ScrapePermit { _permit: permit })
     }
+}
 
-    /// Gives a place back whose scrape was answered in this format.
-    pub fn give_back(&self, format: Format) {
-        self.taken.fetch_sub(1, Ordering::Relaxed);
-        self.answered[format as usize].fetch_add(1, Ordering::Relaxed);
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    /// How many scrapes were answered in this format.
-    #[must_use]
-    pub fn answered(&self, format: Format) -> u64 {
-        self.answered[format as usize].load(Ordering::Relaxed)
+    #[test]
+    fn a_permit_is_free_again_when_it_is_dropped_also_by_a_panic() {
+        let permits = ScrapePermits::new(2);
+        let (first, second) = (permits.acquire(), permits.acquire());
+        assert!(first.is_some() && second.is_some() && permits.acquire().is_none());
+        drop(first);
+        let third = permits.acquire().unwrap();
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let _third = third;
+            panic!("meant");
+        }));
+        assert!(panicked.is_err());
+        assert!(permits.acquire().is_some());
     }
 }

@@ -1,13 +1,15 @@
 //! What the service says of itself: its build, its refreshes, its scrapes, its checkpoints and its process.
 //!
-//! The `prometheus` crate counts what is ours alone; what it gathers becomes families of the common model.
+//! Process metrics and the counters of our own work are kept by the `prometheus` crate and become families of our model
+//! when they are gathered. Scrapes have a ledger of their own, since there may be a hundred thousand a second.
 
 mod checkpoints;
 mod feed;
 mod gathered;
 mod log;
+mod panics;
 mod process;
-mod scrape_log;
+mod scrape;
 mod scrapes;
 mod service;
 mod snapshot;
@@ -21,9 +23,10 @@ use prometheus::process_collector::ProcessCollector;
 
 pub use checkpoints::{CheckpointMetrics, RestoreOutcome};
 pub use feed::{Feed, Step, StopSignal};
-pub use scrape_log::{Answered, Cause, FAILURES, Failed, ScrapeLog, UserAgent};
-pub use scrapes::HTTP_BUCKETS;
-pub use service::{ScrapeFailure, Service};
+pub use panics::log_panics;
+pub use scrape::{Cause, Outcome, Scrape, UserAgent};
+pub use scrapes::{Durations, ScrapeLedger, ScrapeTotals};
+pub use service::ServiceMetrics;
 pub use snapshot::snapshot_families;
 
 /// The service's own metrics. Clones are handles to the same ones.
@@ -34,8 +37,9 @@ pub struct Telemetry {
 
 struct Inner {
     registry: Registry,
-    service: Service,
+    service: ServiceMetrics,
     checkpoints: CheckpointMetrics,
+    scrapes: ScrapeLedger,
     changed: AtomicBool,
 }
 
@@ -57,15 +61,15 @@ impl Telemetry {
     pub fn new() -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
         registry.register(Box::new(ProcessCollector::for_self()))?;
-        let service = Service::new(&registry)?;
+        let service = ServiceMetrics::new(&registry)?;
         let checkpoints = CheckpointMetrics::new(&registry)?;
-        let inner = Inner { registry, service, checkpoints, changed: AtomicBool::new(true) };
-        Ok(Self { inner: Arc::new(inner) })
+        let (scrapes, changed) = (ScrapeLedger::new(), AtomicBool::new(true));
+        Ok(Self { inner: Arc::new(Inner { registry, service, checkpoints, scrapes, changed }) })
     }
 
-    /// Refreshes and scrapes.
+    /// Refreshes.
     #[must_use]
-    pub fn service(&self) -> &Service {
+    pub fn service(&self) -> &ServiceMetrics {
         &self.inner.service
     }
 
@@ -75,24 +79,41 @@ impl Telemetry {
         &self.inner.checkpoints
     }
 
-    /// Records a scrape that was refused.
-    pub fn scrape_refused(&self, failure: ScrapeFailure) {
-        self.inner.service.scrape_refused(failure);
+    /// The scrapes so far.
+    #[must_use]
+    pub fn scrapes(&self) -> &ScrapeLedger {
+        &self.inner.scrapes
+    }
+
+    /// Records how a scrape ended. One that was answered shows with the next change, or after a moment; one that was
+    /// refused shows in the next scrape.
+    pub fn record_scrape(&self, scrape: Scrape) {
+        let is_refused = matches!(scrape.outcome, Outcome::Refused(_));
+        self.inner.scrapes.record(scrape);
+        if is_refused {
+            self.inner.changed.store(true, Ordering::Release);
+        }
+    }
+
+    /// Records a request whose handler panicked.
+    pub fn handler_panicked(&self) {
+        self.inner.service.panicked();
         self.inner.changed.store(true, Ordering::Release);
     }
 
-    /// Whether anything happened since the last [`Telemetry::gather`] that a scrape must show at once.
+    /// Whether anything happened since the last [`Telemetry::gather`] that the next scrape must show.
     #[must_use]
     pub fn has_changed(&self) -> bool {
         self.inner.changed.load(Ordering::Acquire)
     }
 
-    /// All families as they stand.
+    /// All families as they stand, by name.
     #[must_use]
     pub fn gather(&self) -> Vec<Family> {
         self.inner.changed.store(false, Ordering::Release);
         let mut families: Vec<_> = self.inner.registry.gather().iter().filter_map(gathered::family).collect();
         families.push(log::family());
+        families.extend(self.inner.scrapes.families());
         families.sort_by(|a, b| a.name.cmp(&b.name));
         families
     }

@@ -1,21 +1,20 @@
-//! Scrapes by format and duration, recorded with two additions to memory.
-//!
-//! A counter and a histogram of the `prometheus` crate take five, and could disagree for a moment. The gain is small,
-//! about half a percent at a hundred thousand scrapes a second; counted once, both families always agree.
+//! The ledger of scrapes. It is told once how each scrape ended; counters, durations, totals and the list of recent
+//! scrapes come from it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::VecDeque;
 use std::time::Duration;
 
-use playarr_jobs::metric::{Kind, Monitoring, Panel, PanelKind, Section, Spec, Unit};
-use prometheus::core::{Collector, Desc};
-use prometheus::proto::{Bucket, Counter, Histogram, LabelPair, Metric, MetricFamily, MetricType};
+use parking_lot::Mutex;
+use playarr_jobs::metric::{
+    Alert, Family, Histogram, Kind, Monitoring, Panel, PanelKind, Points, Section, Severity, Spec, Unit,
+};
 
+use super::scrape::{Cause, Outcome, Reason, Scrape};
 use crate::exposition::Format;
 use crate::live::HTTP;
 
-/// What is counted here.
-pub(super) const SPECS: [&Spec; 2] = [&SCRAPES, &DURATION];
+/// The families of the ledger.
+pub(super) const SPECS: [&Spec; 3] = [&FAILURES, &SCRAPES, &DURATION];
 
 static SCRAPES: Spec = Spec::new(
     Kind::Counter,
@@ -31,10 +30,13 @@ static SCRAPES: Spec = Spec::new(
         Unit::PerMinute,
         "Scrapes",
         "Scrapes answered per minute, by format.",
-        &[("60 * sum by (format) (rate(playarr_metrics_scrapes_total[$__rate_interval]))", "{{format}}")],
+        &[(SCRAPES_PER_MINUTE, "{{format}}")],
     )],
     ..Monitoring::NONE
 });
+
+const SCRAPES_PER_MINUTE: &str =
+    "60 * sum by (format) (rate(playarr_metrics_scrapes_total[$__rate_interval]))";
 
 static DURATION: Spec = Spec::new(
     Kind::Histogram,
@@ -42,164 +44,284 @@ static DURATION: Spec = Spec::new(
     "seconds",
     "How long scrapes took, from the request to the last byte handed to the connection.",
 )
-.bounds(&[
-    0.0001, 0.0005, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
-])
+.bounds(&BOUNDS)
 .monitoring(Monitoring {
     panels: &[Panel::new(
         Section::Service,
         PanelKind::Lines,
         Unit::Seconds,
         "Time of a scrape",
-        "How long all but a twentieth of the scrapes took at most, to the last byte handed to the connection.",
-        &[(
-            "histogram_quantile(0.95, sum by (instance, le) \
-             (rate(playarr_metrics_scrape_duration_seconds_bucket[$__rate_interval])))",
-            "p95 {{instance}}",
-        )],
+        "The time within which 95% of the scrapes were answered, to the last byte handed to the connection.",
+        &[(SCRAPE_DURATION_P95, "p95 {{instance}}")],
     )],
     ..Monitoring::NONE
 });
 
-/// The bounds of the buckets, in microseconds: those of HTTP requests, and before them some more, since a scrape takes
-/// less than most.
-const BOUNDS: [u64; 3 + HTTP.len()] = [
-    100, 500, 1_000, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000,
-    5_000_000, 10_000_000, 30_000_000,
-];
-/// How many buckets HTTP requests have, the one without a bound included.
-pub const HTTP_BUCKETS: usize = HTTP.len() + 1;
-const FORMATS: usize = Format::ALL.len();
+const SCRAPE_DURATION_P95: &str = "histogram_quantile(0.95, sum by (instance, le) \
+     (rate(playarr_metrics_scrape_duration_seconds_bucket[$__rate_interval])))";
 
-#[derive(Clone)]
-pub(super) struct Scrapes {
-    counts: Arc<Counts>,
-    scrapes: Desc,
-    duration: Desc,
+const BOUNDS: [f64; 15] =
+    [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+
+static FAILURES: Spec = Spec::new(
+    Kind::Counter,
+    "playarr_metrics_scrape_failures_total",
+    "scrapes",
+    "Scrapes refused, by reason.",
+)
+.labels(&["reason"])
+.monitoring(Monitoring {
+    panels: &[Panel::new(
+        Section::Service,
+        PanelKind::Stacked,
+        Unit::PerMinute,
+        "Refused scrapes",
+        "Scrapes that got no exposition, per minute, by reason.",
+        &[(FAILURES_PER_MINUTE, "{{reason}}")],
+    )],
+    alerts: &[Alert {
+        name: "PlayarrMetricsScrapesRefused",
+        severity: Severity::Warning,
+        hold: "10m",
+        expr: REFUSED_FOR_THE_TOKEN,
+        summary: "Somebody scrapes {{ $labels.instance }} without a valid token.",
+        description: "{{ $labels.instance }} refused {{ $value | humanize }} scrapes in the last 10 minutes: \
+                      {{ $labels.reason }}.",
+    }],
+    ..Monitoring::NONE
+});
+
+const FAILURES_PER_MINUTE: &str =
+    "60 * sum by (reason) (rate(playarr_metrics_scrape_failures_total[$__rate_interval]))";
+
+const REFUSED_FOR_THE_TOKEN: &str = "sum by (job, instance, reason) \
+     (increase(playarr_metrics_scrape_failures_total{reason=~\"missing_token|wrong_token|token_unknown\"}[10m])) > 0";
+
+/// How many scrapes of each kind are listed. Refused ones have a list of their own, so that neither kind pushes the
+/// other out.
+const LISTED: usize = 50;
+
+/// Every scrape since the start, as sums, and the last ones in full.
+#[derive(Debug)]
+pub struct ScrapeLedger(Mutex<Sums>);
+
+#[derive(Debug)]
+struct Sums {
+    totals: ScrapeTotals,
+    durations: Durations<{ BOUNDS.len() + 1 }>,
+    /// Answered scrapes that [`ScrapeLedger::take_answered`] has not taken yet.
+    untaken: Durations<{ HTTP.len() + 1 }>,
+    /// The last scrapes, oldest first: answered and refused ones, each with its number.
+    recent: [VecDeque<(u64, Scrape)>; 2],
+    /// How many scrapes there were.
+    count: u64,
 }
 
-#[derive(Default)]
-struct Counts {
-    /// By bucket (the last has no bound) and format.
-    scrapes: [[AtomicU64; FORMATS]; BOUNDS.len() + 1],
-    /// The sum of the durations, in nanoseconds: enough for 584 years.
-    nanoseconds: AtomicU64,
-    /// What was taken over into the HTTP requests already, by bucket, and its nanoseconds.
-    taken: Mutex<([u64; BOUNDS.len() + 1], u64)>,
+/// How many scrapes ended in which way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ScrapeTotals {
+    /// In the order of [`Format::ALL`].
+    answered: [u64; Format::ALL.len()],
+    /// In the order of [`Cause::ALL`].
+    refused: [u64; Cause::ALL.len()],
 }
 
-impl Scrapes {
-    pub(super) fn new() -> Result<Self, prometheus::Error> {
-        Ok(Self { counts: Arc::default(), scrapes: desc(&SCRAPES)?, duration: desc(&DURATION)? })
+impl ScrapeTotals {
+    /// The scrapes answered in each format.
+    pub fn answered(&self) -> impl Iterator<Item = (Format, u64)> {
+        Format::ALL.into_iter().zip(self.answered)
     }
 
-    pub(super) fn record(&self, format: Format, duration: Duration) {
-        let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-        let bucket = BOUNDS.iter().position(|bound| nanoseconds <= bound * 1_000).unwrap_or(BOUNDS.len());
-        self.counts.scrapes[bucket][format as usize].fetch_add(1, Ordering::Relaxed);
-        self.counts.nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
+    /// The scrapes refused for each cause.
+    pub fn refused(&self) -> impl Iterator<Item = (Cause, u64)> {
+        Cause::ALL.into_iter().zip(self.refused)
+    }
+}
+
+/// Durations by bucket; the last bucket has no bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Durations<const BUCKETS: usize> {
+    /// How many fell into each bucket, not cumulative.
+    pub buckets: [u64; BUCKETS],
+    /// Their sum in nanoseconds.
+    pub nanoseconds: u128,
+}
+
+impl<const BUCKETS: usize> Durations<BUCKETS> {
+    const NONE: Self = Self { buckets: [0; BUCKETS], nanoseconds: 0 };
+
+    fn add(&mut self, duration: Duration, bounds: &[f64]) {
+        let seconds = duration.as_secs_f64();
+        let bucket = bounds.iter().position(|&bound| seconds <= bound).unwrap_or(bounds.len());
+        self.buckets[bucket] += 1;
+        self.nanoseconds += duration.as_nanos();
+    }
+}
+
+impl ScrapeLedger {
+    pub(super) fn new() -> Self {
+        let recent = std::array::from_fn(|_| VecDeque::with_capacity(LISTED));
+        Self(Mutex::new(Sums {
+            totals: ScrapeTotals::default(),
+            durations: Durations::NONE,
+            untaken: Durations::NONE,
+            recent,
+            count: 0,
+        }))
     }
 
-    /// The scrapes since the last call, by bucket of HTTP requests, and the nanoseconds they took.
-    pub(super) fn take_new(&self) -> ([u64; HTTP_BUCKETS], u128) {
-        let mut taken = self.counts.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let (taken_scrapes, taken_nanoseconds) = &mut *taken;
-        let mut new = [0; HTTP_BUCKETS];
-        for (bucket, (formats, taken)) in self.counts.scrapes.iter().zip(taken_scrapes).enumerate() {
-            let scrapes = formats.iter().map(|count| count.load(Ordering::Relaxed)).sum();
-            new[bucket.saturating_sub(BOUNDS.len() - HTTP.len())] += scrapes - *taken;
-            *taken = scrapes;
+    pub(super) fn record(&self, scrape: Scrape) {
+        let mut sums = self.0.lock();
+        let list = match scrape.outcome {
+            Outcome::Answered { format, duration, .. } => {
+                sums.totals.answered[format as usize] += 1;
+                sums.durations.add(duration, &BOUNDS);
+                sums.untaken.add(duration, HTTP);
+                0
+            }
+            Outcome::Refused(cause) => {
+                sums.totals.refused[cause as usize] += 1;
+                1
+            }
+        };
+        let number = sums.count;
+        sums.count += 1;
+        let list = &mut sums.recent[list];
+        if list.len() == LISTED {
+            list.pop_front();
         }
-        let nanoseconds = self.counts.nanoseconds.load(Ordering::Relaxed);
-        let new_nanoseconds = nanoseconds - *taken_nanoseconds;
-        *taken_nanoseconds = nanoseconds;
-        (new, new_nanoseconds.into())
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a sample is a double")]
-impl Collector for Scrapes {
-    fn desc(&self) -> Vec<&Desc> {
-        vec![&self.scrapes, &self.duration]
+        list.push_back((number, scrape));
     }
 
-    fn collect(&self) -> Vec<MetricFamily> {
-        let scrapes = self
-            .counts
-            .scrapes
-            .each_ref()
-            .map(|formats| formats.each_ref().map(|n| n.load(Ordering::Relaxed)));
-        let by_format = Format::ALL.map(|format| {
-            let mut label = LabelPair::default();
-            label.set_name("format".to_owned());
-            label.set_value(format.as_str().to_owned());
-            let mut counter = Counter::default();
-            counter.set_value(scrapes.iter().map(|formats| formats[format as usize]).sum::<u64>() as f64);
-            let mut metric = Metric::from_label(vec![label]);
-            metric.set_counter(counter);
-            metric
+    /// How many scrapes ended in which way.
+    #[must_use]
+    pub fn totals(&self) -> ScrapeTotals {
+        self.0.lock().totals
+    }
+
+    /// The listed scrapes but the first `seen` that there ever were, newest first, and how many there were by now.
+    #[must_use]
+    pub fn recent_since(&self, seen: u64) -> (Vec<Scrape>, u64) {
+        let sums = self.0.lock();
+        let mut new: Vec<_> =
+            sums.recent.iter().flatten().filter(|(number, _)| *number >= seen).cloned().collect();
+        let count = sums.count;
+        drop(sums);
+        new.sort_by_key(|(number, _)| std::cmp::Reverse(*number));
+        (new.into_iter().map(|(_, scrape)| scrape).collect(), count)
+    }
+
+    /// How many scrapes there were.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.0.lock().count
+    }
+
+    /// The durations of the scrapes answered since the last call, in the buckets of [`HTTP`].
+    #[must_use]
+    pub fn take_answered(&self) -> Durations<{ HTTP.len() + 1 }> {
+        std::mem::replace(&mut self.0.lock().untaken, Durations::NONE)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a sample is a double")]
+    pub(super) fn families(&self) -> [Family; 3] {
+        let (totals, durations) = {
+            let sums = self.0.lock();
+            (sums.totals, sums.durations)
+        };
+        let failures = Reason::ALL.map(|reason| {
+            let refused = totals.refused().filter(|(cause, _)| cause.reason() == reason);
+            (vec![reason.as_str()], refused.map(|(_, count)| count).sum::<u64>() as f64)
         });
-
-        let (mut buckets, mut count) = (Vec::new(), 0);
-        for (position, formats) in scrapes.iter().enumerate() {
-            count += formats.iter().sum::<u64>();
-            let mut bucket = Bucket::default();
-            bucket.set_upper_bound(BOUNDS.get(position).map_or(f64::INFINITY, |&bound| bound as f64 / 1e6));
-            bucket.set_cumulative_count(count);
-            buckets.push(bucket);
-        }
-        let mut histogram = Histogram::default();
-        histogram.set_bucket(buckets);
-        histogram.set_sample_count(count);
-        histogram.set_sample_sum(self.counts.nanoseconds.load(Ordering::Relaxed) as f64 / 1e9);
-        let mut durations = Metric::default();
-        durations.set_histogram(histogram);
-
-        vec![
-            family(&self.scrapes, MetricType::COUNTER, by_format.into()),
-            family(&self.duration, MetricType::HISTOGRAM, vec![durations]),
-        ]
+        let answered = totals.answered().map(|(format, count)| (vec![format.as_str()], count as f64));
+        let mut count = 0;
+        let cumulative = durations.buckets.map(|bucket| {
+            count += bucket;
+            count
+        });
+        let histogram = Histogram {
+            buckets: BOUNDS.into_iter().zip(cumulative).collect(),
+            sum: durations.nanoseconds as f64 / 1e9,
+            count,
+        };
+        let numbers = |spec: &'static Spec| (spec.name, spec.help, spec.kind, spec.labels);
+        let (name, help, kind, labels) = numbers(&FAILURES);
+        let failures = Family::numbers(name, help, kind, labels, failures);
+        let (name, help, kind, labels) = numbers(&SCRAPES);
+        let scrapes = Family::numbers(name, help, kind, labels, answered);
+        let duration = Family {
+            name: DURATION.name.into(),
+            help: DURATION.help.into(),
+            kind: DURATION.kind,
+            columns: vec![],
+            points: Points::Histograms(vec![histogram]),
+        };
+        [failures, scrapes, duration]
     }
-}
-
-fn desc(spec: &Spec) -> Result<Desc, prometheus::Error> {
-    let labels = spec.labels.iter().map(|&label| label.to_owned()).collect();
-    Desc::new(spec.name.to_owned(), spec.help.to_owned(), labels, Default::default())
-}
-
-fn family(desc: &Desc, kind: MetricType, metrics: Vec<Metric>) -> MetricFamily {
-    let mut family = MetricFamily::default();
-    family.set_name(desc.fq_name.clone());
-    family.set_help(desc.help.clone());
-    family.set_field_type(kind);
-    family.set_metric(metrics);
-    family
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
 
-    #[test]
-    fn the_buckets_of_scrapes_end_in_those_of_http_requests() {
-        let shared = &BOUNDS[BOUNDS.len() - HTTP.len()..];
-        #[expect(clippy::cast_precision_loss, reason = "small")]
-        let seconds: Vec<_> = shared.iter().map(|&bound| bound as f64 / 1e6).collect();
-        assert_eq!(seconds, HTTP);
-        #[expect(clippy::cast_precision_loss, reason = "small")]
-        let all: Vec<_> = BOUNDS.iter().map(|&bound| bound as f64 / 1e6).collect();
-        assert_eq!(all, DURATION.bounds);
+    fn scrape(outcome: Outcome) -> Scrape {
+        Scrape { client: [127, 0, 0, 1].into(), user_agent: None, at: Instant::now(), outcome }
+    }
+
+    fn answered(millis: u64) -> Scrape {
+        let duration = Duration::from_millis(millis);
+        scrape(Outcome::Answered { format: Format::Text, gzip: false, bytes: 1, duration })
     }
 
     #[test]
-    fn each_scrape_is_taken_over_once() {
-        let scrapes = Scrapes::new().unwrap();
-        for micros in [50, 400, 3_000, 6_000, 40_000_000] {
-            scrapes.record(Format::Text, Duration::from_micros(micros));
+    fn the_last_fifty_of_each_kind_are_listed_and_each_is_new_once() {
+        let ledger = ScrapeLedger::new();
+        assert_eq!(ledger.recent_since(0).1, 0);
+        ledger.record(scrape(Outcome::Refused(Cause::TooMany)));
+        for millis in 0..120 {
+            ledger.record(answered(millis));
         }
-        let (new, nanoseconds) = scrapes.take_new();
-        assert_eq!((new[0], new[1], new[HTTP_BUCKETS - 1], new.iter().sum::<u64>()), (3, 1, 1, 5));
-        assert_eq!(nanoseconds, 40_009_450_000);
-        assert_eq!(scrapes.take_new(), ([0; HTTP_BUCKETS], 0));
+        let (recent, seen) = ledger.recent_since(0);
+        assert_eq!((recent.len(), seen), (51, 121));
+        assert!(matches!(recent[50].outcome, Outcome::Refused(Cause::TooMany)), "the oldest comes last");
+        ledger.record(scrape(Outcome::Refused(Cause::NoHeader)));
+        let (recent, seen) = ledger.recent_since(seen);
+        assert_eq!((recent.len(), seen), (1, 122));
+        assert_eq!(ledger.recent_since(seen).0.len(), 0);
+    }
+
+    #[test]
+    fn every_family_and_total_counts_the_same_scrapes() {
+        let ledger = ScrapeLedger::new();
+        for millis in [1, 5, 6, 40_000] {
+            ledger.record(answered(millis));
+        }
+        for cause in Cause::ALL {
+            ledger.record(scrape(Outcome::Refused(cause)));
+        }
+        let totals = ledger.totals();
+        assert_eq!(totals.answered().map(|(_, count)| count).sum::<u64>(), 4);
+        assert!(totals.refused().all(|(_, count)| count == 1));
+        let [failures, scrapes, duration] = ledger.families();
+        assert_eq!(failures.points, Points::Numbers(vec![2.0, 2.0, 1.0, 1.0]));
+        assert_eq!(scrapes.points, Points::Numbers(vec![4.0, 0.0]));
+        let Points::Histograms(histograms) = &duration.points else { panic!("a histogram") };
+        assert_eq!((histograms[0].count, histograms[0].sum), (4, 40.012));
+        assert_eq!(histograms[0].buckets[2..5], [(0.001, 1), (0.005, 2), (0.01, 3)]);
+        assert_eq!(histograms[0].buckets.last(), Some(&(30.0, 3)));
+    }
+
+    #[test]
+    fn answered_scrapes_are_taken_once() {
+        let ledger = ScrapeLedger::new();
+        for millis in [3, 6, 40_000] {
+            ledger.record(answered(millis));
+        }
+        let taken = ledger.take_answered();
+        assert_eq!((taken.buckets[0], taken.buckets[1], taken.buckets[HTTP.len()]), (1, 1, 1));
+        assert_eq!((taken.buckets.iter().sum::<u64>(), taken.nanoseconds), (3, 40_009_000_000));
+        assert_eq!(ledger.take_answered(), Durations::NONE);
     }
 }

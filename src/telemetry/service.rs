@@ -1,18 +1,15 @@
-//! What the service tells about itself: refreshes and scrapes.
+//! What the service says of its build, its refreshes and its bugs.
 
 use std::time::Duration;
 
 use playarr_jobs::metric::{Alert, Kind, Monitoring, Panel, PanelKind, Section, Severity, Spec, Unit};
 use playarr_jobs::refresh::{Report, Trigger};
-use prometheus::{Gauge, GaugeVec, Histogram, IntCounterVec, Registry};
+use prometheus::{Gauge, GaugeVec, Histogram, IntCounter, IntCounterVec, Registry};
 
 use super::gathered::{histogram_opts, opts, register};
-use super::scrapes::{HTTP_BUCKETS, Scrapes};
-use crate::exposition::Format;
 
-/// What is registered here.
-pub(super) const SPECS: [&Spec; 5] =
-    [&BUILD_INFO, &REFRESH_INTERVAL, &REFRESHES, &REFRESH_DURATION, &SCRAPE_FAILURES];
+/// The families that are registered here.
+pub(super) const SPECS: [&Spec; 5] = [&BUILD_INFO, &REFRESH_INTERVAL, &REFRESHES, &REFRESH_DURATION, &PANICS];
 
 static BUILD_INFO: Spec = Spec::new(
     Kind::Gauge,
@@ -34,7 +31,7 @@ static BUILD_INFO: Spec = Spec::new(
         name: "PlayarrMetricsDown",
         severity: Severity::Critical,
         hold: "5m",
-        // The second part tells that Prometheus does not even try: it has no such job, or knows it by another name.
+        // The second part fires where Prometheus has no such job, or knows it by another name.
         expr: "up{job=\"playarr\"} == 0 or on () absent(playarr_metrics_build_info)",
         summary: "The metrics of Playarr cannot be scraped.",
         description: "Prometheus cannot scrape {{ with $labels.instance }}{{ . }}{{ else }}any instance of \
@@ -47,7 +44,7 @@ static REFRESH_INTERVAL: Spec = Spec::new(
     Kind::Gauge,
     "playarr_metrics_refresh_interval_seconds",
     "seconds",
-    "How far apart scheduled refreshes are, jitter aside.",
+    "Interval between scheduled refreshes, without jitter.",
 );
 
 static REFRESHES: Spec = Spec::new(
@@ -98,76 +95,33 @@ static REFRESH_DURATION: Spec = Spec::new(
     ..Monitoring::NONE
 });
 
-static SCRAPE_FAILURES: Spec = Spec::new(
+static PANICS: Spec = Spec::new(
     Kind::Counter,
-    "playarr_metrics_scrape_failures_total",
-    "scrapes",
-    "Scrapes refused, by reason.",
+    "playarr_metrics_panics_total",
+    "requests",
+    "Requests whose handler panicked; each was answered with 500 and is a bug of this service.",
 )
-.labels(&["reason"])
 .monitoring(Monitoring {
     panels: &[Panel::new(
         Section::Service,
-        PanelKind::Stacked,
-        Unit::PerMinute,
-        "Refused scrapes",
-        "Scrapes that got no exposition, per minute, by reason.",
-        &[(
-            "60 * sum by (reason) (rate(playarr_metrics_scrape_failures_total[$__rate_interval]))",
-            "{{reason}}",
-        )],
+        PanelKind::Bars,
+        Unit::Count,
+        "Panics",
+        "Requests in the time shown whose handler panicked. Each is a bug: the log says where.",
+        &[("sum by (instance) (increase(playarr_metrics_panics_total[$__range]))", "{{instance}}")],
     )],
-    alerts: &[Alert {
-        name: "PlayarrMetricsScrapesRefused",
-        severity: Severity::Warning,
-        hold: "10m",
-        expr: "sum by (job, instance, reason) (increase(playarr_metrics_scrape_failures_total\
-               {reason=~\"missing_token|wrong_token|token_unknown\"}[10m])) > 0",
-        summary: "Somebody scrapes {{ $labels.instance }} without a valid token.",
-        description: "{{ $labels.instance }} refused {{ $value | humanize }} scrapes in the last 10 minutes: \
-                      {{ $labels.reason }}.",
-    }],
     ..Monitoring::NONE
 });
 
-/// Why a scrape got no exposition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ScrapeFailure {
-    /// No `Authorization: Bearer` header, or a malformed one.
-    MissingToken,
-    /// Another token than the one that counts.
-    WrongToken,
-    /// The token was never read from the database.
-    TokenUnknown,
-    /// Too many scrapes at once.
-    TooMany,
-}
-
-impl ScrapeFailure {
-    const ALL: [Self; 4] = [Self::MissingToken, Self::WrongToken, Self::TokenUnknown, Self::TooMany];
-
-    /// The name in metrics.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::MissingToken => "missing_token",
-            Self::WrongToken => "wrong_token",
-            Self::TokenUnknown => "token_unknown",
-            Self::TooMany => "too_many",
-        }
-    }
-}
-
-/// The service's own metrics.
-pub struct Service {
+/// Counts refreshes and handlers that panicked.
+pub struct ServiceMetrics {
     refresh_interval: Gauge,
     refreshes: IntCounterVec,
     refresh_duration: Histogram,
-    scrapes: Scrapes,
-    scrape_failures: IntCounterVec,
+    panics: IntCounter,
 }
 
-impl Service {
+impl ServiceMetrics {
     pub(super) fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
         let build = register(registry, GaugeVec::new(opts(&BUILD_INFO), BUILD_INFO.labels)?)?;
         build
@@ -181,16 +135,11 @@ impl Service {
             }
         }
         let refresh_duration = register(registry, Histogram::with_opts(histogram_opts(&REFRESH_DURATION))?)?;
-        let scrapes = register(registry, Scrapes::new()?)?;
-        let scrape_failures =
-            register(registry, IntCounterVec::new(opts(&SCRAPE_FAILURES), SCRAPE_FAILURES.labels)?)?;
-        for reason in ScrapeFailure::ALL {
-            scrape_failures.with_label_values(&[reason.as_str()]);
-        }
-        Ok(Self { refresh_interval, refreshes, refresh_duration, scrapes, scrape_failures })
+        let panics = register(registry, IntCounter::with_opts(opts(&PANICS))?)?;
+        Ok(Self { refresh_interval, refreshes, refresh_duration, panics })
     }
 
-    /// Tells how far apart scheduled refreshes are.
+    /// Sets the interval between scheduled refreshes.
     pub fn scheduled_every(&self, interval: Duration) {
         self.refresh_interval.set(interval.as_secs_f64());
     }
@@ -202,18 +151,7 @@ impl Service {
         self.refresh_duration.observe(report.duration.as_secs_f64());
     }
 
-    /// Records a scrape that got its exposition. Does not count as a change: it shows when something else does, or
-    /// after a moment.
-    pub fn scraped(&self, format: Format, duration: Duration) {
-        self.scrapes.record(format, duration);
-    }
-
-    pub(super) fn scrape_refused(&self, failure: ScrapeFailure) {
-        self.scrape_failures.with_label_values(&[failure.as_str()]).inc();
-    }
-
-    /// The scrapes since the last call, by bucket of [`crate::live::HTTP`], and the nanoseconds they took.
-    pub fn new_scrapes(&self) -> ([u64; HTTP_BUCKETS], u128) {
-        self.scrapes.take_new()
+    pub(super) fn panicked(&self) {
+        self.panics.inc();
     }
 }

@@ -1,90 +1,111 @@
 //! Errors as answers: `{"error": "..."}` with the right status, decided by type.
 
-use std::convert::Infallible;
-
-use serde_json::{Value, json};
+use serde_json::json;
 use warp::http::StatusCode;
 use warp::http::header::{
-    CACHE_CONTROL, HeaderValue, RETRY_AFTER, UPGRADE, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CACHE_CONTROL, HeaderValue, RETRY_AFTER, UPGRADE, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
-use warp::reject::{InvalidHeader, InvalidQuery, MethodNotAllowed, PayloadTooLarge};
+use warp::reject::{InvalidQuery, Reject};
 use warp::reply::Response;
 use warp::{Rejection, Reply};
 
 use crate::accounts::{AuthError, TokenError, TokenKind};
-use crate::http::observe::made_by;
 use crate::ingest::BatchError;
 use crate::live::RecordError;
 
 /// A request that is answered with an error.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
-    /// No bearer token, or none that can be read.
+    /// No bearer token, or an `Authorization` header that is not `Bearer` and one token.
     #[error("Missing or invalid Authorization header")]
     MissingToken,
-    /// Another token than the one that counts.
+    /// Another token than the current one.
     #[error("Invalid {0} token")]
     WrongToken(TokenKind),
     /// The token was never read from the database.
     #[error("The {0} token is not known yet: the database has not been reached since the start")]
     TokenUnknown(TokenKind),
     /// More scrapes at once than allowed.
-    #[error("Too many scrapes at once; raise MAX_CONCURRENT_SCRAPES if this many are meant")]
+    #[error("Too many scrapes at once; raise MAX_CONCURRENT_SCRAPES if this many are intended")]
     TooManyScrapes,
-    /// Not an admin.
+    /// The caller may not do this.
     #[error(transparent)]
     Auth(#[from] AuthError),
-    /// Not everything is in place yet.
+    /// The service cannot answer scrapes yet.
     #[error("Not ready: {0}")]
     NotReady(&'static str),
     /// The refresh ended without a report.
-    #[error("The refresh was broken off; the log says why")]
+    #[error("The refresh did not finish; the log says why. The metrics of the one before it stay")]
     RefreshFailed,
     /// The settings could not be read or written.
     #[error("The token could not be read or written: MongoDB does not answer; the log says more")]
     Token(#[from] TokenError),
-    /// A login that is none.
-    #[error("A login is a JSON object with the texts \"username\" and \"password\"")]
-    NoLogin,
-    /// A login of another type.
+    /// The body of a login is no JSON object with the two texts.
+    #[error("The body is not a valid login; send a JSON object with the texts \"username\" and \"password\"")]
+    InvalidLogin,
+    /// A login with another content type.
     #[error("The Content-Type must be application/json")]
     NotJson,
-    /// A method that the route does not take.
-    #[error("This route does not take this method")]
-    MethodNotAllowed,
-    /// A body that does not come.
-    #[error("The body did not come in time")]
+    /// No route has this path.
+    #[error("No such route")]
+    NoSuchRoute,
+    /// The route does not take this method.
+    #[error("This route takes {allow} only")]
+    MethodNotAllowed {
+        /// The methods that it takes, separated by commas.
+        allow: String,
+    },
+    /// The request asks for an authority or for `*`.
+    #[error("The request target must be a path, such as /metrics")]
+    NotAPath,
+    /// An HTTP/1.1 request that does not name one host.
+    #[error("The Host header {0}")]
+    BadHost(&'static str),
+    /// A query string that the route does not take.
+    #[error("The query string is not valid for this route")]
+    InvalidQuery,
+    /// Something else in the request that the route does not take.
+    #[error("The request is not valid for this route")]
+    InvalidRequest,
+    /// The body took too long.
+    #[error("The body did not arrive in time")]
     BodyTooSlow,
     /// A request without the headers of a WebSocket handshake.
-    #[error("This route is a WebSocket; behind a reverse proxy, let it pass on Upgrade and Connection")]
+    #[error(
+        "This route is a WebSocket and needs a handshake; a reverse proxy must pass on the Upgrade and Connection \
+         headers"
+    )]
     NotAWebSocket,
-    /// More WebSockets at once than anybody needs.
+    /// The limit of open WebSockets is reached.
     #[error("Too many WebSockets are open; close some pages")]
     TooManyWebSockets,
-    /// A body in a form that is not understood.
-    #[error("Content-Type {0:?} is not understood; send application/json or application/x-ndjson")]
+    /// A content type that no events have.
+    #[error("Content-Type {0:?} is not supported; send application/json or application/x-ndjson")]
     ContentType(String),
-    /// A body packed in a way that is not understood.
-    #[error("Content-Encoding {0:?} is not understood; send gzip, or leave it away")]
+    /// A content encoding that is not supported.
+    #[error("Content-Encoding {0:?} is not supported; send gzip, or no Content-Encoding")]
     ContentEncoding(String),
-    /// A body that is no gzip.
-    #[error("The body says it is gzip and cannot be unpacked: {0}")]
+    /// A body that is not valid gzip.
+    #[error("The body cannot be unpacked as gzip: {0}")]
     BrokenGzip(String),
-    /// A body larger than allowed.
-    #[error("The body has more than {0} bytes (unpacked, if it is packed), which is the most that is read")]
+    /// A body larger than allowed, before or after unpacking.
+    #[error("The body has more than {0} bytes, before or after unpacking; send less at once")]
     BodyTooLarge(usize),
     /// The connection ended within the body.
     #[error("The body ended early")]
     BodyCutShort,
-    /// A body that is no batch of events.
+    /// A body that is not a valid batch of events.
     #[error("{0}")]
     Batch(#[from] BatchError),
-    /// A batch that is not counted now.
+    /// A valid batch that cannot be recorded now.
     #[error(transparent)]
     Record(#[from] RecordError),
-    /// Something that should not happen.
-    #[error("Internal server error")]
-    Internal,
+    /// The process ends.
+    #[error("The service is stopping; send the request again")]
+    Stopping,
+    /// The handler panicked.
+    #[error("Internal server error; the log says more")]
+    Panicked,
 }
 
 impl ApiError {
@@ -101,29 +122,37 @@ impl ApiError {
             | Self::TooManyScrapes
             | Self::TooManyWebSockets
             | Self::NotReady(_)
+            | Self::RefreshFailed
+            | Self::Stopping
+            | Self::Record(RecordError::Stopping)
             | Self::Token(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::RefreshFailed | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::NoSuchRoute => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::ContentType(_) | Self::ContentEncoding(_) | Self::NotJson => {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE
             }
             Self::BodyTooLarge(_) | Self::Batch(BatchError::TooMany) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::BrokenGzip(_) | Self::BodyCutShort | Self::NoLogin | Self::Batch(_) => {
-                StatusCode::BAD_REQUEST
-            }
-            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::NotAPath
+            | Self::BadHost(_)
+            | Self::InvalidQuery
+            | Self::InvalidRequest
+            | Self::BrokenGzip(_)
+            | Self::BodyCutShort
+            | Self::InvalidLogin
+            | Self::Batch(_) => StatusCode::BAD_REQUEST,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Record(RecordError::TooManyBatches) => StatusCode::TOO_MANY_REQUESTS,
-            Self::Record(RecordError::Stopping) => StatusCode::SERVICE_UNAVAILABLE,
             Self::NotAWebSocket => StatusCode::UPGRADE_REQUIRED,
+            Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
-    /// After how many seconds it is worth asking again.
+    /// Seconds after which the request may succeed.
     fn retry_after(&self) -> Option<u64> {
         match self {
             Self::Auth(AuthError::TooManyFailures { retry_after }) => Some(retry_after.as_secs()),
             _ if self.status() == StatusCode::SERVICE_UNAVAILABLE => Some(5),
-            Self::Record(_) => Some(5),
+            Self::Record(RecordError::TooManyBatches) => Some(5),
             _ => None,
         }
     }
@@ -136,67 +165,79 @@ impl ApiError {
             _ => None,
         }
     }
-}
 
-impl Reply for ApiError {
-    fn into_response(self) -> Response {
-        if let Self::Token(error) = &self {
-            tracing::warn!(%error, "an admin could not be answered");
+    /// The reason under which the failure of a caller to prove who they are is counted.
+    fn authentication_failure(&self) -> Option<&'static str> {
+        match self {
+            Self::MissingToken => Some("missing_token"),
+            Self::WrongToken(_) => Some("wrong_token"),
+            Self::Auth(AuthError::Unauthenticated(reason) | AuthError::WrongLogin(reason)) => {
+                Some(reason.as_str())
+            }
+            Self::Auth(AuthError::TooManyFailures { .. }) => Some("too_many_failures"),
+            _ => None,
         }
-        let mut body = json!({ "error": self.to_string() });
-        if let Self::Batch(BatchError::Events { bad, .. }) = &self {
+    }
+
+    /// The answer.
+    pub(in crate::http) fn response(&self) -> Response {
+        if let Self::Token(error) = self {
+            tracing::warn!(%error, "a token could not be shown or replaced for an admin");
+        }
+        let text = self.to_string();
+        let mut body = json!({ "error": text });
+        if let Self::Batch(BatchError::Events { bad, .. }) = self {
             let bad = bad.iter().map(|(index, error)| json!({ "index": index, "error": error.to_string() }));
             body["events"] = bad.collect();
         }
-        let mut response = error(self.status(), &body);
+        let mut response = warp::reply::with_status(warp::reply::json(&body), self.status()).into_response();
         let headers = response.headers_mut();
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         if let Some(challenge) = self.challenge() {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         if let Some(seconds) = self.retry_after() {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if matches!(self, Self::NotAWebSocket) {
-            headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        match self {
+            Self::NotAWebSocket => {
+                headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+            }
+            Self::MethodNotAllowed { allow } => {
+                headers.extend(HeaderValue::from_str(allow).ok().map(|allow| (ALLOW, allow)));
+            }
+            _ => {}
+        }
+        response.extensions_mut().insert(ErrorText(text));
+        if let Some(reason) = self.authentication_failure() {
+            response.extensions_mut().insert(AuthenticationFailure(reason));
         }
         response
     }
 }
 
-/// Makes one answer of a handler's outcome.
-pub(in crate::http) fn respond(outcome: Result<impl Reply, ApiError>) -> Response {
-    match outcome {
-        Ok(reply) => reply.into_response(),
-        Err(error) => error.into_response(),
+impl Reply for ApiError {
+    fn into_response(self) -> Response {
+        self.response()
     }
 }
 
-/// The template under which requests are recorded that no route took.
-const UNMATCHED: &str = "unmatched";
+impl Reject for ApiError {}
 
-/// Answers what no route took.
-pub(in crate::http) async fn recover(rejection: Rejection) -> Result<Response, Infallible> {
-    let (status, message) = if rejection.is_not_found() {
-        (StatusCode::NOT_FOUND, "No such route")
-    } else if rejection.find::<InvalidQuery>().is_some() {
-        (StatusCode::BAD_REQUEST, "The query string is not what this route takes")
-    } else if rejection.find::<InvalidHeader>().is_some() {
-        (StatusCode::BAD_REQUEST, "A header is not what this route takes")
-    } else if rejection.find::<PayloadTooLarge>().is_some() {
-        (StatusCode::PAYLOAD_TOO_LARGE, "The body is too large")
-    } else if rejection.find::<MethodNotAllowed>().is_some() {
-        (StatusCode::METHOD_NOT_ALLOWED, "This route does not take this method")
-    } else {
-        tracing::error!(?rejection, "a request was rejected for a reason no answer is known for");
-        (StatusCode::INTERNAL_SERVER_ERROR, "Internal server error")
-    };
-    Ok(made_by(UNMATCHED, error(status, &json!({ "error": message }))))
-}
+/// The text of an error, in its answer's extensions: a browser gets a page with it.
+#[derive(Clone)]
+pub(in crate::http) struct ErrorText(pub(in crate::http) String);
 
-fn error(status: StatusCode, body: &Value) -> Response {
-    let mut response = warp::reply::with_status(warp::reply::json(body), status).into_response();
-    let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    response
+/// Why somebody could not prove who they are, in the answer's extensions: it is counted by the route's template.
+#[derive(Clone, Copy)]
+pub(in crate::http) struct AuthenticationFailure(pub(in crate::http) &'static str);
+
+/// The answer to a request that a route's filters did not take.
+pub(in crate::http) fn rejected(rejection: &Rejection) -> Response {
+    match rejection.find::<ApiError>() {
+        Some(error) => error.response(),
+        None if rejection.find::<InvalidQuery>().is_some() => ApiError::InvalidQuery.response(),
+        None => ApiError::InvalidRequest.response(),
+    }
 }

@@ -1,3 +1,8 @@
 //! Making answers.
 
 pub(super) mod error;
+pub(super) mod json;
+pub(super) mod page;
+mod time;
+
+pub(super) use time::rfc3339;

@@ -3,16 +3,14 @@
 use std::convert::Infallible;
 use std::str::FromStr;
 
-use warp::Filter;
-
 use crate::accounts::{TokenKind, Tokens};
 use crate::http::reply::error::ApiError;
 
-/// A bearer token as somebody sent it; none in a header that is not `Bearer` and one token.
+/// An `Authorization` header: its token, or `None` if it is not `Bearer` and one token.
 pub(in crate::http) struct Bearer(Option<String>);
 
 impl Bearer {
-    /// Succeeds if this is the token of that kind.
+    /// Succeeds if this is the current token of that kind.
     pub(in crate::http) fn check(
         token: Option<&Self>,
         tokens: &Tokens,
@@ -33,13 +31,6 @@ impl FromStr for Bearer {
     fn from_str(authorization: &str) -> Result<Self, Infallible> {
         Ok(Self(bearer(authorization).map(str::to_owned)))
     }
-}
-
-/// A header read straight from the request, or none where it is absent or cannot be read.
-pub(in crate::http) fn header<T: FromStr + Send + 'static>(
-    name: &'static str,
-) -> impl Filter<Extract = (Option<T>,), Error = Infallible> + Copy {
-    warp::header::optional::<T>(name).or_else(|_| std::future::ready(Ok::<_, Infallible>((None,))))
 }
 
 /// The token of an `Authorization: Bearer <token>` header; the scheme is case-insensitive.

@@ -1,4 +1,4 @@
-//! Reading what a request brings along, up to a limit and in finite time.
+//! Reading bodies, up to a limit and within a time.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use warp::Stream;
 
 use crate::http::reply::error::ApiError;
 
-/// Succeeds for the content type of JSON. A page of another site cannot send it without asking first.
+/// Succeeds for the content type of JSON. A page of another site cannot send it without a preflight request.
 pub(in crate::http) fn expect_json(content_type: Option<&str>) -> Result<(), ApiError> {
     let media_type = content_type.and_then(|content_type| content_type.split(';').next());
     match media_type {
@@ -18,7 +18,7 @@ pub(in crate::http) fn expect_json(content_type: Option<&str>) -> Result<(), Api
     }
 }
 
-/// The whole body, of `limit` bytes at most, within `patience`.
+/// The whole body, of `limit` bytes at most, read within `patience`.
 pub(in crate::http) async fn read(
     body: impl Stream<Item = Result<impl Buf, warp::Error>>,
     limit: usize,

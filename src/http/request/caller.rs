@@ -1,21 +1,20 @@
-//! Who makes a request: from where, with which proof, and from a page of which site.
+//! Who sends a request: its address, its credentials, and the site of the page that made it.
 
-use std::convert::Infallible;
+use std::future::ready;
 
-use warp::Filter;
+use cookie::Cookie;
+use warp::http::HeaderMap;
 use warp::http::header::{AsHeaderName, COOKIE, HOST, ORIGIN, REFERER};
-use warp::http::{HeaderMap, HeaderValue};
+use warp::{Filter, Rejection};
 
-use crate::accounts::{AuthError, Client, Credentials, Reason, User};
-use crate::app::App;
-use crate::http::observe::authentication_failed;
-use crate::http::reply::error::ApiError;
+use crate::accounts::{Client, Credentials};
+use crate::config::Secret;
 use crate::http::server;
 
 /// The cookie of Playarr's sessions.
 pub(in crate::http) const COOKIE_NAME: &str = "access_token";
-/// How many cookies of that name are looked at.
-const MOST_COOKIES: usize = 4;
+/// How many cookies of that name are tried. A browser may hold several, for different paths.
+const MAX_SESSIONS: usize = 4;
 
 /// A request's connection and headers.
 pub(in crate::http) struct Caller {
@@ -23,9 +22,9 @@ pub(in crate::http) struct Caller {
     headers: HeaderMap,
 }
 
-/// Who makes the request.
-pub(in crate::http) fn caller() -> impl Filter<Extract = (Caller,), Error = Infallible> + Copy {
-    warp::header::headers_cloned().map(Caller::new)
+/// Who sends the request.
+pub(in crate::http) fn caller() -> impl Filter<Extract = (Caller,), Error = Rejection> + Copy {
+    warp::header::headers_cloned().and_then(|headers| ready(Ok::<_, Rejection>(Caller::new(headers))))
 }
 
 impl Caller {
@@ -34,39 +33,19 @@ impl Caller {
         Self { client: Client::of(server::peer(), forwarded_for), headers }
     }
 
-    /// From where the request comes.
+    /// The address that the request comes from.
     pub(in crate::http) fn client(&self) -> Client {
         self.client
     }
 
-    /// What the request sends as proof.
+    /// The API key and the sessions that the request sends.
     pub(in crate::http) fn credentials(&self) -> Credentials {
         let api_key = self.header("x-api-key").filter(|key| !key.is_empty());
         Credentials {
             client: self.client,
             api_key: api_key.map(|key| key.to_owned().into()),
-            sessions: self.sessions().take(MOST_COOKIES).map(|session| session.to_owned().into()).collect(),
+            sessions: self.sessions(),
         }
-    }
-
-    /// The active admin who asks to see something.
-    pub(in crate::http) async fn admin(&self, app: &App, endpoint: &'static str) -> Result<User, ApiError> {
-        noted(app, endpoint, app.admins.admin(&self.credentials()).await)
-    }
-
-    /// The active admin who asks to change something. With a session, which a browser sends by itself, only a page of
-    /// this site may ask for it.
-    pub(in crate::http) async fn admin_of_this_site(
-        &self,
-        app: &App,
-        endpoint: &'static str,
-    ) -> Result<User, ApiError> {
-        let credentials = self.credentials();
-        let by_session = credentials.api_key.is_none() && !credentials.sessions.is_empty();
-        if by_session && !self.is_of_this_site() {
-            return Err(AuthError::OtherSite.into());
-        }
-        noted(app, endpoint, app.admins.admin(&credentials).await)
     }
 
     /// Whether the browser says that a page of this site sent the request.
@@ -86,8 +65,12 @@ impl Caller {
         says && !self.is_of_this_site()
     }
 
-    /// Whether the browser reached us over https, of which we only hear from the proxy that speaks it, or from the
-    /// browser itself.
+    /// Whether a link on another site led here.
+    pub(in crate::http) fn comes_from_other_site(&self) -> bool {
+        self.header("sec-fetch-site") == Some("cross-site")
+    }
+
+    /// Whether the browser uses https. A proxy that ends TLS says so, or the browser does by its `Origin`.
     pub(in crate::http) fn is_https(&self) -> bool {
         let is_https = |protocol: &str| protocol.trim().eq_ignore_ascii_case("https");
         let forwarded = self.header("x-forwarded-proto").and_then(|list| list.rsplit(',').next());
@@ -111,54 +94,28 @@ impl Caller {
         hosts.into_iter().flatten().any(|host| !host.is_empty() && authority(host) == authority(rest))
     }
 
-    /// The host that the browser was led to, as far as can be told.
+    /// The host in the browser's address bar, as far as it is known.
     pub(in crate::http) fn host(&self) -> Option<&str> {
         self.forwarded_host().or_else(|| self.header(HOST))
     }
 
-    /// The host that a proxy was asked for which passes on another. A page cannot make a browser send it.
+    /// The host that the browser asked a proxy for. A page cannot make a browser send this header.
     fn forwarded_host(&self) -> Option<&str> {
         self.header("x-forwarded-host").filter(|host| !host.is_empty() && self.client.proxy.is_some())
     }
 
-    fn sessions(&self) -> impl Iterator<Item = &str> {
-        // As bytes: cookies of others may hold anything.
-        let cookies = self.headers.get_all(COOKIE).into_iter().map(HeaderValue::as_bytes);
-        let pairs = cookies.flat_map(|cookies| cookies.split(|byte| *byte == b';'));
-        pairs
-            .filter_map(|pair| std::str::from_utf8(pair.trim_ascii()).ok()?.split_once('='))
-            .filter(|(name, _)| name.trim() == COOKIE_NAME)
-            .map(|(_, value)| value.trim().trim_matches('"'))
-            .filter(|value| !value.is_empty())
+    fn sessions(&self) -> Vec<Secret> {
+        // Cookies of other services may hold anything, also bytes that are not UTF-8.
+        let cookies = self.headers.get(COOKIE).map(|cookies| String::from_utf8_lossy(cookies.as_bytes()));
+        Cookie::split_parse(cookies.as_deref().unwrap_or_default())
+            .flatten()
+            .filter(|cookie| cookie.name() == COOKIE_NAME && !cookie.value_trimmed().is_empty())
+            .take(MAX_SESSIONS)
+            .map(|cookie| cookie.value_trimmed().to_owned().into())
+            .collect()
     }
 
     fn header(&self, name: impl AsHeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
-}
-
-/// Passes an outcome on and counts it if it is a failure to prove anything.
-pub(in crate::http) fn noted<T>(
-    app: &App,
-    endpoint: &'static str,
-    outcome: Result<T, AuthError>,
-) -> Result<T, ApiError> {
-    note(app, endpoint, &outcome);
-    Ok(outcome?)
-}
-
-/// Counts an outcome if it is a failure to prove anything.
-pub(in crate::http) fn note<T>(app: &App, endpoint: &'static str, outcome: &Result<T, AuthError>) {
-    match outcome {
-        Err(AuthError::Unauthenticated(reason) | AuthError::WrongLogin(reason)) => {
-            authentication_failed(app, endpoint, reason.as_str());
-        }
-        Err(AuthError::TooManyFailures { .. }) => authentication_failed(app, endpoint, "too_many_failures"),
-        _ => {}
-    }
-}
-
-/// What is said to somebody who is known, but whose account is not in use.
-pub(in crate::http) fn inactive() -> AuthError {
-    AuthError::Unauthenticated(Reason::InactiveUser)
 }

@@ -1,6 +1,20 @@
-//! Reading requests: who asks, with which token, for which format, and what they send.
+//! Reading requests: who sends them, and what they ask for.
 
+pub(super) mod access;
 pub(super) mod bearer;
 pub(super) mod body;
 pub(super) mod caller;
+pub(super) mod headers;
 pub(super) mod negotiate;
+pub(super) mod parameter;
+
+use serde::de::DeserializeOwned;
+use warp::{Filter, Rejection};
+
+/// The query string as a handler takes it. One that does not fit is a 400.
+pub(super) fn query<T>() -> impl Filter<Extract = (T,), Error = Rejection> + Copy
+where
+    T: DeserializeOwned + Send + 'static,
+{
+    warp::query()
+}

@@ -1,5 +1,8 @@
 //! Which format and encoding a client prefers (RFC 9110, sections 12.4 and 12.5).
 
+use warp::http::HeaderMap;
+use warp::http::header::ACCEPT;
+
 use crate::exposition::Format;
 
 /// The format for an `Accept` header.
@@ -43,6 +46,21 @@ pub(in crate::http) fn accepts_gzip(accept_encoding: &str) -> bool {
         }
     }
     gzip.or(any).unwrap_or(0) > 0
+}
+
+/// Whether somebody looks at the answer in a browser: HTML is accepted by name, and JSON is not liked better.
+pub(in crate::http) fn prefers_html(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(ACCEPT).into_iter().filter_map(|line| line.to_str().ok());
+    let ranges = lines.flat_map(|line| line.split(',')).filter_map(MediaRange::parse);
+    let (mut html, mut json) = (0, 0);
+    for range in ranges {
+        if is(range.media_type, "text/html") || is(range.media_type, "application/xhtml+xml") {
+            html = html.max(range.quality);
+        } else if is(range.media_type, "application/json") {
+            json = json.max(range.quality);
+        }
+    }
+    html > 0 && html >= json
 }
 
 struct MediaRange<'a> {
@@ -114,6 +132,32 @@ mod tests {
         }
         assert_eq!(format("APPLICATION/OpenMetrics-Text; Version=1.0.0; Q=1"), Format::OpenMetrics);
         assert_eq!(format("application/openmetrics-text, */*"), Format::OpenMetrics);
+    }
+
+    #[test]
+    fn a_page_is_for_those_who_ask_for_html_by_name() {
+        let prefers = |lines: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append(ACCEPT, line.parse().unwrap());
+            }
+            prefers_html(&headers)
+        };
+        for browser in [
+            "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+            "text/html",
+            "TEXT/HTML;q=0.5, */*;q=0.1",
+            "application/json;q=0.5, text/html",
+        ] {
+            assert!(prefers(&[browser]), "{browser}");
+        }
+        assert!(prefers(&["*/*", "text/html"]));
+        for program in
+            ["", "*/*", "text/*", "application/json, text/html;q=0.9", "text/html;q=0", UP_TO_2_48, FROM_3_4]
+        {
+            assert!(!prefers(&[program]), "{program}");
+        }
+        assert!(!prefers(&[]));
     }
 
     #[test]

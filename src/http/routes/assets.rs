@@ -1,27 +1,23 @@
-//! Style, scripts and icon of the pages.
+//! Styles, scripts and the icon of the pages.
 
+use warp::Reply;
 use warp::http::StatusCode;
 use warp::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use warp::reply::Response;
-use warp::{Filter, Rejection, Reply};
 
+use crate::http::reply::error::ApiError;
 use crate::web::assets::{self, Asset};
 
-pub(in crate::http) const TEMPLATE: &str = "/assets/:name";
-
-/// `GET /assets/<name>`
-pub(in crate::http) fn asset() -> impl Filter<Extract = (impl Reply,), Error = Rejection> + Clone {
-    warp::path!("assets" / String)
-        .and_then(|name: String| async move { assets::find(&name).ok_or_else(warp::reject::not_found) })
-        .and(warp::get())
-        .and(warp::header::optional("if-none-match"))
-        .map(|asset, known: Option<String>| answer(asset, known.as_deref()))
+/// `GET /assets/:name`
+pub(in crate::http) fn asset(name: String, if_none_match: Option<String>) -> Result<Response, ApiError> {
+    let asset = assets::find(&name).ok_or(ApiError::NoSuchRoute)?;
+    Ok(answer(asset, if_none_match.as_deref()))
 }
 
-/// The asset, or only that it is still the one the browser has. Browsers ask each time: what they show is then always
-/// of one version, also right after an update.
-fn answer(asset: &Asset, known: Option<&str>) -> Response {
-    let is_known = known.is_some_and(|known| known.split(',').any(|known| is_same(known, &asset.etag)));
+/// The asset, or 304 if the browser has it. Browsers ask each time, so all assets of a page are of one version, also
+/// right after an update.
+fn answer(asset: &Asset, if_none_match: Option<&str>) -> Response {
+    let is_known = if_none_match.is_some_and(|tags| tags.split(',').any(|tag| is_same(tag, &asset.etag)));
     let mut response =
         if is_known { StatusCode::NOT_MODIFIED.into_response() } else { asset.body.into_response() };
     let headers = response.headers_mut();
@@ -34,7 +30,7 @@ fn answer(asset: &Asset, known: Option<&str>) -> Response {
     response
 }
 
-/// Proxies that compress mark the tag as weak, which does not matter here (RFC 9110, section 13.1.2).
-fn is_same(known: &str, etag: &str) -> bool {
-    known.trim().trim_start_matches("W/") == etag
+/// Compares tags weakly (RFC 9110, section 13.1.2): proxies that compress mark them as weak.
+fn is_same(tag: &str, etag: &str) -> bool {
+    tag.trim().trim_start_matches("W/") == etag
 }

@@ -6,100 +6,55 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use flate2::bufread::MultiGzDecoder;
-use futures_util::Stream;
 use serde_json::json;
-use warp::{Filter, Rejection, Reply};
+use warp::reply::Json;
+use warp::{Filter, Rejection, Stream};
 
-use crate::accounts::TokenKind;
 use crate::app::App;
-use crate::http::observe::authentication_failed;
-use crate::http::reply::error::{ApiError, respond};
-use crate::http::request::bearer::{Bearer, header};
+use crate::http::reply::error::ApiError;
 use crate::http::request::body;
-use crate::http::with;
+use crate::http::request::headers::header;
 use crate::ingest::Batch;
 
-pub(in crate::http) const TEMPLATE: &str = "/api/metrics/events";
+use super::joined;
 
 /// The largest body, before and after it is unpacked, in bytes.
 const MAX_BODY: usize = 4 << 20;
 
-/// How long a body may take.
+/// The time that a body may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Bodies from this size on are read on a thread for blocking work, so that nobody waits behind them.
+/// Bodies from this size on are parsed on a thread for blocking work, so that no other request waits behind them.
 const LARGE_BODY: usize = 16 << 10;
 
-/// `POST /api/metrics/events` by the bearer of the ingest token
-pub(in crate::http) fn record(
+/// `POST /api/metrics/events`
+pub(in crate::http) async fn record(
     app: Arc<App>,
-) -> impl Filter<Extract = (impl Reply,), Error = Rejection> + Clone {
-    warp::path!("api" / "metrics" / "events")
-        .and(warp::post())
-        .and(with(app))
-        .and(header("authorization"))
-        .and(Headers::filter())
-        .and(warp::body::stream())
-        .then(|app: Arc<App>, token: Option<Bearer>, headers: Headers, body| async move {
-            let recorded = take(&app, token.as_ref(), headers, body).await;
-            respond(recorded.map(|events| warp::reply::json(&json!({ "accepted": events }))))
-        })
-}
-
-async fn take(
-    app: &Arc<App>,
-    token: Option<&Bearer>,
-    headers: Headers,
-    body: impl Stream<Item = Result<impl Buf, warp::Error>>,
-) -> Result<usize, ApiError> {
-    // Nothing is read of a body from somebody who may not send one.
-    Bearer::check(token, &app.tokens, TokenKind::Ingest).inspect_err(|error| {
-        let reason = match error {
-            ApiError::MissingToken => "missing_token",
-            ApiError::WrongToken(_) => "wrong_token",
-            _ => return,
+    packed: Result<PackedBatch, ApiError>,
+) -> Result<Json, ApiError> {
+    let packed = packed?;
+    let is_small = packed.body.len() < LARGE_BODY && !packed.is_gzip;
+    let (permits, count) = (app.unpacking.clone(), move || packed.record(&app));
+    let events = if is_small {
+        count()?
+    } else {
+        // The permit moves to the thread: it is returned when the work is done, even if nobody waits for that.
+        let permit = permits.acquire_owned().await.map_err(|_| ApiError::Stopping)?;
+        let count = move || {
+            let _permit = permit;
+            count()
         };
-        authentication_failed(app, TEMPLATE, reason);
-    })?;
-    let (layout, is_packed, batch_id) = headers.understood()?;
-    let body = body::read(body, MAX_BODY, PATIENCE).await?;
-    let packed = body.len();
-    let count = {
-        let app = app.clone();
-        move || -> Result<usize, ApiError> {
-            let body = if is_packed { unpack(&body)? } else { body };
-            let mut batch = match layout {
-                Layout::Document => Batch::from_json(&body),
-                Layout::Lines => Batch::from_lines(&body),
-            }?;
-            batch.name(batch_id.as_deref())?;
-            Ok(app.live.record_batch(&batch)?)
-        }
+        joined(tokio::task::spawn_blocking(count).await)??
     };
-    if packed < LARGE_BODY && !is_packed {
-        return count();
-    }
-    // The place moves to the thread: it is free when the work is done, even if nobody waits for that any more.
-    let place = app.unpacking.clone().acquire_owned().await.map_err(|_| ApiError::Internal)?;
-    let count = move || {
-        let _place = place;
-        count()
-    };
-    tokio::task::spawn_blocking(count).await.map_err(|_| ApiError::Internal)?
+    Ok(warp::reply::json(&json!({ "accepted": events })))
 }
 
-/// A gzip body unpacked, unless that is too large: then what is packed in it stays packed.
-fn unpack(body: &[u8]) -> Result<Bytes, ApiError> {
-    let mut unpacked = Vec::with_capacity(body.len().saturating_mul(4).min(MAX_BODY));
-    let most = MAX_BODY as u64 + 1;
-    MultiGzDecoder::new(body)
-        .take(most)
-        .read_to_end(&mut unpacked)
-        .map_err(|error| ApiError::BrokenGzip(error.to_string()))?;
-    if unpacked.len() > MAX_BODY {
-        return Err(ApiError::BodyTooLarge(MAX_BODY));
-    }
-    Ok(unpacked.into())
+/// A batch as it came.
+pub(in crate::http) struct PackedBatch {
+    layout: Layout,
+    is_gzip: bool,
+    id: Option<String>,
+    body: Bytes,
 }
 
 #[derive(Clone, Copy)]
@@ -108,36 +63,62 @@ enum Layout {
     Lines,
 }
 
-/// What the headers say of the body.
-struct Headers {
-    content_type: Option<String>,
-    encoding: Option<String>,
-    batch_id: Option<String>,
+/// The batch of a request whose caller may send one.
+pub(in crate::http) fn batch()
+-> impl Filter<Extract = (Result<PackedBatch, ApiError>,), Error = Rejection> + Copy {
+    header("content-type")
+        .and(header("content-encoding"))
+        // An id that cannot be read is refused: without it the batch could be counted twice.
+        .and(warp::header::optional("x-batch-id"))
+        .and(warp::body::stream())
+        .then(PackedBatch::read)
 }
 
-impl Headers {
-    fn filter() -> impl Filter<Extract = (Self,), Error = Rejection> + Copy {
-        header("content-type")
-            .and(header("content-encoding"))
-            // One that cannot be read is refused: without it the batch could be counted twice.
-            .and(warp::header::optional("x-batch-id"))
-            .map(|content_type, encoding, batch_id| Self { content_type, encoding, batch_id })
-    }
-
-    fn understood(&self) -> Result<(Layout, bool, Option<String>), ApiError> {
-        let content_type = self.content_type.as_deref().unwrap_or_default();
+impl PackedBatch {
+    async fn read(
+        content_type: Option<String>,
+        encoding: Option<String>,
+        id: Option<String>,
+        body: impl Stream<Item = Result<impl Buf, warp::Error>>,
+    ) -> Result<Self, ApiError> {
+        let content_type = content_type.unwrap_or_default();
         let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         let layout = match &*media_type {
             "application/json" => Layout::Document,
             "application/x-ndjson" | "application/ndjson" | "application/jsonl" => Layout::Lines,
-            _ => return Err(ApiError::ContentType(content_type.to_owned())),
+            _ => return Err(ApiError::ContentType(content_type)),
         };
-        let encoding = self.encoding.as_deref().unwrap_or_default();
-        let is_packed = match &*encoding.trim().to_ascii_lowercase() {
+        let encoding = encoding.unwrap_or_default();
+        let is_gzip = match &*encoding.trim().to_ascii_lowercase() {
             "" | "identity" => false,
             "gzip" | "x-gzip" => true,
-            _ => return Err(ApiError::ContentEncoding(encoding.to_owned())),
+            _ => return Err(ApiError::ContentEncoding(encoding)),
         };
-        Ok((layout, is_packed, self.batch_id.clone()))
+        let body = body::read(body, MAX_BODY, PATIENCE).await?;
+        Ok(Self { layout, is_gzip, id, body })
     }
+
+    /// Parses and records the batch; returns how many events it has.
+    fn record(self, app: &App) -> Result<usize, ApiError> {
+        let body = if self.is_gzip { unpack(&self.body)? } else { self.body };
+        let mut batch = match self.layout {
+            Layout::Document => Batch::from_json(&body),
+            Layout::Lines => Batch::from_lines(&body),
+        }?;
+        batch.name(self.id.as_deref())?;
+        Ok(app.live.record_batch(&batch)?)
+    }
+}
+
+/// A gzip body, unpacked up to the limit.
+fn unpack(body: &[u8]) -> Result<Bytes, ApiError> {
+    let mut unpacked = Vec::with_capacity(body.len().saturating_mul(4).min(MAX_BODY));
+    MultiGzDecoder::new(body)
+        .take(MAX_BODY as u64 + 1)
+        .read_to_end(&mut unpacked)
+        .map_err(|error| ApiError::BrokenGzip(error.to_string()))?;
+    if unpacked.len() > MAX_BODY {
+        return Err(ApiError::BodyTooLarge(MAX_BODY));
+    }
+    Ok(unpacked.into())
 }

@@ -1,32 +1,27 @@
-//! Whether the service lives, and whether it has something to say.
+//! Whether the service is alive, and whether scrapes get metrics.
 
 use std::sync::Arc;
 
 use serde_json::json;
-use warp::{Filter, Rejection, Reply};
+use warp::Reply;
+use warp::reply::Json;
 
 use crate::accounts::TokenKind;
 use crate::app::App;
-use crate::http::reply::error::{ApiError, respond};
-use crate::http::with;
+use crate::http::reply::error::ApiError;
 
 /// `GET /-/healthy`
-pub(in crate::http) fn healthy() -> impl Filter<Extract = (impl Reply,), Error = Rejection> + Clone {
-    warp::path!("-" / "healthy").and(warp::get()).map(|| warp::reply::json(&json!({ "status": "healthy" })))
+pub(in crate::http) fn healthy(_: Arc<App>) -> Json {
+    warp::reply::json(&json!({ "status": "healthy" }))
 }
 
 /// `GET /-/ready`
-pub(in crate::http) fn ready(
-    app: Arc<App>,
-) -> impl Filter<Extract = (impl Reply,), Error = Rejection> + Clone {
-    warp::path!("-" / "ready").and(warp::get()).and(with(app)).map(|app: Arc<App>| {
-        let ready = if !app.tokens.is_known(TokenKind::Metrics) {
-            Err(ApiError::NotReady("the metrics token is not known yet (is MongoDB reachable?)"))
-        } else if !app.snapshots.load().snapshot.is_taken() {
-            Err(ApiError::NotReady("no snapshot was taken yet"))
-        } else {
-            Ok(warp::reply::json(&json!({ "status": "ready" })))
-        };
-        respond(ready)
-    })
+pub(in crate::http) fn ready(app: Arc<App>) -> Result<impl Reply, ApiError> {
+    if !app.tokens.is_known(TokenKind::Metrics) {
+        return Err(ApiError::NotReady("the metrics token is not known yet (is MongoDB reachable?)"));
+    }
+    if !app.snapshots.load().snapshot.is_taken() {
+        return Err(ApiError::NotReady("no refresh has succeeded yet"));
+    }
+    Ok(warp::reply::json(&json!({ "status": "ready" })))
 }

@@ -1,4 +1,5 @@
-//! The routes, a file for each resource.
+//! The handlers, a file for each resource.
+#![expect(clippy::needless_pass_by_value, reason = "a handler is handed what its filters extract")]
 
 pub(super) mod assets;
 pub(super) mod auth;
@@ -11,3 +12,15 @@ pub(super) mod refresh;
 pub(super) mod settings;
 pub(super) mod status;
 pub(super) mod websocket;
+
+use tokio::task::JoinError;
+
+use super::reply::error::ApiError;
+
+/// The outcome of a task. Its panic is the handler's.
+fn joined<T>(outcome: Result<T, JoinError>) -> Result<T, ApiError> {
+    outcome.map_err(|error| match error.try_into_panic() {
+        Ok(panic) => std::panic::resume_unwind(panic),
+        Err(_) => ApiError::Stopping,
+    })
+}

@@ -1,41 +1,28 @@
-//! The library in pictures: what the overview page draws.
+//! The data of the overview page.
 
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use warp::{Filter, Rejection, Reply};
+use warp::reply::Response;
 
-use super::auth::private;
 use crate::app::App;
-use crate::http::reply::error::respond;
-use crate::http::request::caller::{Caller, caller};
-use crate::http::{rfc3339, with};
+use crate::http::reply::json::private;
+use crate::http::reply::rfc3339;
+use crate::http::request::access::Admin;
 use crate::live::Traffic;
 use crate::overview::{self, Past, Window};
 
-pub(in crate::http) const TEMPLATE: &str = "/api/metrics/overview";
-
 #[derive(Deserialize)]
-struct Query {
+pub(in crate::http) struct Query {
     #[serde(default)]
     window: Window,
 }
 
-/// `GET /api/metrics/overview` by an admin; `?window=life` for the history since the process started
-pub(in crate::http) fn overview(
-    app: Arc<App>,
-) -> impl Filter<Extract = (impl Reply,), Error = Rejection> + Clone {
-    warp::path!("api" / "metrics" / "overview")
-        .and(warp::get())
-        .and(with(app))
-        .and(caller())
-        .and(warp::query())
-        .then(|app: Arc<App>, caller: Caller, query: Query| async move {
-            let admin = caller.admin(&app, TEMPLATE).await;
-            respond(admin.map(|_| private(&pictures(&app, query.window))))
-        })
+/// `GET /api/metrics/overview`; `?window=life` for the history since the process started
+pub(in crate::http) fn overview(app: Arc<App>, _: Admin, query: Query) -> Response {
+    private(&pictures(&app, query.window))
 }
 
 fn pictures(app: &App, window: Window) -> Value {

@@ -2,52 +2,45 @@
 
 use std::sync::Arc;
 
-use askama::Template;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Deserialize;
+use warp::filters::path::FullPath;
 use warp::http::StatusCode;
-use warp::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, LOCATION, REFERRER_POLICY, RETRY_AFTER,
-    X_CONTENT_TYPE_OPTIONS,
-};
-use warp::path::FullPath;
+use warp::http::header::{HeaderValue, RETRY_AFTER};
 use warp::reply::Response;
-use warp::{Filter, Rejection, Reply};
+use warp::{Filter, Rejection};
 
 use crate::accounts::{AuthError, Reason, User};
 use crate::app::App;
-use crate::http::observe::made_by;
-use crate::http::request::caller::{Caller, caller, note};
-use crate::http::with;
+use crate::http::reply::error::AuthenticationFailure;
+use crate::http::reply::page::{page, see_other};
+use crate::http::request::caller::Caller;
 use crate::web::configuration::configurations;
 use crate::web::shell::{self, Entry, Shell};
 use crate::web::target::Target;
 use crate::web::{Login, Notice, Overview, SettingsMetrics, overview, tokens};
 
-pub(in crate::http) const HOME_TEMPLATE: &str = "/";
-pub(in crate::http) const LOGIN_TEMPLATE: &str = "/login";
-
-/// Every page that admins see, and what renders it.
-const PAGES: &[(Entry, Render)] =
-    &[(shell::OVERVIEW, overview_page), (shell::SETTINGS_METRICS, settings_metrics)];
-
-/// Where `/` and signing in lead.
-const HOME: Entry = PAGES[0].0;
-
-/// Scripts, styles, images and connections of this service and nothing else, no frames around it.
-const HEADERS: [(HeaderName, HeaderValue); 4] = [
-    (
-        CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static(
-            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
-             form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-        ),
-    ),
-    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-    (REFERRER_POLICY, HeaderValue::from_static("same-origin")),
-    (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+/// Every page that admins see. The first is where `/` and signing in lead.
+pub(in crate::http) const ALL: &[Page] = &[
+    Page { entry: shell::OVERVIEW, render: overview_page },
+    Page { entry: shell::SETTINGS_METRICS, render: settings_metrics },
 ];
 
-type Render = fn(&Visit<'_>) -> askama::Result<String>;
+/// What a path is encoded with as the value of `next`: everything that means something in a query.
+const IN_QUERY: &AsciiSet =
+    &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'&').add(b'+').add(b'<').add(b'>');
+
+/// A page of the side bar.
+pub(in crate::http) struct Page {
+    entry: Entry,
+    render: fn(&Visit<'_>) -> Response,
+}
+
+impl Page {
+    pub(in crate::http) fn path(&self) -> &'static str {
+        self.entry.path
+    }
+}
 
 /// What a page is rendered from.
 struct Visit<'a> {
@@ -55,82 +48,74 @@ struct Visit<'a> {
     target: &'a Target,
 }
 
+#[derive(Deserialize)]
+pub(in crate::http) struct Query {
+    next: Option<String>,
+}
+
 /// `GET /`, to the first page
-pub(in crate::http) fn home() -> impl Filter<Extract = (impl Reply,), Error = Rejection> + Clone {
-    warp::path::end().and(warp::get()).map(|| see_other(HOME.path))
+pub(in crate::http) fn home(_: Arc<App>) -> Response {
+    see_other(ALL[0].path())
 }
 
 /// `GET /login?next=/path`
-pub(in crate::http) fn login(
-    app: Arc<App>,
-) -> impl Filter<Extract = (impl Reply,), Error = Rejection> + Clone {
-    #[derive(Deserialize)]
-    struct Query {
-        next: Option<String>,
-    }
-
-    warp::path!("login")
-        .and(warp::get())
-        .and(with(app))
-        .and(caller())
-        .and(warp::header::optional("sec-fetch-site"))
-        .and(warp::query())
-        .then(|app: Arc<App>, caller: Caller, site: Option<String>, query: Query| async move {
-            let next = query.next.as_deref().filter(|next| is_local(next)).unwrap_or(HOME.path);
-            if user(&app, &caller, LOGIN_TEMPLATE).await.is_ok_and(|user| user.is_admin()) {
-                return see_other(next);
-            }
-            // Browsers keep the session to themselves when a link on another site leads here.
-            let from_elsewhere = site.as_deref() == Some("cross-site");
-            page(StatusCode::OK, Login { next, from_elsewhere }.render())
-        })
-}
-
-/// `GET /settings/metrics` and the other pages, for admins
-pub(in crate::http) fn pages(
-    app: Arc<App>,
-) -> impl Filter<Extract = (impl Reply,), Error = Rejection> + Clone {
-    warp::path::full()
-        .and_then(|path: FullPath| async move {
-            let found = PAGES.iter().find(|(entry, _)| entry.path == path.as_str());
-            found.ok_or_else(warp::reject::not_found)
-        })
-        .and(warp::get())
-        .and(with(app))
-        .and(caller())
-        .then(|found: &'static (Entry, Render), app: Arc<App>, caller: Caller| async move {
-            made_by(found.0.path, show(found, &app, &caller).await)
-        })
-}
-
-async fn show((entry, render): &(Entry, Render), app: &App, caller: &Caller) -> Response {
-    let target = &Target::of(caller.host(), caller.is_https());
-    match user(app, caller, entry.path).await {
-        Ok(user) if user.is_admin() => page(StatusCode::OK, render(&Visit { user: &user, target })),
-        Ok(user) if user.is_active => forbidden(&user),
-        Ok(_) | Err(AuthError::Unauthenticated(_)) => see_other(&format!("/login?next={}", entry.path)),
-        Err(error) => unavailable(&error),
-    }
-}
-
-fn overview_page(visit: &Visit<'_>) -> askama::Result<String> {
-    let shell = Shell { username: &visit.user.username, page: shell::OVERVIEW };
-    Overview { shell, sections: overview::SECTIONS }.render()
-}
-
-/// Whose page it is. Guesses are counted as on other routes; who has just not signed in is no failure here.
-async fn user(app: &App, caller: &Caller, path: &'static str) -> Result<User, AuthError> {
+pub(in crate::http) async fn login(app: Arc<App>, caller: Caller, query: Query) -> Response {
+    let next = query.next.as_deref().filter(|next| is_local(next)).unwrap_or(ALL[0].path());
     let user = app.admins.user(&caller.credentials()).await;
-    if !matches!(user, Err(AuthError::Unauthenticated(Reason::Missing | Reason::BadSession))) {
-        note(app, path, &user);
+    if user.as_ref().is_ok_and(User::is_admin) {
+        return see_other(next);
     }
-    user
+    // Browsers keep the session to themselves when a link on another site leads here.
+    let from_elsewhere = caller.comes_from_other_site();
+    counted(page(StatusCode::OK, &Login { next, from_elsewhere }), user.err())
 }
 
-fn settings_metrics(visit: &Visit<'_>) -> askama::Result<String> {
+/// `GET /settings/metrics` and the other pages
+pub(in crate::http) async fn show(shown: &Page, app: Arc<App>, caller: Caller, asked: String) -> Response {
+    let target = &Target::of(caller.host(), caller.is_https());
+    let to_login = || see_other(&format!("/login?next={}", utf8_percent_encode(&asked, IN_QUERY)));
+    match app.admins.user(&caller.credentials()).await {
+        Ok(user) if user.is_admin() => (shown.render)(&Visit { user: &user, target }),
+        Ok(user) if user.is_active => forbidden(&user),
+        Ok(_) => to_login(),
+        Err(error @ AuthError::Unauthenticated(_)) => counted(to_login(), Some(error)),
+        Err(error) => counted(unavailable(&error), Some(error)),
+    }
+}
+
+/// The path and the query that a request asks for.
+pub(in crate::http) fn target() -> impl Filter<Extract = (String,), Error = Rejection> + Copy {
+    let query = warp::query::raw().map(Some).or_else(|_| async { Ok::<_, Rejection>((None,)) });
+    warp::path::full().and(query).map(|path: FullPath, query: Option<String>| match query {
+        Some(query) => format!("{}?{query}", path.as_str()),
+        None => path.as_str().to_owned(),
+    })
+}
+
+/// The answer, with a failure to prove who it is counted. A visitor who is not signed in is none here.
+fn counted(mut response: Response, error: Option<AuthError>) -> Response {
+    let reason = match error {
+        Some(AuthError::Unauthenticated(Reason::Missing | Reason::BadSession)) => return response,
+        Some(AuthError::Unauthenticated(reason) | AuthError::WrongLogin(reason)) => reason.as_str(),
+        Some(AuthError::TooManyFailures { .. }) => "too_many_failures",
+        _ => return response,
+    };
+    response.extensions_mut().insert(AuthenticationFailure(reason));
+    response
+}
+
+fn overview_page(visit: &Visit<'_>) -> Response {
+    let shell = Shell { username: &visit.user.username, page: shell::OVERVIEW };
+    page(StatusCode::OK, &Overview { shell, sections: overview::SECTIONS })
+}
+
+fn settings_metrics(visit: &Visit<'_>) -> Response {
     let shell = Shell { username: &visit.user.username, page: shell::SETTINGS_METRICS };
     let configurations = &configurations(visit.target);
-    SettingsMetrics { shell, target: visit.target, tokens: tokens::CARDS, configurations }.render()
+    page(
+        StatusCode::OK,
+        &SettingsMetrics { shell, target: visit.target, tokens: tokens::CARDS, configurations },
+    )
 }
 
 fn forbidden(user: &User) -> Response {
@@ -138,7 +123,7 @@ fn forbidden(user: &User) -> Response {
         "You are signed in as {}. This page is for admins: ask one to give you the role, or sign in as one.",
         user.username
     )];
-    page(StatusCode::FORBIDDEN, Notice { title: "For admins only", paragraphs, signed_in: true }.render())
+    page(StatusCode::FORBIDDEN, &Notice { title: "For admins only", paragraphs, signed_in: true })
 }
 
 fn unavailable(error: &AuthError) -> Response {
@@ -146,36 +131,12 @@ fn unavailable(error: &AuthError) -> Response {
     let notice = Notice { title: "Not available at the moment", paragraphs, signed_in: false };
     match error {
         AuthError::TooManyFailures { retry_after } => {
-            let mut refused = page(StatusCode::TOO_MANY_REQUESTS, notice.render());
+            let mut refused = page(StatusCode::TOO_MANY_REQUESTS, &notice);
             refused.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry_after.as_secs()));
             refused
         }
-        _ => page(StatusCode::SERVICE_UNAVAILABLE, notice.render()),
+        _ => page(StatusCode::SERVICE_UNAVAILABLE, &notice),
     }
-}
-
-fn page(status: StatusCode, html: askama::Result<String>) -> Response {
-    let reply = match html {
-        Ok(html) => warp::reply::with_status(warp::reply::html(html), status).into_response(),
-        Err(error) => {
-            tracing::error!(%error, "a page could not be rendered");
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
-        }
-    };
-    guarded(reply)
-}
-
-fn see_other(path: &str) -> Response {
-    let mut response = StatusCode::SEE_OTHER.into_response();
-    if let Ok(path) = HeaderValue::from_str(path) {
-        response.headers_mut().insert(LOCATION, path);
-    }
-    guarded(response)
-}
-
-fn guarded(mut response: Response) -> Response {
-    response.headers_mut().extend(HEADERS);
-    response
 }
 
 /// Whether this leads to a path of this service. Browsers take `//host` and `/\host` for another host, skip control

@@ -1,36 +1,25 @@
-//! What the service has done of late, for the page and for whoever asks why there is no data.
+//! What the service has done lately: for the pages, and for whoever asks why there is no data.
 
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use playarr_jobs::refresh::{Collector, CollectorReport, Report};
 use serde_json::{Map, Value, json};
-use warp::{Filter, Rejection, Reply};
+use warp::reply::Response;
 
-use super::auth::private;
 use crate::app::App;
-use crate::exposition::Format;
-use crate::http::reply::error::respond;
-use crate::http::request::caller::{Caller, caller};
-use crate::http::{rfc3339, with};
-use crate::telemetry::{Answered, FAILURES, Failed, UserAgent};
+use crate::http::reply::json::private;
+use crate::http::reply::rfc3339;
+use crate::http::request::access::Admin;
+use crate::telemetry::{Cause, Outcome, Scrape, UserAgent};
 
-pub(in crate::http) const TEMPLATE: &str = "/api/metrics/status";
-
-/// `GET /api/metrics/status` by an admin
-pub(in crate::http) fn status(
-    app: Arc<App>,
-) -> impl Filter<Extract = (impl Reply,), Error = Rejection> + Clone {
-    warp::path!("api" / "metrics" / "status").and(warp::get()).and(with(app)).and(caller()).then(
-        |app: Arc<App>, caller: Caller| async move {
-            let admin = caller.admin(&app, TEMPLATE).await;
-            respond(admin.map(|_| private(&overview(&app))))
-        },
-    )
+/// `GET /api/metrics/status`
+pub(in crate::http) fn status(app: Arc<App>, _: Admin) -> Response {
+    private(&current(&app))
 }
 
 /// The whole status.
-pub(in crate::http) fn overview(app: &App) -> Value {
+pub(in crate::http) fn current(app: &App) -> Value {
     let now = SystemTime::now();
     let published = app.snapshots.load();
     let snapshot = &published.snapshot;
@@ -60,7 +49,7 @@ pub(in crate::http) fn overview(app: &App) -> Value {
     })
 }
 
-/// A refresh as its report tells it.
+/// The report of a refresh.
 pub(in crate::http) fn report(report: &Report) -> Value {
     json!({
         "generation": report.generation,
@@ -72,7 +61,7 @@ pub(in crate::http) fn report(report: &Report) -> Value {
     })
 }
 
-/// A collector's part of a refresh.
+/// A collector's part of a report.
 pub(in crate::http) fn collector_report(report: &CollectorReport) -> Value {
     json!({
         "name": report.name,
@@ -90,73 +79,55 @@ fn collector(collector: &Collector) -> Value {
 }
 
 fn scrapes(app: &App) -> Value {
-    let answered =
-        Format::ALL.map(|format| (format.as_str().to_owned(), app.scrapes.answered(format).into()));
-    let failures =
-        FAILURES.map(|failure| (failure.as_str().to_owned(), app.scrape_log.failures(failure).into()));
-    let (recent, _) = recent_since(app, Seen::default());
-    json!({
-        "answered": Value::Object(Map::from_iter(answered)),
-        "failures": Value::Object(Map::from_iter(failures)),
-        "recent": recent,
-    })
+    let mut scrapes = scrape_totals(app);
+    let fixes = Cause::ALL.map(|cause| (cause.as_str().to_owned(), Value::from(cause.fix())));
+    scrapes["fixes"] = Map::from_iter(fixes).into();
+    scrapes["recent"] = recent_scrapes(app, 0).0.into();
+    scrapes
 }
 
-/// How many scrapes somebody has seen already.
-#[derive(Clone, Copy, Default)]
-pub(in crate::http) struct Seen {
-    answered: u64,
-    failed: u64,
+/// How many scrapes were answered in each format, and how many were refused for each cause.
+pub(in crate::http) fn scrape_totals(app: &App) -> Value {
+    let totals = app.telemetry.scrapes().totals();
+    let answered = totals.answered().map(|(format, count)| (format.as_str().to_owned(), count.into()));
+    let failures = totals.refused().map(|(cause, count)| (cause.as_str().to_owned(), count.into()));
+    json!({ "answered": Map::from_iter(answered), "failures": Map::from_iter(failures) })
 }
 
-impl Seen {
-    /// All there were so far.
-    pub(in crate::http) fn all(app: &App) -> Self {
-        recent_since(app, Self { answered: u64::MAX, failed: u64::MAX }).1
-    }
-}
-
-/// The scrapes that somebody has not seen yet, newest first, and what they have seen then.
-pub(in crate::http) fn recent_since(app: &App, seen: Seen) -> (Vec<Value>, Seen) {
-    let (answered, answered_by_now) = app.scrape_log.answered_since(seen.answered);
-    let (failed, failed_by_now) = app.scrape_log.failed_since(seen.failed);
+/// The recent scrapes but the first `seen` since the start, newest first, and how many there were by now.
+pub(in crate::http) fn recent_scrapes(app: &App, seen: u64) -> (Vec<Value>, u64) {
+    let (recent, count) = app.telemetry.scrapes().recent_since(seen);
     let clock = Clock { instant: Instant::now(), time: SystemTime::now() };
-    let mut all: Vec<_> =
-        answered.iter().map(|scrape| (scrape.at, answered_scrape(scrape, &clock))).collect();
-    all.extend(failed.iter().map(|scrape| (scrape.at, failed_scrape(scrape, &clock))));
-    all.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
-    let seen = Seen { answered: answered_by_now, failed: failed_by_now };
-    (all.into_iter().map(|(_, scrape)| scrape).collect(), seen)
+    (recent.iter().map(|recent| scrape(recent, &clock)).collect(), count)
 }
 
-fn answered_scrape(scrape: &Answered, clock: &Clock) -> Value {
-    json!({
+fn scrape(scrape: &Scrape, clock: &Clock) -> Value {
+    let mut shown = json!({
         "at": clock.time_of(scrape.at),
         "client": scrape.client,
-        "format": scrape.format.as_str(),
-        "encoding": if scrape.gzip { "gzip" } else { "identity" },
-        "bytes": scrape.bytes,
-        "duration_seconds": scrape.duration.as_secs_f64(),
-        "failure": null,
         "user_agent": scrape.user_agent.as_ref().map(UserAgent::as_str),
-    })
-}
-
-fn failed_scrape(scrape: &Failed, clock: &Clock) -> Value {
-    json!({
-        "at": clock.time_of(scrape.at),
-        "client": scrape.client,
         "format": null,
         "encoding": null,
         "bytes": null,
         "duration_seconds": null,
-        "failure": scrape.cause.failure().as_str(),
-        "fix": scrape.cause.fix(),
-        "user_agent": scrape.user_agent.as_ref().map(UserAgent::as_str),
-    })
+        "failure": null,
+    });
+    match scrape.outcome {
+        Outcome::Answered { format, gzip, bytes, duration } => {
+            shown["format"] = format.as_str().into();
+            shown["encoding"] = if gzip { "gzip" } else { "identity" }.into();
+            shown["bytes"] = bytes.into();
+            shown["duration_seconds"] = duration.as_secs_f64().into();
+        }
+        Outcome::Refused(cause) => {
+            shown["failure"] = cause.as_str().into();
+            shown["fix"] = cause.fix().into();
+        }
+    }
+    shown
 }
 
-/// One moment on both clocks: scrapes note the one that costs them least.
+/// One moment on both clocks. Scrapes keep an `Instant`, so their order and ages are right whatever the wall clock does.
 struct Clock {
     instant: Instant,
     time: SystemTime,
@@ -182,13 +153,13 @@ mod tests {
         let uri = "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=300";
         let config = Config::read(|name| (name == "MONGODB_URI").then(|| uri.to_owned())).unwrap();
         let app = App::new(&config, &database::connect(&config).await.unwrap()).unwrap();
-        let status = overview(&app);
+        let status = current(&app);
         assert_eq!(status["snapshot"], json!({ "generation": 0, "taken_at": null, "age_seconds": null }));
         assert_eq!((&status["last_run"], &status["next_run"]), (&Value::Null, &Value::Null));
         assert_eq!((&status["refreshing"], &status["collectors"]), (&json!(false), &json!([])));
 
         app.job.refresh(Trigger::Manual).await.unwrap();
-        let status = overview(&app);
+        let status = current(&app);
         assert_eq!((&status["last_run"]["success"], &status["refreshing"]), (&json!(false), &json!(false)));
         assert_eq!(status["snapshot"]["taken_at"], Value::Null);
         for collector in status["collectors"].as_array().unwrap() {

@@ -1,4 +1,4 @@
-//! The WebSocket that tells the page what happens. Server to client only.
+//! The WebSocket of the pages: refreshes, scrapes and the status, from the server to the client only.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -12,30 +12,27 @@ use warp::reply::Response;
 use warp::ws::{Message, Ws};
 use warp::{Filter, Rejection, Reply};
 
-use super::status::{Seen, collector_report, overview, recent_since, report};
+use super::status::{collector_report, current, recent_scrapes, report, scrape_totals};
 use crate::accounts::{AuthError, Credentials};
 use crate::app::App;
-use crate::http::reply::error::{ApiError, respond};
-use crate::http::request::caller::{Caller, caller};
-use crate::http::with;
+use crate::http::reply::error::ApiError;
+use crate::http::request::access::Admin;
+use crate::http::request::caller::Caller;
 use crate::telemetry::{Step, StopSignal};
 
-pub(in crate::http) const TEMPLATE: &str = "/api/ws";
-/// Connections at once: each costs some memory, and only admins have them.
-const MOST_CONNECTIONS: u64 = 256;
-/// The longest message a client may send; what it says is ignored.
+/// The longest message that a client may send, in bytes. Messages are ignored.
 const MAX_MESSAGE: usize = 4 << 10;
-/// The time between pings. Who has not answered one when the next is due is gone.
+/// The time between pings. A client that has not answered one when the next is due is gone.
 const PING: Duration = Duration::from_secs(30);
-/// The time between looks whether this is still an admin. With the ten seconds that a slow client may hold one up and
-/// the five that looking up a user may take it stays below the thirty that are promised.
+/// The time between checks whether the user is still an admin. Together with the ten seconds that a slow client may
+/// delay one and the five that looking up a user may take it stays below the thirty seconds that are documented.
 const CHECK: Duration = Duration::from_secs(12);
-/// The time between looks for new scrapes, and how many of them are told each time.
+/// The time between messages about new scrapes, and how many scrapes are sent each time.
 const SCRAPES: Duration = Duration::from_millis(500);
-const MOST_SCRAPES: usize = 3;
-/// How long a client may take to make room for what is sent at once.
+const MAX_SCRAPES: usize = 3;
+/// The time that a client has to make room for a message.
 const SEND_PATIENCE: Duration = Duration::from_secs(10);
-/// How long saying goodbye may take.
+/// The time that closing a connection may take.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(1);
 
 // Close codes of RFC 6455, section 7.4.1.
@@ -43,31 +40,32 @@ const GOING_AWAY: u16 = 1001;
 const POLICY_VIOLATION: u16 = 1008;
 const TRY_AGAIN_LATER: u16 = 1013;
 
-/// `GET /api/ws` by an admin
-pub(in crate::http) fn websocket(
+/// `GET /api/ws`
+pub(in crate::http) fn accept(
     app: Arc<App>,
-) -> impl Filter<Extract = (impl Reply,), Error = Rejection> + Clone {
-    let upgrade = warp::ws().map(Some).or(warp::any().map(|| None)).unify();
-    warp::path!("api" / "ws").and(warp::get()).and(with(app)).and(caller()).and(upgrade).then(
-        |app: Arc<App>, caller: Caller, upgrade: Option<Ws>| async move {
-            respond(accept(app, &caller, upgrade).await)
-        },
-    )
-}
-
-async fn accept(app: Arc<App>, caller: &Caller, upgrade: Option<Ws>) -> Result<Response, ApiError> {
-    // Browsers let any page open a WebSocket to any host, so a session needs an origin here too.
-    caller.admin_of_this_site(&app, TEMPLATE).await?;
+    _: Admin,
+    caller: Caller,
+    upgrade: Option<Ws>,
+) -> Result<Response, ApiError> {
     let upgrade = upgrade.ok_or(ApiError::NotAWebSocket)?;
-    if app.live.websockets() >= MOST_CONNECTIONS {
-        return Err(ApiError::TooManyWebSockets);
-    }
+    let permit =
+        app.websocket_permits.clone().try_acquire_owned().map_err(|_| ApiError::TooManyWebSockets)?;
     let credentials = caller.credentials();
     let upgrade = upgrade.max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE);
-    Ok(upgrade.on_upgrade(move |socket| watch(app, socket, credentials)).into_response())
+    let socket = |socket| async move {
+        // Returned however the connection ends, also where it never becomes a WebSocket.
+        let _permit = permit;
+        watch(app, socket, credentials).await;
+    };
+    Ok(upgrade.on_upgrade(socket).into_response())
 }
 
-/// Tells the client what happens until one of the two goes. However it ends, the guard counts it out.
+/// The handshake, or `None` if the request is another one.
+pub(in crate::http) fn upgrade() -> impl Filter<Extract = (Option<Ws>,), Error = Rejection> + Copy {
+    warp::ws().map(Some).or_else(|_| async { Ok::<_, Rejection>((None,)) })
+}
+
+/// Sends events until the client or the service ends the connection. The guard counts the connection for as long.
 async fn watch<S, E>(app: Arc<App>, socket: S, credentials: Credentials)
 where
     S: Stream<Item = Result<Message, E>> + Sink<Message> + Unpin,
@@ -75,11 +73,11 @@ where
     let _counted = app.live.websocket();
     let mut stop = app.feed.stop_signal();
     let mut socket = socket;
-    let end = tell(&app, &mut socket, &mut stop, &credentials).await;
-    let goodbye = match end {
+    let end = send_events(&app, &mut socket, &mut stop, &credentials).await;
+    let close = match end {
         End::ClientLeft => return,
         End::ClientCloses => {
-            // Reading on sends the answer to its goodbye.
+            // Reading on sends the answer to its close frame.
             let rest = async { while let Some(Ok(_)) = socket.next().await {} };
             let _ = tokio::time::timeout(CLOSE_PATIENCE, rest).await;
             return;
@@ -88,7 +86,7 @@ where
         End::NotAdmin => Message::close_with(POLICY_VIOLATION, "not an active admin any more"),
         End::TooSlow => Message::close_with(TRY_AGAIN_LATER, "too slow, connect again"),
     };
-    let _ = tokio::time::timeout(CLOSE_PATIENCE, socket.send(goodbye)).await;
+    let _ = tokio::time::timeout(CLOSE_PATIENCE, socket.send(close)).await;
 }
 
 /// Why a connection ends.
@@ -101,17 +99,17 @@ enum End {
     TooSlow,
 }
 
-async fn tell<S, E>(app: &App, socket: &mut S, stop: &mut StopSignal, credentials: &Credentials) -> End
+async fn send_events<S, E>(app: &App, socket: &mut S, stop: &mut StopSignal, credentials: &Credentials) -> End
 where
     S: Stream<Item = Result<Message, E>> + Sink<Message> + Unpin,
 {
     let mut steps = app.feed.steps();
     let mut next_run = app.next_run.get().cloned();
     if let Some(next_run) = &mut next_run {
-        // The status that comes first tells it.
+        // The first status has it.
         next_run.mark_unchanged();
     }
-    let mut seen = Seen::all(app);
+    let mut seen = app.telemetry.scrapes().count();
     let (mut ping, mut check, mut scrapes) = (every(PING), every(CHECK), every(SCRAPES));
     let mut answered = true;
     if let Err(end) = send(socket, [status(app)]).await {
@@ -119,25 +117,29 @@ where
     }
     loop {
         let message = tokio::select! {
-            // Whatever else there is to do, these two are not put off.
+            // However much else there is to send, the stop and the check come first.
             biased;
             () = stop.given() => return End::Stopping,
             _ = check.tick() => match app.admins.still_admin(credentials).await {
-                // While the database is away nobody can tell; what is shown here is worth less than staying connected.
+                // While the database is away this cannot be checked, and the page should stay connected.
                 Ok(_) | Err(AuthError::Unavailable(_)) => continue,
                 Err(_) => return End::NotAdmin,
             },
             step = steps.recv() => match step {
-                Ok(step) => text(&told(&step)),
+                Ok(step) => text(&step_event(&step)),
                 Err(RecvError::Lagged(_)) => return End::TooSlow,
                 Err(RecvError::Closed) => return End::Stopping,
             },
             () = planned(&mut next_run) => status(app),
             _ = scrapes.tick() => {
-                let (recent, by_now) = recent_since(app, seen);
-                seen = by_now;
-                let scrapes = recent.into_iter().take(MOST_SCRAPES).rev();
-                if let Err(end) = send(socket, scrapes.map(|scrape| text(&event("scrape", scrape)))).await {
+                let (recent, count) = recent_scrapes(app, seen);
+                if count == seen {
+                    continue;
+                }
+                seen = count;
+                let recent = recent.into_iter().take(MAX_SCRAPES).rev().map(|scrape| event("scrape", scrape));
+                let totals = event("scrapes", scrape_totals(app));
+                if let Err(end) = send(socket, recent.chain([totals]).map(|event| text(&event))).await {
                     return end;
                 }
                 continue;
@@ -145,7 +147,7 @@ where
             received = socket.next() => match received {
                 Some(Ok(message)) if message.is_close() => return End::ClientCloses,
                 Some(Ok(_)) => {
-                    // Whatever it says, it lives.
+                    // Any message proves that the client is alive.
                     answered = true;
                     continue;
                 }
@@ -177,7 +179,7 @@ where
     tokio::time::timeout(SEND_PATIENCE, sent).await.unwrap_or(Err(End::TooSlow))
 }
 
-/// Waits until the next refresh is planned anew, which is after each one.
+/// Waits until the next refresh is planned, which happens after each one.
 async fn planned(next_run: &mut Option<watch::Receiver<Option<SystemTime>>>) {
     if let Some(next_run) = next_run
         && next_run.changed().await.is_ok()
@@ -195,10 +197,10 @@ fn every(period: Duration) -> tokio::time::Interval {
 }
 
 fn status(app: &App) -> Message {
-    text(&event("status", overview(app)))
+    text(&event("status", current(app)))
 }
 
-fn told(step: &Step) -> Value {
+fn step_event(step: &Step) -> Value {
     match step {
         Step::Started { generation, trigger, collectors } => event(
             "refresh_started",
@@ -213,7 +215,7 @@ fn told(step: &Step) -> Value {
     }
 }
 
-/// An object with the name of what it tells.
+/// An event: its name beside its fields.
 fn event(name: &str, mut fields: Value) -> Value {
     fields["event"] = name.into();
     fields
@@ -238,13 +240,13 @@ mod tests {
     use crate::database;
 
     /// A client in memory.
-    struct Fake {
+    struct FakeClient {
         says: mpsc::UnboundedReceiver<Message>,
         hears: mpsc::UnboundedSender<Message>,
         is_stuck: bool,
     }
 
-    impl Stream for Fake {
+    impl Stream for FakeClient {
         type Item = Result<Message, Infallible>;
 
         fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -252,7 +254,7 @@ mod tests {
         }
     }
 
-    impl Sink<Message> for Fake {
+    impl Sink<Message> for FakeClient {
         type Error = ();
 
         fn poll_ready(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), ()>> {
@@ -279,9 +281,11 @@ mod tests {
         App::new(&config, &database::connect(&config).await.unwrap()).unwrap()
     }
 
-    fn client(is_stuck: bool) -> (Fake, mpsc::UnboundedSender<Message>, mpsc::UnboundedReceiver<Message>) {
+    fn client(
+        is_stuck: bool,
+    ) -> (FakeClient, mpsc::UnboundedSender<Message>, mpsc::UnboundedReceiver<Message>) {
         let ((say, says), (hears, hear)) = (mpsc::unbounded_channel(), mpsc::unbounded_channel());
-        (Fake { says, hears, is_stuck }, say, hear)
+        (FakeClient { says, hears, is_stuck }, say, hear)
     }
 
     fn credentials() -> Credentials {
@@ -294,7 +298,7 @@ mod tests {
         let app = app().await;
         let (mut socket, _say, mut hear) = client(false);
         let started = Instant::now();
-        let end = tell(&app, &mut socket, &mut app.feed.stop_signal(), &credentials()).await;
+        let end = send_events(&app, &mut socket, &mut app.feed.stop_signal(), &credentials()).await;
         assert_eq!(end, End::ClientLeft);
         assert!(started.elapsed() >= PING && started.elapsed() <= 2 * PING + Duration::from_secs(20));
         drop(socket);
@@ -316,7 +320,7 @@ mod tests {
         });
         let mut stop = app.feed.stop_signal();
         let (credentials, an_hour) = (credentials(), Duration::from_secs(3600));
-        let told = tell(&app, &mut socket, &mut stop, &credentials);
+        let told = send_events(&app, &mut socket, &mut stop, &credentials);
         tokio::time::timeout(an_hour, told).await.unwrap_err();
         answering.abort();
     }

@@ -7,8 +7,10 @@ const QUIET_SECONDS = 300;
 const LAPSE_SECONDS = 3600;
 
 const REASONS = {
-  missing_token: "No token",
-  wrong_token: "Wrong token",
+  no_header: "No token",
+  not_bearer: "No bearer token",
+  ingest_token: "The ingest token",
+  other_token: "Wrong token",
   token_unknown: "Token not known yet",
   too_many: "Too many scrapes at once",
 };

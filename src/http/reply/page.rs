@@ -1,0 +1,70 @@
+//! Answers in HTML.
+
+use warp::Reply;
+use warp::http::StatusCode;
+use warp::http::header::{
+    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION,
+    REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use warp::reply::Response;
+
+use askama::Template;
+
+use crate::web::Notice;
+
+use super::error::ErrorText;
+
+/// Scripts, styles, images and connections of this service only, and no frames around it.
+const HEADERS: [(HeaderName, HeaderValue); 4] = [
+    (
+        CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+             form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        ),
+    ),
+    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (REFERRER_POLICY, HeaderValue::from_static("same-origin")),
+    (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+];
+
+/// A page of the service.
+pub(in crate::http) fn page(status: StatusCode, template: &impl Template) -> Response {
+    // Rendering writes to memory and cannot fail.
+    let html = template.render().unwrap_or_default();
+    guarded(warp::reply::with_status(warp::reply::html(html), status).into_response())
+}
+
+/// A redirect to a path of this service.
+pub(in crate::http) fn see_other(path: &str) -> Response {
+    let mut response = StatusCode::SEE_OTHER.into_response();
+    if let Ok(path) = HeaderValue::from_str(path) {
+        response.headers_mut().insert(LOCATION, path);
+    }
+    guarded(response)
+}
+
+/// The same answer for somebody who looks at it in a browser: an error becomes a page, anything else stays.
+pub(in crate::http) fn instead_of_json(response: Response) -> Response {
+    let Some(ErrorText(text)) = response.extensions().get::<ErrorText>() else { return response };
+    let status = response.status();
+    let title = match status {
+        StatusCode::NOT_FOUND => "There is no such page",
+        StatusCode::SERVICE_UNAVAILABLE => "Not available at the moment",
+        status => status.canonical_reason().unwrap_or("Error"),
+    };
+    let notice = Notice { title, paragraphs: vec![format!("{text}.")], signed_in: false };
+    let mut page = page(status, &notice);
+    // What the error says in its headers, such as Allow or Retry-After, the page says as well.
+    for (name, value) in response.headers() {
+        if ![CONTENT_TYPE, CONTENT_LENGTH].contains(name) && !page.headers().contains_key(name) {
+            page.headers_mut().insert(name, value.clone());
+        }
+    }
+    page
+}
+
+fn guarded(mut response: Response) -> Response {
+    response.headers_mut().extend(HEADERS);
+    response
+}
