@@ -260,7 +260,7 @@ async fn over_https_the_cookie_is_for_https_only() {
         let response = request.send().await.unwrap();
         let cookie = response.headers()[SET_COOKIE].to_str().unwrap();
         assert!(cookie.contains("; Max-Age=2592000"), "{cookie}");
-        assert_eq!(cookie.ends_with("; Secure"), secure, "{headers:?} {cookie}");
+        assert_eq!(cookie.contains("; Secure"), secure, "{headers:?} {cookie}");
     }
 }
 

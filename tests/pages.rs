@@ -118,7 +118,11 @@ async fn the_configuration_is_for_the_host_that_the_page_was_opened_at() {
     let by_proxy =
         renamed.header("x-forwarded-for", "203.0.113.1").send().await.unwrap().text().await.unwrap();
     assert!(by_proxy.contains("targets: [&#34;metrics.example:8443&#34;]"), "{by_proxy}");
-    let hostile = page("<script>alert(1)</script>", "http").await;
+    let no_host = page("<script>alert(1)</script>", "http").await;
+    assert!(no_host.contains("The Host header is not") && !no_host.contains("alert(1)"), "{no_host}");
+    let hostile = get(&service, PAGE).header(COOKIE, &session).header("x-forwarded-for", "203.0.113.1");
+    let hostile = hostile.header("x-forwarded-host", "<script>alert(1)</script>").send().await.unwrap();
+    let hostile = hostile.text().await.unwrap();
     assert!(!hostile.contains("alert(1)") && hostile.contains("playarr-metrics.example:3000"), "{hostile}");
 }
 

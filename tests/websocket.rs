@@ -89,12 +89,12 @@ async fn it_tells_a_refresh_step_by_step_and_then_the_new_status() {
     let started = next_of(&mut socket, "refresh_started").await;
     assert_eq!(
         started,
-        json!({ "event": "refresh_started", "generation": 2, "trigger": "manual", "collectors": 12 })
+        json!({ "event": "refresh_started", "generation": 2, "trigger": "manual", "collectors": 14 })
     );
-    for done in 1..=12 {
+    for done in 1..=14 {
         let collected = next(&mut socket).await;
         assert_eq!(collected["event"], "collected");
-        assert_eq!((&collected["done"], &collected["of"]), (&json!(done), &json!(12)));
+        assert_eq!((&collected["done"], &collected["of"]), (&json!(done), &json!(14)));
         assert!(
             collected["name"].is_string() && collected["series"].is_u64() && collected["error"].is_null()
         );

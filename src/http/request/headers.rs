@@ -36,7 +36,14 @@ pub(in crate::http) fn check_target<B>(request: &Request<B>) -> Result<(), ApiEr
 /// An empty `Host` is what clients send for a target that has no authority.
 fn is_host(host: &HeaderValue) -> bool {
     let Ok(host) = host.to_str() else { return false };
-    host.is_empty() || host.parse::<Authority>().is_ok() && !host.contains('@')
+    let Some(authority) = host.parse::<Authority>().ok().filter(|_| !host.contains('@')) else {
+        return host.is_empty();
+    };
+    // What follows the name or address: nothing, or a colon and a port, which may be empty (RFC 3986, section 3.2.3).
+    match host[authority.host().len()..].strip_prefix(':') {
+        None => host.len() == authority.host().len(),
+        Some(port) => port.is_empty() || port.parse::<u16>().is_ok(),
+    }
 }
 
 /// Joins the lines of each header that has several into one, so that whoever reads the header reads all of it

@@ -12,7 +12,7 @@ pub(in crate::http) struct Parameters(Vec<(&'static str, String)>);
 impl Parameters {
     /// The parameters of a path that matches the template, with or without a slash at its end.
     pub(in crate::http) fn of(template: &'static str, path: &str) -> Option<Self> {
-        let path = path.strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or(path);
+        let path = if template == "/" { path } else { path.strip_suffix('/').unwrap_or(path) };
         let mut parameters = Vec::new();
         let (mut expected, mut found) = (template.split('/'), path.split('/'));
         loop {
