@@ -106,6 +106,23 @@ async fn serve_drains_and_exits_with_0_on_sigterm_and_sigint() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn options_without_a_use_here_are_warnings_and_do_no_harm() {
+    let database = seeded().await;
+    let join = if database.uri().contains('?') { '&' } else { '?' };
+    let options = "socketTimeoutMS=1&w=0&compressors=zlib&useNewUrlParser=true&maxStalenessSeconds=90";
+    let uri = format!(" {}{join}{options} ", database.uri());
+    let output = run(&[("MONGODB_URI", &*uri), ("MONGODB_DB_NAME", database.name())], &["collect"]).await;
+    let complaint = complaint(&output);
+    assert!(output.status.success(), "{complaint}");
+    for option in options.split('&').filter_map(|option| option.split('=').next()) {
+        let warning = format!("the option {option} in MONGODB_URI has no use here");
+        assert_eq!(complaint.matches(&warning).count(), 1, "{option}: {complaint}");
+    }
+    let gauges = database_gauges(parse(&String::from_utf8(output.stdout).unwrap()));
+    assert_eq!(gauges, oracle::gauges(&fixtures(), Detail::Title));
+}
+
 const UNREACHABLE: &str = "MongoDB at 127.0.0.1:1 refuses connections; is MongoDB running, and is \
                            MONGODB_URI=mongodb://***@127.0.0.1:1 right?";
 

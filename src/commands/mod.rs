@@ -207,7 +207,7 @@ async fn token(
 ) -> Result<(), CommandError> {
     let Connection { database, .. } = database::connect(config).await?;
     let tokens = Tokens::new(&database);
-    // Who follows does not mind a database that is away.
+    // Following waits for a database that is away.
     if rotate || !follow {
         database::ping(config, &database).await?;
         let token = if rotate {

@@ -25,8 +25,8 @@ pub struct TokenFileError {
     error: io::Error,
 }
 
-/// Writes the token if the file does not hold it yet, and returns whether it did. A reader gets the old token or the new
-/// one, whole.
+/// Writes the token if the file does not hold it yet, and returns whether it did. A reader gets the old token or the
+/// new one, whole.
 ///
 /// # Errors
 /// When the file or its directory does not let us.
