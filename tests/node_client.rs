@@ -66,7 +66,7 @@ fn only(series: &Gauges) -> (String, crate::support::oracle::Labels) {
 async fn an_application_that_is_told_to_stop_loses_no_request() {
     let database = playarr_sandbox::mongodb().await.unwrap().database();
     let running = Running::start_on(&database, &[]).await;
-    let mut application = node(&["test/application.mjs", &running.url, &running.ingest_token()]);
+    let mut application = node(&["test/application.mjs", &running.url, running.ingest_token()]);
     let mut application = application.stdout(Stdio::piped()).spawn().unwrap();
     let output = application.stdout.take().unwrap();
     let port = BufReader::new(output).lines().next_line().await.unwrap().expect("the port");
