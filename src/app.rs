@@ -13,7 +13,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::accounts::{Admins, TokenError, Tokens};
 use crate::config::{Config, ConfigError};
 use crate::live::{Event, Label, Live, Status};
-use crate::overview::Overview;
+use crate::overview::OverviewData;
 use crate::scrape::{Exposition, Page, ScrapePermits};
 use crate::telemetry::{Feed, ScrapeLog, Telemetry};
 
@@ -66,8 +66,8 @@ pub struct App {
     pub scrapes: ScrapePermits,
     /// The scrapes of late.
     pub scrape_log: ScrapeLog,
-    /// What the pictures of the overview remember.
-    pub overview: Overview,
+    /// The numbers of the overview page.
+    pub overview: OverviewData,
     /// The bearer tokens.
     pub tokens: Tokens,
     /// Places for reading large bodies of events: as many as there are cores, so that what is unpacked stays bounded.
@@ -122,7 +122,7 @@ impl App {
             telemetry,
             scrapes: ScrapePermits::new(config.max_concurrent_scrapes),
             scrape_log: ScrapeLog::default(),
-            overview: Overview::default(),
+            overview: OverviewData::default(),
             tokens: Tokens::new(database),
             unpacking: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from))),
             admins: Admins::new(config, database),
