@@ -6,7 +6,7 @@ use mongodb::bson::doc;
 use mongodb::error::{Error, ErrorKind};
 use mongodb::options::ClientOptions;
 use mongodb::{Client, Database};
-use playarr_jobs::collect::plain_message;
+use playarr_jobs::database::plain_message;
 
 use crate::app::AppError;
 use crate::config::{Config, ConfigError, redacted_uri};

@@ -41,7 +41,7 @@ async fn collect_fails_if_a_collector_fails_and_says_which() {
     assert_eq!(output.status.code(), Some(1));
     let complaint = complaint(&output);
     assert_eq!(complaint.lines().count(), 1, "{complaint}");
-    assert!(complaint.contains("1 of 12 collectors failed: playarr_channels_count: "), "{complaint}");
+    assert!(complaint.contains("1 of 14 collectors failed: playarr_channels_count: "), "{complaint}");
     assert!(
         String::from_utf8(output.stdout).unwrap().contains("playarr_main_titles_count"),
         "the others are printed"

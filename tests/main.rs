@@ -5,6 +5,7 @@
 mod support;
 
 mod accounts;
+mod architecture;
 mod catalog;
 mod checkpoints;
 mod collect;

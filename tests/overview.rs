@@ -68,17 +68,20 @@ async fn the_library_is_that_of_the_snapshot_added_up() {
     let providers = &library["providers"];
     assert_eq!(providers["total"], titles(by_provider, None));
     let shown = providers["shown"].as_array().unwrap();
+    let ids: Vec<_> = shown.iter().map(|entry| entry["provider_id"].as_str().unwrap()).collect();
+    assert_eq!(ids[..5], ["xtream-one", "nordic-streams", "agtv", "unknown", "42"]);
     let names: Vec<_> = shown.iter().map(|entry| entry["name"].as_str().unwrap()).collect();
-    assert_eq!(names[..5], ["xtream-one", "nordic-streams", "agtv", "unknown", "42"]);
+    let expected = ["Xtream One", "Nordic Streams", "AGTV (agtv)", "unknown", "Number as id"];
+    assert_eq!(names[..5], expected, "with the id where two have the same name");
     assert_eq!(shown.len(), 10);
-    for (entry, name) in shown.iter().zip(names) {
-        let mut expected = titles(by_provider, Some(name));
-        (expected["name"], expected["provider_id"]) = (name.into(), name.into());
+    for (entry, id) in shown.iter().zip(ids) {
+        let mut expected = titles(by_provider, Some(id));
+        (expected["name"], expected["provider_id"]) = (entry["name"].clone(), id.into());
         expected["state"] = entry["state"].clone();
         assert_eq!(*entry, expected);
     }
-    let inactive = shown.iter().filter(|entry| entry["state"] == "inactive").map(|entry| &entry["name"]);
-    assert_eq!(inactive.collect::<Vec<_>>(), ["nordic-streams", "old-iptv"]);
+    let inactive = shown.iter().filter(|entry| entry["state"] == "inactive");
+    assert_eq!(inactive.map(|entry| &entry["provider_id"]).collect::<Vec<_>>(), ["nordic-streams"]);
 
     let channels = &library["categories"];
     assert_eq!(channels["total"]["channels"], sum(&gauges["playarr_channels_count"], &[]));
@@ -167,7 +170,7 @@ async fn activity_is_what_was_reported_and_history_has_it_at_once() {
             stream("carol", "movies", 1.5),
             sync("agtv", "success"),
             sync("agtv", "success"),
-            sync("xtream", "failure"),
+            sync("xtream-one", "failure"),
             cache("hit"),
             cache("hit"),
             cache("hit"),
@@ -197,7 +200,7 @@ async fn activity_is_what_was_reported_and_history_has_it_at_once() {
     assert_eq!(activity["cache"], json!({ "hits": 3, "misses": 1 }));
     let syncs = activity["syncs"]["shown"].as_array().unwrap().iter();
     let syncs = syncs.map(|one| (&one["name"], one["success"].as_u64(), one["failure"].as_u64()));
-    let expected = [(&json!("xtream"), Some(0), Some(1)), (&json!("agtv"), Some(2), Some(0))];
+    let expected = [(&json!("Xtream One"), Some(0), Some(1)), (&json!("AGTV (agtv)"), Some(2), Some(0))];
     assert_eq!(syncs.collect::<Vec<_>>(), expected);
     assert_eq!(activity["jobs"]["shown"][0], json!({ "name": "SyncLiveTVJob", "success": 0, "failure": 1 }));
     assert_eq!(activity["jobs"]["shown"][1]["name"], "UpdateMetricsJob");

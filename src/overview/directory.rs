@@ -53,7 +53,9 @@ impl Directory {
             // Several documents may share an id: the first name in alphabetical order stands for all.
             names.entry(id).and_modify(|known| *known = name.min(*known)).or_insert(name);
         }
-        let is_complete = families.has("playarr_provider_info") && names.remove(OTHER).is_none();
+        // A provider may really have that id; only a folded series has it as its name as well.
+        let is_folded = names.remove(OTHER) == Some(OTHER);
+        let is_complete = families.has("playarr_provider_info") && !is_folded;
         let states = states(families);
         for id in states.keys() {
             names.entry(id).or_insert(UNKNOWN);
@@ -63,9 +65,10 @@ impl Directory {
             *uses.entry(name).or_default() += 1;
         }
         let providers = names.iter().map(|(&id, &name)| {
-            let name = match (name, uses[name]) {
-                (UNKNOWN, _) => id.to_owned(),
-                (_, 1) => name.to_owned(),
+            let name = match (id, name, uses[name]) {
+                // Providers without an id share the id "unknown": none of their names stands for all.
+                (UNKNOWN, _, _) | (_, UNKNOWN, _) => id.to_owned(),
+                (_, _, 1) => name.to_owned(),
                 _ => format!("{name} ({id})"),
             };
             (id.to_owned(), Provider { name, state: states.get(id).copied() })
@@ -90,7 +93,7 @@ impl Directory {
 
     /// Whether Playarr has no provider with this id.
     pub(super) fn is_removed(&self, id: &str) -> bool {
-        self.is_complete && !self.providers.contains_key(id)
+        self.is_complete && id != OTHER && !self.providers.contains_key(id)
     }
 
     /// The number of providers in this state.

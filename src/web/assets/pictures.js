@@ -78,7 +78,7 @@ export function legend(entries) {
 }
 
 /** The name of the sum of providers that Playarr does not have any more. */
-export const removedName = ({ members }) => `${count(members)} removed`;
+export const removedName = ({ members }) => `${count(members)} not in Playarr`;
 
 /** What is worth saying about a provider's state. */
 export const tagOf = (state) => (state === "active" ? null : (state ?? null));
