@@ -107,6 +107,26 @@ async fn serve_drains_and_exits_with_0_on_sigterm_and_sigint() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn options_without_a_use_here_are_warnings_and_do_no_harm() {
+    let database = seeded().await;
+    let join = if database.uri().contains('?') { '&' } else { '?' };
+    let options = "socketTimeoutMS=1&w=0&compressors=zlib&useNewUrlParser=true&maxStalenessSeconds=90";
+    let uri = format!(" {}{join}{options} ", database.uri());
+    let output = run(&[("MONGODB_URI", &*uri), ("MONGODB_DB_NAME", database.name())], &["collect"]).await;
+    let complaint = complaint(&output);
+    assert!(output.status.success(), "{complaint}");
+    for option in options.split('&').filter_map(|option| option.split('=').next()) {
+        let warning = format!("the option {option} in MONGODB_URI has no use here");
+        assert_eq!(complaint.matches(&warning).count(), 1, "{option}: {complaint}");
+    }
+    let gauges = database_gauges(parse(&String::from_utf8(output.stdout).unwrap()));
+    assert_eq!(gauges, oracle::gauges(&fixtures(), Detail::Title));
+}
+
+const UNREACHABLE: &str = "MongoDB at 127.0.0.1:1 refuses connections; is MongoDB running, and is \
+                           MONGODB_URI=mongodb://***@127.0.0.1:1 right?";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_mistake_is_one_clear_line_without_the_password() {
     let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let taken = taken.local_addr().unwrap().to_string();
@@ -117,22 +137,14 @@ async fn each_mistake_is_one_clear_line_without_the_password() {
         (
             vec![("MONGODB_URI", "mongodb://user:hunter2@host:port")],
             vec!["serve"],
-            "MONGODB_URI=mongodb://***@host:port: ",
+            "MONGODB_URI=mongodb://***@host:***: the port of the host host is not a number from 1 to 65535",
         ),
         (vec![("MONGODB_URI", "mongodb://user:hunter2@host/?nonsense")], vec!["serve"], "MONGODB_URI="),
         (vec![("REFRESH_INTERVAL", "1m")], vec!["serve"], "REFRESH_INTERVAL=1m: a duration from 5m to 15m"),
         (vec![("REFRESH_INTERVAL", "5m")], vec!["--refresh-interval", "20m"], "REFRESH_INTERVAL=20m: "),
         (vec![("LISTEN_ADDRESS", &*taken)], vec!["serve"], "cannot listen there: Address already in use"),
-        (
-            vec![("MONGODB_URI", unreachable)],
-            vec!["collect"],
-            "MongoDB at mongodb://***@127.0.0.1:1/ does not answer",
-        ),
-        (
-            vec![("MONGODB_URI", unreachable)],
-            vec!["token"],
-            "MongoDB at mongodb://***@127.0.0.1:1/ does not answer",
-        ),
+        (vec![("MONGODB_URI", unreachable)], vec!["collect"], UNREACHABLE),
+        (vec![("MONGODB_URI", unreachable)], vec!["token"], UNREACHABLE),
         (
             vec![("MONGODB_URI_FILE", "/nowhere")],
             vec!["serve"],
