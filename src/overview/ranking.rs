@@ -98,6 +98,7 @@ impl<T: Amount> Ranking<T> {
 }
 
 type ByName<'r, T> = HashMap<&'r str, T, RandomState>;
+type Largest<'r, T> = Vec<(&'r str, T)>;
 
 fn add_up<'r, T: Amount>(rows: impl IntoIterator<Item = (&'r str, T)>) -> (T, ByName<'r, T>) {
     let (mut total, mut by_name) = (T::default(), ByName::default());
@@ -113,7 +114,7 @@ fn rank<'r, T: Amount>(
     limit: usize,
     by_name: ByName<'r, T>,
     folded: Option<T>,
-) -> (usize, Vec<(&'r str, T)>, Option<Others<T>>) {
+) -> (usize, Largest<'r, T>, Option<Others<T>>) {
     let members = by_name.len();
     let mut shown: Vec<_> = by_name.into_iter().collect();
     shown.sort_unstable_by_key(|&(name, amount)| (Reverse(amount.rank()), name));
