@@ -14,7 +14,7 @@ use crate::accounts::{Admins, TokenError, Tokens};
 use crate::config::Config;
 use crate::database::{ConnectError, Connection};
 use crate::live::{Event, Label, Live, Status};
-use crate::overview::Overview;
+use crate::overview::OverviewData;
 use crate::scrape::{Exposition, Page, ScrapePermits};
 use crate::telemetry::{Feed, ScrapeLog, Telemetry};
 
@@ -59,8 +59,8 @@ pub struct App {
     pub scrapes: ScrapePermits,
     /// The scrapes of late.
     pub scrape_log: ScrapeLog,
-    /// What the pictures of the overview remember.
-    pub overview: Overview,
+    /// The numbers of the overview page.
+    pub overview: OverviewData,
     /// Whether MongoDB answers.
     pub health: Health,
     /// Whether the database is Playarr's.
@@ -120,7 +120,7 @@ impl App {
             telemetry,
             scrapes: ScrapePermits::new(config.max_concurrent_scrapes),
             scrape_log: ScrapeLog::default(),
-            overview: Overview::default(),
+            overview: OverviewData::default(),
             health: health.clone(),
             contents: contents.subscribe(),
             tokens: Tokens::new(database),

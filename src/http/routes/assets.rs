@@ -5,14 +5,14 @@ use warp::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, X_CONTE
 use warp::reply::Response;
 use warp::{Filter, Rejection, Reply};
 
-use crate::web::assets::{self, Asset};
+use crate::web::{self, Asset};
 
 pub(in crate::http) const TEMPLATE: &str = "/assets/:name";
 
 /// `GET /assets/<name>`
 pub(in crate::http) fn asset() -> impl Filter<Extract = (impl Reply,), Error = Rejection> + Clone {
     warp::path!("assets" / String)
-        .and_then(|name: String| async move { assets::find(&name).ok_or_else(warp::reject::not_found) })
+        .and_then(|name: String| async move { web::asset(&name).ok_or_else(warp::reject::not_found) })
         .and(warp::get())
         .and(warp::header::optional("if-none-match"))
         .map(|asset, known: Option<String>| answer(asset, known.as_deref()))

@@ -18,20 +18,10 @@ use crate::app::App;
 use crate::http::observe::made_by;
 use crate::http::request::caller::{Caller, caller, note};
 use crate::http::with;
-use crate::web::configuration::configurations;
-use crate::web::shell::{self, Entry, Shell};
-use crate::web::target::Target;
-use crate::web::{Login, Notice, Overview, SettingsMetrics, overview, tokens};
+use crate::web::{HOME, LoginPage, NoticePage, Page, Target, Visit};
 
 pub(in crate::http) const HOME_TEMPLATE: &str = "/";
 pub(in crate::http) const LOGIN_TEMPLATE: &str = "/login";
-
-/// Every page that admins see, and what renders it.
-const PAGES: &[(Entry, Render)] =
-    &[(shell::OVERVIEW, overview_page), (shell::SETTINGS_METRICS, settings_metrics)];
-
-/// Where `/` and signing in lead.
-const HOME: Entry = PAGES[0].0;
 
 /// Scripts, styles, images and connections of this service and nothing else, no frames around it.
 const HEADERS: [(HeaderName, HeaderValue); 4] = [
@@ -46,14 +36,6 @@ const HEADERS: [(HeaderName, HeaderValue); 4] = [
     (REFERRER_POLICY, HeaderValue::from_static("same-origin")),
     (CACHE_CONTROL, HeaderValue::from_static("no-store")),
 ];
-
-type Render = fn(&Visit<'_>) -> askama::Result<String>;
-
-/// What a page is rendered from.
-struct Visit<'a> {
-    user: &'a User,
-    target: &'a Target,
-}
 
 /// `GET /`, to the first page
 pub(in crate::http) fn home() -> impl Filter<Extract = (impl Reply,), Error = Rejection> + Clone {
@@ -82,7 +64,7 @@ pub(in crate::http) fn login(
             }
             // Browsers keep the session to themselves when a link on another site leads here.
             let from_elsewhere = site.as_deref() == Some("cross-site");
-            page(StatusCode::OK, Login { next, from_elsewhere }.render())
+            page(StatusCode::OK, LoginPage { next, from_elsewhere }.render())
         })
 }
 
@@ -92,30 +74,26 @@ pub(in crate::http) fn pages(
 ) -> impl Filter<Extract = (impl Reply,), Error = Rejection> + Clone {
     warp::path::full()
         .and_then(|path: FullPath| async move {
-            let found = PAGES.iter().find(|(entry, _)| entry.path == path.as_str());
-            found.ok_or_else(warp::reject::not_found)
+            crate::web::page(path.as_str()).ok_or_else(warp::reject::not_found)
         })
         .and(warp::get())
         .and(with(app))
         .and(caller())
-        .then(|found: &'static (Entry, Render), app: Arc<App>, caller: Caller| async move {
-            made_by(found.0.path, show(found, &app, &caller).await)
+        .then(|page: &'static Page, app: Arc<App>, caller: Caller| async move {
+            made_by(page.path, show(page, &app, &caller).await)
         })
 }
 
-async fn show((entry, render): &(Entry, Render), app: &App, caller: &Caller) -> Response {
+async fn show(shown: &'static Page, app: &App, caller: &Caller) -> Response {
     let target = &Target::of(caller.host(), caller.is_https());
-    match user(app, caller, entry.path).await {
-        Ok(user) if user.is_admin() => page(StatusCode::OK, render(&Visit { user: &user, target })),
+    match user(app, caller, shown.path).await {
+        Ok(user) if user.is_admin() => {
+            page(StatusCode::OK, shown.render(&Visit { username: &user.username, target }))
+        }
         Ok(user) if user.is_active => forbidden(&user),
-        Ok(_) | Err(AuthError::Unauthenticated(_)) => see_other(&format!("/login?next={}", entry.path)),
+        Ok(_) | Err(AuthError::Unauthenticated(_)) => see_other(&format!("/login?next={}", shown.path)),
         Err(error) => unavailable(&error),
     }
-}
-
-fn overview_page(visit: &Visit<'_>) -> askama::Result<String> {
-    let shell = Shell { username: &visit.user.username, page: shell::OVERVIEW };
-    Overview { shell, sections: overview::SECTIONS }.render()
 }
 
 /// Whose page it is. Guesses are counted as on other routes; who has just not signed in is no failure here.
@@ -127,23 +105,12 @@ async fn user(app: &App, caller: &Caller, path: &'static str) -> Result<User, Au
     user
 }
 
-fn settings_metrics(visit: &Visit<'_>) -> askama::Result<String> {
-    let shell = Shell { username: &visit.user.username, page: shell::SETTINGS_METRICS };
-    let configurations = &configurations(visit.target);
-    SettingsMetrics { shell, target: visit.target, tokens: tokens::CARDS, configurations }.render()
-}
-
 fn forbidden(user: &User) -> Response {
-    let paragraphs = vec![format!(
-        "You are signed in as {}. This page is for admins: ask one to give you the role, or sign in as one.",
-        user.username
-    )];
-    page(StatusCode::FORBIDDEN, Notice { title: "For admins only", paragraphs, signed_in: true }.render())
+    page(StatusCode::FORBIDDEN, NoticePage::admins_only(&user.username).render())
 }
 
 fn unavailable(error: &AuthError) -> Response {
-    let paragraphs = vec![format!("{error}."), "Scrapes go on in the meantime.".to_owned()];
-    let notice = Notice { title: "Not available at the moment", paragraphs, signed_in: false };
+    let notice = NoticePage::unavailable(&error.to_string());
     match error {
         AuthError::TooManyFailures { retry_after } => {
             let mut refused = page(StatusCode::TOO_MANY_REQUESTS, notice.render());
