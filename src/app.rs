@@ -14,7 +14,7 @@ use crate::accounts::{Admins, TokenError, Tokens};
 use crate::config::Config;
 use crate::database::{ConnectError, Connection};
 use crate::live::{Event, Label, Live, Status};
-use crate::overview::Overview;
+use crate::overview::OverviewData;
 use crate::scrape::{Exposition, Page, ScrapePermits};
 use crate::telemetry::{Feed, Telemetry};
 
@@ -63,7 +63,7 @@ pub struct App {
     /// The limit of open WebSockets.
     pub websocket_permits: Arc<Semaphore>,
     /// The data of the overview page that is kept between requests.
-    pub overview: Overview,
+    pub overview: OverviewData,
     /// Whether MongoDB answers.
     pub health: Health,
     /// Whether the database is Playarr's.
@@ -123,7 +123,7 @@ impl App {
             telemetry,
             scrape_permits: ScrapePermits::new(config.max_concurrent_scrapes),
             websocket_permits: Arc::new(Semaphore::new(MAX_WEBSOCKETS)),
-            overview: Overview::default(),
+            overview: OverviewData::default(),
             health: health.clone(),
             contents: contents.subscribe(),
             tokens: Tokens::new(database),

@@ -4,8 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use mongodb::bson::{Document, doc};
-use playarr_metrics::web::configuration::configurations;
-use playarr_metrics::web::target::Target;
+use playarr_metrics::web::{Target, configurations};
 use reqwest::StatusCode;
 use serde_json::json;
 
@@ -412,7 +411,7 @@ async fn names_from_the_database_are_text() {
         browser.until_text("#connection", |text| text == "Live").await;
         let shown = browser.run("return document.querySelector('.who strong').textContent").await;
         assert_eq!(shown, name);
-        assert_eq!(browser.run("return document.title").await, "Metrics · Playarr");
+        assert_eq!(browser.run("return document.title").await, "Metrics · Playarr Metrics");
 
         // Whatever the service may say one day, each text of a status is hostile here.
         let hostile = "<img src=x onerror=alert(1)><script>alert(1)</script>\"'\n";

@@ -224,7 +224,7 @@ async fn names_in_pictures_are_text() {
             );
         }
         assert_eq!(browser.run("return document.querySelectorAll('main script, main img').length").await, 0);
-        assert_eq!(browser.run("return document.title").await, "Overview · Playarr");
+        assert_eq!(browser.run("return document.title").await, "Overview · Playarr Metrics");
         assert_no_complaints(&browser).await;
     })
     .await;

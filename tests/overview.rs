@@ -68,15 +68,20 @@ async fn the_library_is_that_of_the_snapshot_added_up() {
     let providers = &library["providers"];
     assert_eq!(providers["total"], titles(by_provider, None));
     let shown = providers["shown"].as_array().unwrap();
+    let ids: Vec<_> = shown.iter().map(|entry| entry["provider_id"].as_str().unwrap()).collect();
+    assert_eq!(ids[..5], ["xtream-one", "nordic-streams", "agtv", "unknown", "42"]);
     let names: Vec<_> = shown.iter().map(|entry| entry["name"].as_str().unwrap()).collect();
-    assert_eq!(names[..5], ["xtream-one", "nordic-streams", "agtv", "unknown", "42"]);
+    let expected = ["Xtream One", "Nordic Streams", "AGTV (agtv)", "unknown", "Number as id"];
+    assert_eq!(names[..5], expected, "with the id where two have the same name");
     assert_eq!(shown.len(), 10);
-    for (entry, name) in shown.iter().zip(names) {
-        let mut expected = titles(by_provider, Some(name));
-        expected["name"] = name.into();
+    for (entry, id) in shown.iter().zip(ids) {
+        let mut expected = titles(by_provider, Some(id));
+        (expected["name"], expected["provider_id"]) = (entry["name"].clone(), id.into());
+        expected["state"] = entry["state"].clone();
         assert_eq!(*entry, expected);
     }
-    assert_eq!(overview["providers"]["inactive"], json!(["nordic-streams"]));
+    let inactive = shown.iter().filter(|entry| entry["state"] == "inactive");
+    assert_eq!(inactive.map(|entry| &entry["provider_id"]).collect::<Vec<_>>(), ["nordic-streams"]);
 
     let channels = &library["categories"];
     assert_eq!(channels["total"]["channels"], sum(&gauges["playarr_channels_count"], &[]));
@@ -127,21 +132,21 @@ async fn accounts_are_told_by_how_urgent_and_how_busy_they_are() {
     let counts = ["expired", "week", "month", "later", "never"].map(|when| expiry[when].as_u64().unwrap());
     assert_eq!(counts, [1; 5]);
     let shown = expiry["shown"].as_array().unwrap();
-    let order: Vec<_> = shown.iter().map(|account| account["provider_id"].as_str().unwrap()).collect();
+    let order: Vec<_> = shown.iter().map(|account| account["name"].as_str().unwrap()).collect();
     assert_eq!(order, ["expired", "week", "month", "far", "free"]);
     let days: Vec<_> = shown
         .iter()
         .map(|account| account["seconds_left"].as_i64().map(|left| left.div_euclid(DAY)))
         .collect();
     assert_eq!(days, [Some(-2), Some(3), Some(20), Some(700), None]);
-    assert_eq!((&shown[0]["active"], &shown[1]["active"]), (&json!(false), &json!(true)));
+    assert_eq!((&shown[0]["state"], &shown[1]["state"]), (&json!("inactive"), &json!("active")));
 
     let connections = &providers["connections"];
     assert_eq!(
         (&connections["used"], &connections["max"], &connections["members"]),
         (&json!(6), &json!(20), &json!(5))
     );
-    let busiest = json!({ "provider_id": "week", "active": true, "used": 2, "max": 2 });
+    let busiest = json!({ "name": "week", "provider_id": "week", "state": "active", "used": 2, "max": 2 });
     assert_eq!(connections["shown"][0], busiest);
 }
 
@@ -165,7 +170,7 @@ async fn activity_is_what_was_reported_and_history_has_it_at_once() {
             stream("carol", "movies", 1.5),
             sync("agtv", "success"),
             sync("agtv", "success"),
-            sync("xtream", "failure"),
+            sync("xtream-one", "failure"),
             cache("hit"),
             cache("hit"),
             cache("hit"),
@@ -178,7 +183,7 @@ async fn activity_is_what_was_reported_and_history_has_it_at_once() {
     let activity = &after["activity"];
     assert_eq!(activity["any"], true);
     let streams = json!({
-        "members": 2, "total": { "count": 5 }, "others": null,
+        "members": 2, "total": { "count": 5 }, "others": null, "removed": null,
         "shown": [{ "name": "carol", "count": 3 }, { "name": "alice", "count": 2 }],
     });
     assert_eq!(activity["streams"], streams);
@@ -193,8 +198,10 @@ async fn activity_is_what_was_reported_and_history_has_it_at_once() {
     ]);
     assert_eq!(activity["durations"], durations);
     assert_eq!(activity["cache"], json!({ "hits": 3, "misses": 1 }));
-    let syncs = json!([{ "name": "xtream", "success": 0, "failure": 1 }, { "name": "agtv", "success": 2, "failure": 0 }]);
-    assert_eq!(activity["syncs"]["shown"], syncs);
+    let syncs = activity["syncs"]["shown"].as_array().unwrap().iter();
+    let syncs = syncs.map(|one| (&one["name"], one["success"].as_u64(), one["failure"].as_u64()));
+    let expected = [(&json!("Xtream One"), Some(0), Some(1)), (&json!("AGTV (agtv)"), Some(2), Some(0))];
+    assert_eq!(syncs.collect::<Vec<_>>(), expected);
     assert_eq!(activity["jobs"]["shown"][0], json!({ "name": "SyncLiveTVJob", "success": 0, "failure": 1 }));
     assert_eq!(activity["jobs"]["shown"][1]["name"], "UpdateMetricsJob");
 
@@ -346,7 +353,8 @@ async fn an_empty_library_has_pictures_of_nothing() {
     let overview: Value = response.json().await.unwrap();
     let library = &overview["library"];
     assert_eq!(library["titles"], json!({ "movies": 0, "tvshows": 0, "other": 0 }));
-    let nothing = json!({ "members": 0, "total": { "channels": 0 }, "shown": [], "others": null });
+    let nothing =
+        json!({ "members": 0, "total": { "channels": 0 }, "shown": [], "others": null, "removed": null });
     assert_eq!(library["categories"], nothing);
     assert_eq!((&overview["providers"]["members"], &overview["activity"]["any"]), (&json!(0), &json!(false)));
 }

@@ -1,18 +1,19 @@
 /**
  * From the queue to the service: in order, one batch at a time, each counted once.
  *
- * A batch goes out under an id and keeps both, id and events, however often it is tried: the service answers a known id
- * without counting again. So nothing that belongs to a batch is ever dropped to make room, and a full queue refuses
- * what is new.
+ * A batch keeps its id and its events however often it is sent: the service answers a known id without counting again.
+ * So nothing that belongs to a batch is ever dropped to make room, and a full queue refuses new events.
  */
 
-import { randomUUID } from 'node:crypto';
-
+import { batchOf, bodyOf, refusal } from './batch.js';
 import { Queue } from './queue.js';
 import { isSuccess } from './sender.js';
 
 /** The service takes up to 4 MiB; this leaves room for what is around the events. */
 const BATCH_BYTES = (4 << 20) - 1024;
+
+/** The longest pause that the service can ask for, in milliseconds. */
+const MOST_PATIENCE = 5 * 60 * 1000;
 
 export class Delivery {
   #sender;
@@ -20,16 +21,16 @@ export class Delivery {
   #tally;
   #options;
   #queue = new Queue();
-  /** Batches before the queue: the one that is tried, and what was split off it, as `batchOf` makes them. */
+  /** Batches before the queue: the one that is being sent, and what was split off it. */
   #batches = [];
-  /** Entries ever added, and those of them that were sent or dropped. */
+  /** Entries that were ever added, and how many of them were sent or dropped. */
   #added = 0;
   #settled = 0;
-  /** How many entries to settle before it is worth resting until there is a full batch. */
+  /** Up to this many settled entries, batches that are not full go out as well. */
   #goal = 0;
   #running = false;
   #stopped = false;
-  /** Attempts in a row that led nowhere. */
+  /** Failed attempts in a row. */
   #failures = 0;
   /** Ends the pause between two attempts. */
   #wake;
@@ -39,7 +40,7 @@ export class Delivery {
    * @param {{post(body: string): Promise<import('./sender.js').Outcome>, stop(): void}} sender
    * @param {import('./reporter.js').Reporter} reporter
    * @param {{sent: number, retried: number, dropped: Record<string, number>}} tally is kept up to date
-   * @param {Record<'maxQueue' | 'batchSize' | 'minBackoff' | 'maxBackoff' | 'replayWindow', number>} options
+   * @param {ReturnType<import('./options.js').checkedOptions>} options
    */
   constructor(sender, reporter, tally, options) {
     this.#sender = sender;
@@ -55,40 +56,40 @@ export class Delivery {
   /** Adds an event, if there is room. */
   add(event) {
     if (this.queued < this.#options.maxQueue) {
-      this.addAnyway(event);
+      this.addAlways(event);
     } else {
       this.#tally.dropped.full += 1;
-      this.#reporter.once('full', `the queue is full (${this.#options.maxQueue} events), new events are dropped`);
+      this.#reporter.once('full', `the queue is full (${this.#options.maxQueue} events): new events are dropped`);
     }
   }
 
   /** Adds an event, or a function that makes it when its batch is put together. The caller bounds how many. */
-  addAnyway(entry) {
+  addAlways(entry) {
     this.#queue.push(entry);
     this.#added += 1;
     if (this.#queue.length >= this.#options.batchSize) this.#run();
   }
 
-  /** Sends what there is by now. */
+  /** Sends everything added so far. */
   send() {
     this.#goal = this.#added;
     this.#run();
   }
 
   /**
-   * Sends what there is by now, at once, and waits for it.
+   * Sends everything added so far, at once, and waits for it.
    * @returns {Promise<boolean>} whether all of it was sent (or dropped for good) in time
    */
   drain(timeout) {
     this.send();
-    // Somebody waits, so a long pause is cut short, and the next ones begin small again.
+    // The caller waits, so a long pause is cut short, and the next ones begin small again.
     this.#failures = 0;
     this.#wake?.();
     const goal = this.#added;
     if (this.#settled >= goal) return Promise.resolve(true);
     return new Promise((resolve) => {
       const waiter = { goal, resolve };
-      // The only timer here that keeps the process alive: somebody waits.
+      // The only timer here that keeps the process alive, because the caller waits.
       waiter.timer = setTimeout(() => this.#resolve(waiter, false), timeout);
       this.#waiters.add(waiter);
     });
@@ -115,13 +116,13 @@ export class Delivery {
         await this.#attempt(this.#batches[0]);
       }
     } catch (error) {
-      this.#reporter.once('internal', `sending stopped short: ${error.name}`);
+      this.#reporter.once('internal', `sending stopped: ${error.name}`);
     } finally {
       this.#running = false;
     }
   }
 
-  /** A batch that was begun, something to settle, or enough for a full batch. */
+  /** Whether there is a batch to finish, something to flush, or enough for a full batch. */
   #hasWork() {
     const full = this.#queue.length >= this.#options.batchSize;
     return this.#batches.length > 0 || this.#settled < this.#goal || full;
@@ -146,11 +147,11 @@ export class Delivery {
   async #attempt(batch) {
     const { uncertainSince } = batch;
     if (uncertainSince !== undefined && performance.now() - uncertainSince > this.#options.replayWindow) {
-      // It may have arrived, and by now the service may have forgotten its id. Better not counted than counted twice.
-      this.#drop(batch, 'uncertain', 'nobody can say whether a batch was counted, and it is too late to ask');
+      // Better not counted than counted twice.
+      this.#drop(batch, 'uncertain', 'a batch may have been counted, and the service may have forgotten its id');
       return;
     }
-    const outcome = await this.#sender.post(`{"batch_id":"${batch.id}","events":[${batch.events.join(',')}]}`);
+    const outcome = await this.#sender.post(bodyOf(batch));
     if (this.#stopped) return;
     if (outcome.uncertain) batch.uncertainSince ??= performance.now();
 
@@ -173,7 +174,7 @@ export class Delivery {
 
   /** The service counted nothing of the batch. Without the events that it named, it counts the rest. */
   #refused(batch, body) {
-    const { error, named } = reasons(body, batch.events.length);
+    const { error, named } = refusal(body, batch.events.length);
     if (named.size === 0) {
       this.#drop(batch, 'refused', `a batch was refused: ${error}`);
       return;
@@ -206,17 +207,21 @@ export class Delivery {
     if (status === 401 || status === 403) {
       this.#reporter.once('unauthorized', `the ingest token is not accepted (${status}), trying again`);
     } else if (this.#failures > 0) {
-      // A single failure is no news: a connection that was kept open may have ended meanwhile.
+      // A single failure is not worth a message: a connection that was kept open may have ended meanwhile.
       this.#reporter.once('unreachable', `cannot reach the service (${failed ?? `status ${status}`}), trying again`);
     }
   }
 
-  /** Waits longer each time, and never as long as another client that failed at the same moment. */
+  /**
+   * Waits before the next attempt: twice as long after each failure, at least as long as the service asked for, and
+   * with a random part, so that clients that failed together do not come back together.
+   */
   #pause(retryAfter = 0) {
     const { minBackoff, maxBackoff } = this.#options;
     const longest = Math.min(maxBackoff, minBackoff * 2 ** Math.min(this.#failures, 30));
     this.#failures += 1;
-    const pause = Math.max(longest * (0.5 + Math.random() / 2), Math.min(retryAfter * 1000, maxBackoff));
+    const asked = Math.min(retryAfter, MOST_PATIENCE) * (1 + Math.random() / 10);
+    const pause = Math.max(longest * (0.5 + Math.random() / 2), asked);
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, pause);
       timer.unref();
@@ -241,27 +246,4 @@ export class Delivery {
     this.#waiters.delete(waiter);
     waiter.resolve(all);
   }
-}
-
-const batchOf = (events) => ({ id: randomUUID(), events, uncertainSince: undefined });
-
-/** What an answer says about a refused batch: in general, and about single events by their index. */
-function reasons(body, events) {
-  let answer;
-  try {
-    answer = JSON.parse(body);
-  } catch {
-    answer = undefined;
-  }
-  const named = new Map();
-  for (const entry of Array.isArray(answer?.events) ? answer.events : []) {
-    const index = entry?.index;
-    if (Number.isInteger(index) && index >= 0 && index < events) named.set(index, readable(entry.error));
-  }
-  return { error: readable(answer?.error), named };
-}
-
-/** Text of the service, fit for a log line. */
-function readable(text) {
-  return typeof text === 'string' ? text.slice(0, 300).replace(/\p{Cc}/gu, ' ') : 'no reason given';
 }

@@ -1,85 +1,82 @@
 /**
- * Halves of events that look for their other half.
+ * Counters and histograms that make one event together.
  *
- * Playarr counts a job in one call and times it in another; the service wants one event with both. Halves meet first
- * come, first served, among those with the same shared labels. Which two of them meet makes no difference to any
- * metric: what a half says goes into the families of its own metric, and the labels in both halves are the shared ones.
+ * Playarr counts a job in one call and times it in the next; the service takes one event with both. So the two calls
+ * must come in the same turn of the event loop. A histogram takes the latest counter before it that agrees with it;
+ * what is left at the end of the turn is put together in the order it came, or given up. Therefore a half without a
+ * partner never takes that of another one, and nothing waits for longer than a turn.
  */
 
-/** Halves that may wait at once. Beyond that the oldest give up: they have waited longest in vain. */
-const MOST_WAITING = 10_000;
+/** Halves that may wait at once. Beyond that the oldest are given up. */
+const MOST_WAITING = 1_000;
 
 export class Pairs {
-  #patience;
   #met;
   #alone;
-  /** Waiting halves by the key of their event. Those of one key are all of the same metric. */
-  #byKey = new Map();
-  /** All of them, oldest first. */
-  #waiting = new Set();
+  /** Halves of this turn that have no partner yet, oldest first. */
+  #waiting = [];
+  #scheduled = false;
 
   /**
-   * @param {number} patience how long a half waits, in milliseconds
-   * @param {(fields: object, times: number) => void} met gets the fields of both halves
-   * @param {(metric: object, times: number) => void} alone hears of a half that waited in vain
+   * @param {(event: object, times: number) => void} met gets the events that are complete
+   * @param {(metric: object, times: number) => void} alone gets the metrics of halves that are given up
    */
-  constructor(patience, met, alone) {
-    this.#patience = patience;
+  constructor(met, alone) {
     this.#met = met;
     this.#alone = alone;
   }
 
-  get waiting() {
-    return this.#waiting.size;
-  }
-
-  /** A half of an event, that many times. */
+  /** Adds a half: the fields that one metric gives its event, for that many events. */
   add(metric, fields, times) {
-    const key = JSON.stringify([metric.type, ...metric.by.map((label) => fields[label])]);
-    const queue = this.#byKey.get(key) ?? [];
-    while (times > 0 && queue.length > 0 && queue[0].metric !== metric) {
-      const other = queue[0];
-      const together = Math.min(times, other.times);
-      this.#met({ type: metric.type, ...other.fields, ...fields }, together);
-      times -= together;
-      other.times -= together;
-      if (other.times === 0) this.#remove(other);
+    const half = { metric, fields, times };
+    if (!metric.counts) {
+      for (let index = this.#waiting.length - 1; index >= 0 && half.times > 0; index -= 1) {
+        const counter = this.#waiting[index];
+        if (counter.metric.counts && this.#join(counter, half) && counter.times === 0) this.#waiting.splice(index, 1);
+      }
     }
-    if (times === 0) return;
+    if (half.times === 0) return;
 
-    const half = { key, metric, fields, times, since: performance.now() };
-    // Looked up again: the queue may have run empty and been forgotten.
-    const own = this.#byKey.get(key) ?? [];
-    own.push(half);
-    this.#byKey.set(key, own);
-    this.#waiting.add(half);
-    if (this.#waiting.size > MOST_WAITING) this.#giveUp(this.#waiting.values().next().value);
+    this.#waiting.push(half);
+    if (this.#waiting.length > MOST_WAITING) this.#giveUp(this.#waiting.shift());
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.settle();
+    });
   }
 
-  /** Gives up those that have waited long enough. */
-  expire() {
-    const limit = performance.now() - this.#patience;
-    for (const half of this.#waiting) {
-      if (half.since > limit) break;
-      this.#giveUp(half);
+  /** Ends the turn: joins what is left where it agrees, and gives up the rest. */
+  settle() {
+    const halves = this.#waiting;
+    this.#waiting = [];
+    const histograms = halves.filter(({ metric }) => !metric.counts);
+    for (const counter of halves.filter(({ metric }) => metric.counts)) {
+      for (const histogram of histograms) {
+        if (counter.times === 0) break;
+        if (histogram.times > 0) this.#join(counter, histogram);
+      }
     }
+    for (const half of halves) if (half.times > 0) this.#giveUp(half);
   }
 
-  /** Gives up all. */
-  clear() {
-    for (const half of this.#waiting) this.#giveUp(half);
+  /** Makes events of two halves if they belong together: one type, and the same values where both have a field. */
+  #join(counter, histogram) {
+    const { type } = counter.metric;
+    if (type !== histogram.metric.type) return false;
+    for (const name of Object.keys(counter.fields)) {
+      const other = histogram.fields[name];
+      if (other !== undefined && other !== counter.fields[name]) return false;
+    }
+    const times = Math.min(counter.times, histogram.times);
+    counter.times -= times;
+    histogram.times -= times;
+    this.#met({ type, ...counter.fields, ...histogram.fields }, times);
+    return true;
   }
 
-  #giveUp(half) {
-    this.#remove(half);
-    this.#alone(half.metric, half.times);
-  }
-
-  /** Takes out the oldest half of its key. */
-  #remove(half) {
-    this.#waiting.delete(half);
-    const queue = this.#byKey.get(half.key);
-    queue.shift();
-    if (queue.length === 0) this.#byKey.delete(half.key);
+  #giveUp({ metric, times }) {
+    this.#alone(metric, times);
   }
 }

@@ -11,7 +11,7 @@ export class Queue {
     this.#items.push(item);
   }
 
-  /** Takes the first; undefined when empty. */
+  /** Removes and returns the first item; undefined when empty. */
   shift() {
     if (this.length === 0) return undefined;
     const item = this.#items[this.#start];
@@ -24,7 +24,7 @@ export class Queue {
     return item;
   }
 
-  /** Looks at the first. */
+  /** The first item, which stays. */
   peek() {
     return this.#items[this.#start];
   }

@@ -1,4 +1,4 @@
-/** One attempt to hand over a batch, and all there is to know about the token. */
+/** One attempt to send a batch. The only place that knows the token. */
 
 import { readFile } from 'node:fs/promises';
 import http from 'node:http';
@@ -7,17 +7,17 @@ import https from 'node:https';
 /** The longest answer that is read: room for a reason for each event of the largest batch. */
 const ANSWER_BYTES = 4 << 20;
 
-/** What a token may look like: anything else cannot stand in a header. */
+/** What a token may consist of: nothing else is allowed in a header. */
 const TOKEN = /^[\x21-\x7e]+$/;
 
 /**
- * What came of an attempt: the answer's `status` and `body`, and the seconds it asks to wait; or why it `failed`.
- * `uncertain` means that the service may have counted the batch nevertheless.
+ * The result of an attempt: the answer's `status` and `body`, and `retryAfter`, the milliseconds that it asks to wait;
+ * or why it `failed`. `uncertain` means that the service may have counted the batch.
  * @typedef {{status?: number, body?: string, retryAfter?: number, failed?: string, uncertain: boolean}} Outcome
  */
 
 export class Sender {
-  // Private fields, because they show in no inspection and no JSON.
+  // Private fields appear in no inspection and no JSON.
   #target;
   #transport;
   #agent;
@@ -38,14 +38,14 @@ export class Sender {
     }
     if (tokenFile === undefined) {
       this.#token = usable(token);
-      if (this.#token === undefined) throw new TypeError('token must be a text without spaces');
+      if (this.#token === undefined) throw new TypeError('token must be a string without spaces');
     } else {
       this.#tokenFile = tokenFile;
     }
   }
 
   /**
-   * Hands over a body. Never rejects.
+   * Sends a body. Never rejects.
    * @returns {Promise<Outcome>}
    */
   async post(body) {
@@ -58,12 +58,12 @@ export class Sender {
       return { failed: `cannot read the token file: ${error.code ?? error.name}`, uncertain: false };
     }
     const outcome = await this.#exchange(body).catch((error) => ({ failed: error.name, uncertain: true }));
-    // It may have been rotated. The next attempt reads it again.
+    // The token may have been replaced. The next attempt reads it again.
     if ((outcome.status === 401 || outcome.status === 403) && this.#tokenFile !== undefined) this.#token = undefined;
     return outcome;
   }
 
-  /** Gives up the attempt under way and the connection. */
+  /** Ends the current attempt and the connection. */
   stop() {
     this.#request?.destroy();
     this.#agent.destroy();
@@ -92,7 +92,7 @@ export class Sender {
         clearTimeout(timer);
         resolve(outcome);
       };
-      /** The exchange broke off. Before the connection stood, nothing can have arrived. */
+      /** The exchange broke off. Before there was a connection, nothing can have arrived. */
       const broken = (why) => {
         if (answer === undefined) done({ failed: why, uncertain: connected });
         else if (isSuccess(answer.statusCode)) done({ status: answer.statusCode, uncertain: false });
@@ -100,7 +100,7 @@ export class Sender {
       };
 
       request.on('socket', (socket) => {
-        // An application that is done shall not wait for us; who waits for a flush holds the process by other means.
+        // The socket must not keep the process alive. A flush does that with a timer of its own.
         socket.unref();
         if (socket.connecting) socket.once('connect', () => (connected = true));
         else connected = true;
@@ -115,12 +115,11 @@ export class Sender {
         });
         response.on('error', (error) => broken(error.code ?? error.message));
         response.on('end', () => {
-          const retryAfter = Number(response.headers['retry-after']);
           done({
             status: response.statusCode,
-            // Should something on the way echo what it was sent, the token still stays here.
+            // A proxy that echoes what it was sent must not bring the token into a message.
             body: text.replaceAll(token, '[token]'),
-            retryAfter: Number.isFinite(retryAfter) && retryAfter > 0 ? retryAfter : undefined,
+            retryAfter: milliseconds(response.headers['retry-after']),
             uncertain: isUncertain(response.statusCode),
           });
         });
@@ -132,8 +131,15 @@ export class Sender {
 
 export const isSuccess = (status) => status >= 200 && status < 300;
 
-/** Our service counts nothing it answers so. But the answer may come from a proxy that lost touch with it. */
+/** Of these answers, the service itself only gives 503. The others may come from a proxy that lost its connection. */
 const isUncertain = (status) => status >= 500 && status !== 503;
+
+/** A `Retry-After` header: seconds, or a date. */
+function milliseconds(retryAfter) {
+  if (retryAfter === undefined) return undefined;
+  const wait = /^\d+$/.test(retryAfter) ? Number(retryAfter) * 1000 : Date.parse(retryAfter) - Date.now();
+  return wait > 0 ? wait : undefined;
+}
 
 function usable(token) {
   const trimmed = typeof token === 'string' ? token.trim() : '';

@@ -57,9 +57,9 @@ pub fn routes(app: &Arc<App>) -> Router {
         .get("/assets/:name", parameter("name").and(header("if-none-match")).map(assets::asset))
         .get("/login", anyone(app).and(caller()).and(query()).then(pages::login))
         .get("/", anyone(app).map(pages::home));
-    pages::ALL.iter().fold(table, |table, page| {
+    crate::web::pages().fold(table, |table, page| {
         table.get(
-            page.path(),
+            page.path,
             anyone(app)
                 .and(caller())
                 .and(pages::target())

@@ -1,81 +1,103 @@
-//! What happens in the library: streams, the cache, synchronisations and jobs, as counted from live events.
+//! What happens in the library: streams, the cache, synchronisations and jobs, counted from live events.
 
 use playarr_jobs::metric::Histogram;
 use playarr_jobs::refresh::JOB_NAME;
 use serde::Serialize;
 
+use super::directory::Directory;
 use super::families::{Families, whole};
-use super::top::{Top, amounts};
+use super::ranking::{Amount, Ranking};
 
-/// How many users, providers and jobs are shown one by one.
-const MOST: usize = 10;
+/// The numbers of users, providers and jobs with a bar of their own.
+const MAX_SHOWN: usize = 10;
 
-/// What was counted so far, over restarts.
+/// The totals of the live metrics.
 #[derive(Debug, Serialize)]
 pub struct Activity {
-    /// Whether there is anything that others reported: the service's own job runs from the start.
+    /// Whether anything was reported, apart from the service's own job.
     pub any: bool,
     /// Requested streams by user.
-    pub streams: Top<Count>,
-    /// How long they took to start, by media type.
+    pub streams: Ranking<Count>,
+    /// Times until streams started, by media type.
     pub durations: Vec<Durations>,
-    /// Whether the cache had what was asked for.
+    /// Cache operations.
     pub cache: Cache,
-    /// Synchronisations by provider, those with failures first.
-    pub syncs: Top<Outcomes>,
-    /// Jobs by kind, those with failures first.
-    pub jobs: Top<Outcomes>,
+    /// Synchronisations by provider, those with most failures first.
+    pub syncs: Ranking<Outcomes>,
+    /// Jobs by kind, those with most failures first.
+    pub jobs: Ranking<Outcomes>,
 }
 
-amounts! {
-    /// How often.
-    Count {
-        /// So often.
-        count,
-    } first |it| (it.count, 0);
+/// A number of occurrences.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Count {
+    /// The number.
+    pub count: u64,
+}
 
-    /// How pieces of work ended.
-    Outcomes {
-        /// As they should.
-        success,
-        /// Otherwise.
-        failure,
-    } first |it| (it.failure, it.success);
+/// Outcomes of work.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Outcomes {
+    /// Succeeded.
+    pub success: u64,
+    /// Failed.
+    pub failure: u64,
+}
+
+impl Amount for Count {
+    fn add(&mut self, other: &Self) {
+        self.count = self.count.saturating_add(other.count);
+    }
+
+    fn rank(&self) -> (u64, u64) {
+        (self.count, 0)
+    }
+}
+
+impl Amount for Outcomes {
+    fn add(&mut self, other: &Self) {
+        self.success = self.success.saturating_add(other.success);
+        self.failure = self.failure.saturating_add(other.failure);
+    }
+
+    fn rank(&self) -> (u64, u64) {
+        (self.failure, self.success)
+    }
 }
 
 /// Durations of one media type.
 #[derive(Debug, PartialEq, Serialize)]
 pub struct Durations {
-    /// Which.
+    /// `movies`, `tvshows` or `live`.
     pub media_type: String,
-    /// How many there were.
+    /// The number of observations.
     pub count: u64,
-    /// Half of them were shorter; none without any.
+    /// The median; `None` without observations.
     pub p50: Option<Quantile>,
-    /// 95 of 100 were shorter; none without any.
+    /// The 95th percentile; `None` without observations.
     pub p95: Option<Quantile>,
 }
 
 /// A duration estimated from buckets.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Quantile {
-    /// How long.
+    /// The estimate, in seconds.
     pub seconds: f64,
-    /// Longer than that, by how much is not known.
+    /// It lies beyond the last bucket: `seconds` is only a lower bound.
     pub at_least: bool,
 }
 
 /// Cache operations.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Cache {
-    /// The cache had it.
+    /// Answered from the cache.
     pub hits: u64,
-    /// It had not.
+    /// Not answered from the cache.
     pub misses: u64,
 }
 
 impl Activity {
-    pub(super) fn of(families: &Families<'_>) -> Self {
+    pub(super) fn of(families: &Families<'_>, directory: &Directory) -> Self {
         let streams = families.numbers("playarr_stream_requests_total", ["user"]);
         let durations = families.histograms("playarr_stream_request_duration_seconds", ["media_type"]);
         let syncs = families.numbers("playarr_provider_sync_total", ["provider_id", "status"]);
@@ -84,12 +106,13 @@ impl Activity {
         for ([operation], count) in families.numbers("playarr_cache_operations_total", ["operation"]) {
             *(if operation == "hit" { &mut cache.hits } else { &mut cache.misses }) += whole(count);
         }
-        let streams = Top::of(MOST, streams.map(|([user], count)| (user, Count { count: whole(count) })));
-        let syncs = Top::of(MOST, syncs.map(outcomes));
-        let jobs = Top::of(MOST, jobs.map(outcomes));
+        let streams = streams.map(|([user], count)| (user, Count { count: whole(count) }));
+        let streams = Ranking::of(MAX_SHOWN, streams);
+        let syncs = Ranking::of_providers(MAX_SHOWN, directory, syncs.map(outcomes));
+        let jobs = Ranking::of(MAX_SHOWN, jobs.map(outcomes));
         let any = streams.members > 0
             || cache.hits + cache.misses > 0
-            || syncs.members > 0
+            || syncs.total.rank() > (0, 0)
             || jobs.shown.iter().any(|job| job.name != JOB_NAME);
         let durations =
             durations.map(|([media_type], histogram)| Durations::of(media_type, histogram)).collect();
@@ -116,7 +139,7 @@ impl Durations {
     }
 }
 
-/// As Prometheus' `histogram_quantile`: the observations of a bucket are taken to lie evenly between its bounds.
+/// As Prometheus' `histogram_quantile`: assumes that the observations of a bucket lie evenly between its bounds.
 #[expect(clippy::cast_precision_loss, reason = "counts below 2^53")]
 fn quantile(q: f64, histogram: &Histogram) -> Option<Quantile> {
     if histogram.count == 0 {

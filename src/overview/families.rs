@@ -1,10 +1,10 @@
-//! Rows of families by the names of their labels.
+//! The samples of families, read by the names of their labels.
 
 use std::collections::HashMap;
 
 use playarr_jobs::metric::{Column, Family, Histogram, Points};
 
-/// Families by name. One that is not there has no rows.
+/// Families by name. A family that is not there has no rows.
 #[derive(Debug)]
 pub(super) struct Families<'f>(HashMap<&'f str, &'f Family>);
 
@@ -13,7 +13,11 @@ impl<'f> Families<'f> {
         Self(families.into_iter().map(|family| (&*family.name, family)).collect())
     }
 
-    /// Every row of a gauge or counter: its values of these labels, and its number.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// The samples of a gauge or counter: the values of these labels, and the number.
     pub(super) fn numbers<const N: usize>(
         &self,
         name: &str,
@@ -26,7 +30,7 @@ impl<'f> Families<'f> {
         numbers.into_iter().flat_map(rows).map(|(labels, number)| (labels, *number))
     }
 
-    /// Every row of a histogram: its values of these labels, and its buckets.
+    /// The samples of a histogram: the values of these labels, and the histogram.
     pub(super) fn histograms<const N: usize>(
         &self,
         name: &str,
@@ -58,8 +62,19 @@ fn rows<'f, T, const N: usize>(
     points.iter().enumerate().map(move |(row, point)| (values(row), point))
 }
 
-/// A count: what is below nothing is nothing.
+/// A number as a count; a negative one is 0.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast saturates")]
 pub(super) fn whole(number: f64) -> u64 {
     number as u64
+}
+
+/// A gauge of these samples.
+#[cfg(test)]
+pub(super) fn gauge(
+    name: &'static str,
+    labels: &[&'static str],
+    samples: &[(&[&'static str], f64)],
+) -> Family {
+    let samples = samples.iter().map(|&(values, number)| (values.to_vec(), number));
+    Family::numbers(name, "Help.", playarr_jobs::metric::Kind::Gauge, labels, samples)
 }

@@ -2,13 +2,14 @@
 
 use serde::Serialize;
 
+use super::directory::Directory;
 use super::families::{Families, whole};
-use super::top::{Amount, Top, amounts};
+use super::ranking::{Amount, Ranking};
 
-/// How many providers, categories and users have a bar of their own.
-const MOST_PROVIDERS: usize = 10;
-const MOST_CATEGORIES: usize = 12;
-const MOST_USERS: usize = 10;
+/// The numbers of providers, categories and users with a bar of their own.
+const MAX_PROVIDERS: usize = 10;
+const MAX_CATEGORIES: usize = 12;
+const MAX_USERS: usize = 10;
 
 /// The library of a snapshot.
 #[derive(Debug, Serialize)]
@@ -18,41 +19,45 @@ pub struct Library {
     /// (Episode, source) pairs.
     pub episodes: u64,
     /// Titles by provider.
-    pub providers: Top<Titles>,
-    /// Channels by category, of all providers together.
-    pub categories: Top<Channels>,
+    pub providers: Ranking<Titles>,
+    /// Channels of all providers by category.
+    pub categories: Ranking<Channels>,
     /// Watchlists by user.
-    pub watchlists: Top<Watchlist>,
+    pub watchlists: Ranking<Watchlist>,
     /// Users with an API key who are not inactive.
     pub active_users: u64,
+    /// The providers that Playarr has.
+    #[serde(skip)]
+    pub directory: Directory,
 }
 
-amounts! {
-    /// Titles by media type.
-    Titles {
-        /// Films.
-        movies,
-        /// Series.
-        tvshows,
-        /// Whatever else the database calls them.
-        other,
-    } first |it| (it.movies.saturating_add(it.tvshows).saturating_add(it.other), 0);
+/// Titles by media type.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Titles {
+    /// Films.
+    pub movies: u64,
+    /// Series.
+    pub tvshows: u64,
+    /// Titles of any other type.
+    pub other: u64,
+}
 
+/// Live channels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Channels {
+    /// Their number.
+    pub channels: u64,
+}
+
+/// Entries of a watchlist.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Watchlist {
+    /// Films.
+    pub movies: u64,
+    /// Series.
+    pub tvshows: u64,
     /// Live channels.
-    Channels {
-        /// How many.
-        channels,
-    } first |it| (it.channels, 0);
-
-    /// What is on a watchlist.
-    Watchlist {
-        /// Films.
-        movies,
-        /// Series.
-        tvshows,
-        /// Live channels.
-        channels,
-    } first |it| (it.movies.saturating_add(it.tvshows).saturating_add(it.channels), 0);
+    pub channels: u64,
 }
 
 impl Library {
@@ -61,22 +66,21 @@ impl Library {
         for ([media_type], count) in families.numbers("playarr_main_titles_count", ["media_type"]) {
             titles.add(&Titles::of(media_type, whole(count)));
         }
-        let providers = families.numbers("playarr_provider_titles_count", ["provider_id", "media_type"]);
-        let categories = families.numbers("playarr_channels_count", ["category"]);
+        let directory = Directory::of(families);
+        let by_provider = families
+            .numbers("playarr_provider_titles_count", ["provider_id", "media_type"])
+            .map(|([provider, media_type], count)| (provider, Titles::of(media_type, whole(count))));
+        let by_category = families
+            .numbers("playarr_channels_count", ["category"])
+            .map(|([category], count)| (category, Channels { channels: whole(count) }));
         Self {
             titles,
             episodes: families.sum("playarr_episodes_count"),
-            providers: Top::of(
-                MOST_PROVIDERS,
-                providers
-                    .map(|([provider, media_type], count)| (provider, Titles::of(media_type, whole(count)))),
-            ),
-            categories: Top::of(
-                MOST_CATEGORIES,
-                categories.map(|([category], count)| (category, Channels { channels: whole(count) })),
-            ),
-            watchlists: Top::of(MOST_USERS, watchlists(families)),
+            providers: Ranking::of_providers(MAX_PROVIDERS, &directory, by_provider),
+            categories: Ranking::of(MAX_CATEGORIES, by_category),
+            watchlists: Ranking::of(MAX_USERS, watchlists(families)),
             active_users: families.sum("playarr_active_users"),
+            directory,
         }
     }
 }
@@ -91,6 +95,40 @@ impl Titles {
     }
 }
 
+impl Amount for Titles {
+    fn add(&mut self, other: &Self) {
+        self.movies = self.movies.saturating_add(other.movies);
+        self.tvshows = self.tvshows.saturating_add(other.tvshows);
+        self.other = self.other.saturating_add(other.other);
+    }
+
+    fn rank(&self) -> (u64, u64) {
+        (self.movies.saturating_add(self.tvshows).saturating_add(self.other), 0)
+    }
+}
+
+impl Amount for Channels {
+    fn add(&mut self, other: &Self) {
+        self.channels = self.channels.saturating_add(other.channels);
+    }
+
+    fn rank(&self) -> (u64, u64) {
+        (self.channels, 0)
+    }
+}
+
+impl Amount for Watchlist {
+    fn add(&mut self, other: &Self) {
+        self.movies = self.movies.saturating_add(other.movies);
+        self.tvshows = self.tvshows.saturating_add(other.tvshows);
+        self.channels = self.channels.saturating_add(other.channels);
+    }
+
+    fn rank(&self) -> (u64, u64) {
+        (self.movies.saturating_add(self.tvshows).saturating_add(self.channels), 0)
+    }
+}
+
 fn watchlists<'f>(families: &Families<'f>) -> impl Iterator<Item = (&'f str, Watchlist)> {
     let titles = families.numbers("playarr_watchlist_titles_count", ["user", "media_type"]);
     let titles = titles.map(|([user, media_type], count)| match media_type {
@@ -98,7 +136,9 @@ fn watchlists<'f>(families: &Families<'f>) -> impl Iterator<Item = (&'f str, Wat
         _ => (user, Watchlist { tvshows: whole(count), ..Watchlist::default() }),
     });
     let channels = families.numbers("playarr_watchlist_channels_count", ["user"]);
-    titles.chain(
-        channels.map(|([user], count)| (user, Watchlist { channels: whole(count), ..Watchlist::default() })),
-    )
+    let channels = channels.map(|([user], count)| {
+        let channels = whole(count);
+        (user, Watchlist { channels, ..Watchlist::default() })
+    });
+    titles.chain(channels)
 }

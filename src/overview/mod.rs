@@ -1,12 +1,12 @@
-//! The library and what happens in it, small enough for a page of pictures: made from the snapshot and the live
-//! metrics, never from the database.
+//! The numbers of the overview page: small, made from the snapshot and the live metrics, never from the database.
 
 mod activity;
+mod directory;
 mod families;
-mod history;
 mod library;
 mod providers;
-mod top;
+mod ranking;
+mod timeline;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -14,37 +14,41 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use playarr_jobs::refresh::Snapshot;
 
 pub use activity::{Activity, Cache, Count, Durations, Outcomes, Quantile};
-pub use history::{History, MOST_POINTS, Past, SAMPLE_INTERVAL, Window};
+pub use directory::{Directory, ProviderState, ProviderTag};
 pub use library::{Channels, Library, Titles, Watchlist};
-pub use providers::{Account, Busy, Connections, Expiry, Providers};
-pub use top::{Amount, Entry, Others, Top};
+pub use providers::{Account, Connections, Expiry, Providers, Usage};
+pub use ranking::{Amount, Others, Ranked, Ranking};
+pub use timeline::{MAX_POINTS, SAMPLE_INTERVAL, Timeline, TimelineView, Window};
 
 use crate::live::Live;
 use families::Families;
 
-/// What is remembered between one look and the next.
+/// The number of accounts in an answer that does not ask for all.
+const MAX_ACCOUNTS: usize = 10;
+
+/// What is kept between one request and the next.
 #[derive(Debug, Default)]
-pub struct Overview {
-    history: Mutex<History>,
-    /// The library of a generation: adding up thousands of series each time would be a waste.
+pub struct OverviewData {
+    timeline: Mutex<Timeline>,
+    /// The library of the last generation that was asked for: adding up thousands of series is worth doing once.
     library: Mutex<Option<(u64, Arc<Library>)>>,
 }
 
-impl Overview {
-    /// Takes samples of the live metrics, for as long as it is awaited.
+impl OverviewData {
+    /// Samples the live metrics for the timeline, for as long as it is awaited.
     pub async fn watch(&self, live: &Live) {
         let mut interval = tokio::time::interval(SAMPLE_INTERVAL);
         loop {
             interval.tick().await;
-            lock(&self.history).sample(Instant::now(), live.traffic());
+            lock(&self.timeline).sample(Instant::now(), live.traffic());
         }
     }
 
-    /// Streams and cache operations up to now; none before the live metrics are restored.
+    /// Streams and cache operations up to now; `None` before the first sample.
     #[must_use]
-    pub fn past(&self, window: Window, live: &Live) -> Option<Past> {
-        let history = lock(&self.history);
-        history.past(window, (Instant::now(), SystemTime::now()), &live.traffic())
+    pub fn timeline(&self, window: Window, live: &Live) -> Option<TimelineView> {
+        let timeline = lock(&self.timeline);
+        timeline.view(window, (Instant::now(), SystemTime::now()), &live.traffic())
     }
 
     /// The library of a snapshot.
@@ -62,18 +66,18 @@ impl Overview {
     }
 }
 
-/// The providers of a snapshot as they are at this moment.
+/// The accounts at the providers at this moment; all of them or the most urgent ten.
 #[must_use]
-pub fn providers(snapshot: &Snapshot, library: &Library, now: SystemTime) -> Providers {
+pub fn providers(snapshot: &Snapshot, directory: &Directory, all: bool, now: SystemTime) -> Providers {
     let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-    let largest = library.providers.shown.iter().map(|provider| &*provider.name);
-    Providers::of(&gauges(snapshot), largest, now)
+    let limit = if all { usize::MAX } else { MAX_ACCOUNTS };
+    Providers::of(&gauges(snapshot), directory, limit, now)
 }
 
-/// What happened so far.
+/// The live metrics so far.
 #[must_use]
-pub fn activity(live: &Live) -> Activity {
-    Activity::of(&Families::new(&live.recorded()))
+pub fn activity(live: &Live, directory: &Directory) -> Activity {
+    Activity::of(&Families::new(&live.recorded()), directory)
 }
 
 fn gauges(snapshot: &Snapshot) -> Families<'_> {
@@ -81,6 +85,6 @@ fn gauges(snapshot: &Snapshot) -> Families<'_> {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing that holds a lock here leaves half a change behind.
+    // No code that holds one of these locks can leave a half-done change behind.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

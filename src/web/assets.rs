@@ -1,4 +1,4 @@
-//! Style, scripts and icon of the pages, embedded in the program.
+//! Styles, scripts and icon of the pages, embedded in the program.
 
 use std::sync::LazyLock;
 
@@ -15,7 +15,7 @@ macro_rules! assets {
 const FILES: &[(&str, &str, &str)] = assets! {
     CSS: "app.css" "overview.css";
     JAVASCRIPT: "activity.js" "api.js" "card.js" "clock.js" "connection.js" "copy.js" "diagnosis.js" "doctor.js"
-        "dom.js" "format.js" "library.js" "login.js" "metrics.js" "overview.js" "pictures.js" "providers.js"
+        "dom.js" "format.js" "library.js" "login.js" "metrics.js" "overview.js" "pictures.js" "providers.js" "retry.js"
         "session.js" "shell.js" "snapshot.js" "theme.js" "timeline.js" "tokens.js";
     SVG: "icon.svg";
 };
@@ -30,23 +30,22 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
 /// A file that pages load.
 #[derive(Debug)]
 pub struct Asset {
-    /// The last part of its path.
-    pub name: &'static str,
+    name: &'static str,
     /// Its media type.
     pub content_type: &'static str,
-    /// What is in it.
+    /// Its text.
     pub body: &'static str,
-    /// Changes when its content does; with its quotes.
+    /// An entity tag of its content, with the quotes.
     pub etag: String,
 }
 
-/// The asset of this name.
+/// The asset with this file name.
 #[must_use]
-pub fn find(name: &str) -> Option<&'static Asset> {
+pub fn asset(name: &str) -> Option<&'static Asset> {
     ASSETS.iter().find(|asset| asset.name == name)
 }
 
-/// Length and checksum: enough to tell the versions of a file apart.
+/// Length and checksum tell the versions of a file apart.
 fn etag(body: &str) -> String {
     format!("\"{:x}-{:08x}\"", body.len(), crc32fast::hash(body.as_bytes()))
 }
@@ -60,7 +59,7 @@ mod tests {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/web/assets");
         for entry in std::fs::read_dir(folder).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
-            let asset = find(&name).unwrap_or_else(|| panic!("{name} is missing in the list"));
+            let asset = asset(&name).unwrap_or_else(|| panic!("{name} is missing in the list"));
             let foreign = asset.body.replace("http://www.w3.org/2000/svg", "");
             assert!(!foreign.contains("http://") && !foreign.contains("https://"), "{name}");
             assert!(!foreign.contains("innerHTML") && !foreign.contains("eval("), "{name}");
@@ -75,7 +74,7 @@ mod tests {
                 Some(path.strip_prefix("./").unwrap_or(path))
             });
             for imported in imported {
-                assert!(find(imported).is_some(), "{name} imports {imported}");
+                assert!(asset(imported).is_some(), "{name} imports {imported}");
             }
         }
     }

@@ -8,7 +8,7 @@ import { failing, hanging, numbered, Service, TOKEN, until } from './support.js'
 const options = { timeout: 30_000 };
 const client = new URL('../index.js', import.meta.url);
 
-/** Runs an application with a client `metrics`, which has recorded three events. */
+/** Starts an application with a client `metrics` that has recorded three events. */
 async function application(t, service, { code = '', client: more = {} }) {
   const settings = { url: service.url, token: TOKEN, flushInterval: 60_000, minBackoff: 2, maxBackoff: 20, ...more };
   const child = spawn(process.execPath, ['--input-type=module', '--eval', `
@@ -40,7 +40,7 @@ test('a process that has nothing left to do sends what is left, and ends', optio
   assert.deepEqual(service.counted, three);
 });
 
-test('at its end a process tries again until the service takes what is left', options, async (t) => {
+test('at its end a process retries until the service takes what is left', options, async (t) => {
   const service = await serviceFor(t);
   service.next(failing(503), failing(429), failing(503));
   const { ended, output } = await application(t, service, {});
@@ -48,7 +48,7 @@ test('at its end a process tries again until the service takes what is left', op
   assert.deepEqual(service.counted, three);
 });
 
-test('what is recorded while the process ends is sent as well', options, async (t) => {
+test('events recorded while the process ends are sent as well', options, async (t) => {
   const service = await serviceFor(t);
   const { ended } = await application(t, service, { code: "process.once('beforeExit', () => record(3));" });
   assert.deepEqual(await ended, [0, null]);
@@ -56,11 +56,11 @@ test('what is recorded while the process ends is sent as well', options, async (
 });
 
 for (const [name, first] of [['does not answer', hanging], ['refuses', failing(503)]]) {
-  test(`a service that ${name} keeps no process from ending`, options, async (t) => {
+  test(`a service that ${name} does not keep a process from ending`, options, async (t) => {
     const service = await serviceFor(t);
     service.next(...Array(100).fill(first));
     const { ended, output } = await application(t, service, {
-      // Its request is under way when the application is done, or it rests for an hour.
+      // A request is being answered when the application ends, or the client pauses for an hour.
       client: { drainTimeout: 100, batchSize: 3, timeout: 3_600_000, minBackoff: 3_600_000, maxBackoff: 3_600_000 },
     });
     assert.deepEqual(await ended, [0, null]);
@@ -69,7 +69,7 @@ for (const [name, first] of [['does not answer', hanging], ['refuses', failing(5
   });
 }
 
-test('waiting for a flush keeps the process alive until it is done', options, async (t) => {
+test('a flush keeps the process alive until it is done', options, async (t) => {
   const service = await serviceFor(t);
   service.next(failing(503), failing(503));
   const { ended, output } = await application(t, service, { code: 'console.log(await metrics.flush());' });
@@ -109,7 +109,7 @@ test('an application that closes the client on a signal loses nothing', options,
   assert.deepEqual(service.counted, three);
 });
 
-test('closing takes every hook off the process', options, async (t) => {
+test('closing removes every hook from the process', options, async (t) => {
   const service = await serviceFor(t);
   const { ended, output } = await application(t, service, {
     code: `
@@ -122,4 +122,23 @@ test('closing takes every hook off the process', options, async (t) => {
   const [before, after] = output().split('\n');
   assert.ok(!/SIG|uncaught|unhandled/.test(before), before);
   assert.equal(after, '0');
+});
+
+test('requests served before a SIGTERM all arrive when the shutdown closes the client', options, async (t) => {
+  const service = await serviceFor(t);
+  const application = new URL('application.mjs', import.meta.url);
+  const child = spawn(process.execPath, [application.pathname, service.url, TOKEN], { stdio: ['ignore', 'pipe', 2] });
+  t.after(() => child.kill('SIGKILL'));
+  const ended = once(child, 'close');
+  const [port] = await once(child.stdout.setEncoding('utf8'), 'data');
+  for (let number = 0; number < 5; number += 1) {
+    const answer = await fetch(`http://127.0.0.1:${Number(port)}/api/users/user-${number}?api_key=SECRET`);
+    assert.equal(await answer.text(), `${number + 1} requests`);
+  }
+  child.kill('SIGTERM');
+  assert.deepEqual(await ended, [0, null]);
+  assert.equal(service.counted.length, 5);
+  for (const { type, endpoint, status_code } of service.counted) {
+    assert.deepEqual([type, endpoint, status_code], ['http_request', '/api/users/:username', 200]);
+  }
 });

@@ -8,22 +8,24 @@ const options = { timeout: 20_000 };
 
 /** What the service counts of what the calls record. */
 async function recorded(t, calls) {
-  const { service, metrics, told } = await pairFor(t);
+  const { service, metrics, problems } = await pairFor(t);
   calls(metrics);
   assert.equal(await metrics.flush(), true);
-  return { events: service.counted, told, stats: metrics.stats };
+  return { events: service.counted, problems, stats: metrics.stats };
 }
 
 test('each counter without a histogram becomes its event', options, async (t) => {
-  const { events, told } = await recorded(t, (metrics) => {
+  const { events, problems } = await recorded(t, (metrics) => {
     metrics.incrementCounter('cache_operations', { operation: 'miss' });
     metrics.incrementCounter('provider_api_errors', { provider_id: 'agtv', error_type: '502' });
     metrics.incrementCounter('watchlist_operations', { operation: 'add', media_type: 'live', username: 'alice' });
     metrics.incrementCounter('provider_operations', { operation: 'create', username: 'admin' });
     metrics.incrementCounter('user_operations', { operation: 'delete', username: 'admin' });
-    metrics.incrementCounter('managed_errors', { endpoint: '/a', error_type: 'NotFoundError', username: 'alice' });
+    metrics.incrementCounter('managed_errors', {
+      endpoint: '/api/users/', error_type: 'NotFoundError', username: 'alice',
+    });
     metrics.incrementCounter('authentication_failures', { endpoint: '/login', reason: 'bad_password' });
-    metrics.incrementCounter('authentication_failures', { endpoint: '/login', username: 'alice' });
+    metrics.incrementCounter('authentication_failures', { endpoint: '/logout', username: 'alice' });
     metrics.incrementCounter('provider_titles_processed', { provider_id: 'agtv', media_type: 'movies' }, 120);
     metrics.incrementCounter('main_titles_processed', { provider_id: 'agtv', media_type: 'tvshows' }, 7);
     metrics.incrementCounter('provider_categories_synced', { provider_id: 'agtv', media_type: 'movies' }, 14);
@@ -34,19 +36,19 @@ test('each counter without a histogram becomes its event', options, async (t) =>
     { type: 'watchlist_operation', operation: 'add', media_type: 'live', username: 'alice' },
     { type: 'provider_operation', operation: 'create', username: 'admin' },
     { type: 'user_operation', operation: 'delete', username: 'admin' },
-    { type: 'managed_error', endpoint: '/a', error_type: 'NotFoundError' },
-    { type: 'authentication_failure', endpoint: '/login', reason: 'bad_password' },
-    { type: 'authentication_failure', endpoint: '/login', reason: 'unspecified' },
+    { type: 'managed_error', endpoint: '/api/users/', error_type: 'NotFoundError' },
+    { type: 'authentication_failure', endpoint: '/api/auth/login', reason: 'bad_password' },
+    { type: 'authentication_failure', endpoint: '/api/auth/logout', reason: 'unspecified' },
     { type: 'titles_processed', kind: 'provider', provider_id: 'agtv', media_type: 'movies', count: 120 },
     { type: 'titles_processed', kind: 'main', provider_id: 'agtv', media_type: 'tvshows', count: 7 },
     { type: 'categories_synced', provider_id: 'agtv', media_type: 'movies', count: 14 },
   ]);
-  assert.deepEqual(told, []);
+  assert.deepEqual(problems, []);
 });
 
 test('each counter with a histogram becomes one event with it', options, async (t) => {
   const api = { provider_id: 'agtv', endpoint: 'get_live_streams', status_code: '200' };
-  const { events, told } = await recorded(t, (metrics) => {
+  const { events, problems } = await recorded(t, (metrics) => {
     metrics.incrementCounter('stream_requests', { user: 'alice' });
     metrics.observeHistogram('stream_request_duration', { media_type: 'movies' }, 0.25);
     metrics.incrementCounter('best_source_selections', { provider_id: 'agtv' });
@@ -57,8 +59,9 @@ test('each counter with a histogram becomes one event with it', options, async (
     metrics.observeHistogram('provider_api_request_duration', api, 0.5);
     metrics.incrementCounter('job_executions', { job_type: 'SyncLiveTVJob', status: 'failure' });
     metrics.observeHistogram('job_duration', { job_type: 'SyncLiveTVJob' }, 12.5);
-    metrics.incrementCounter('http_requests', { endpoint: '/a/:id', status_code: 404, username: 'alice' });
-    metrics.observeHistogram('http_request_duration', { endpoint: '/a/:id', username: 'alice' }, 0);
+    const http = { endpoint: '/api/users/:username', username: 'alice' };
+    metrics.incrementCounter('http_requests', { ...http, status_code: 404 });
+    metrics.observeHistogram('http_request_duration', http, 0);
   });
   assert.deepEqual(events, [
     { type: 'stream_request', user: 'alice', media_type: 'movies', duration_seconds: 0.25 },
@@ -69,13 +72,13 @@ test('each counter with a histogram becomes one event with it', options, async (
       duration_seconds: 0.5,
     },
     { type: 'job_execution', job_type: 'SyncLiveTVJob', status: 'failure', duration_seconds: 12.5 },
-    { type: 'http_request', endpoint: '/a/:id', status_code: 404, duration_seconds: 0 },
+    { type: 'http_request', endpoint: '/api/users/:username', status_code: 404, duration_seconds: 0 },
   ]);
-  assert.deepEqual(told, []);
+  assert.deepEqual(problems, []);
 });
 
 test('the full names of the metrics are accepted as well', options, async (t) => {
-  const { events, told } = await recorded(t, (metrics) => {
+  const { events, problems } = await recorded(t, (metrics) => {
     metrics.observeHistogram('playarr_stream_request_duration_seconds', { media_type: 'live' }, 0.5);
     metrics.incrementCounter('playarr_stream_requests_total', { user: 'alice' });
     metrics.incrementCounter('playarr_cache_operations_total', { operation: 'hit' });
@@ -83,14 +86,14 @@ test('the full names of the metrics are accepted as well', options, async (t) =>
     metrics.setGauge('playarr_provider_expiration_timestamp_seconds', { provider_id: 'agtv' }, 1);
   });
   assert.deepEqual(events, [
-    { type: 'stream_request', user: 'alice', media_type: 'live', duration_seconds: 0.5 },
     hit,
     { type: 'websocket_connections', reporter: 'test', count: 3 },
+    { type: 'stream_request', user: 'alice', media_type: 'live', duration_seconds: 0.5 },
   ]);
-  assert.deepEqual(told, []);
+  assert.deepEqual(problems, []);
 });
 
-test('a value is that many events, or their count, and zero is none', options, async (t) => {
+test('a value is a number of events or their count, and 0 is no event', options, async (t) => {
   const { events, stats } = await recorded(t, (metrics) => {
     metrics.incrementCounter('cache_operations', { operation: 'hit' }, 3);
     metrics.incrementCounter('cache_operations', { operation: 'hit' }, 0);
@@ -103,32 +106,33 @@ test('a value is that many events, or their count, and zero is none', options, a
 });
 
 test('one call makes a bounded number of events', options, async (t) => {
-  const { events, told, stats } = await recorded(t, (metrics) => {
+  const { events, problems, stats } = await recorded(t, (metrics) => {
     metrics.incrementCounter('cache_operations', { operation: 'hit' }, 10_005);
   });
   assert.equal(events.length, 10_000);
   assert.equal(stats.dropped.excess, 5);
-  assert.equal(told.length, 1);
+  assert.equal(problems.length, 1);
 });
 
-test('values outside of a closed set go where Playarr means them, if there is such a place', options, async (t) => {
-  const { events, told, stats } = await recorded(t, (metrics) => {
+test('values outside of a closed set become the member that Playarr means, or are dropped', options, async (t) => {
+  const { events, problems, stats } = await recorded(t, (metrics) => {
     metrics.incrementCounter('job_executions', { job_type: 'a', status: 'cancelled' });
     metrics.observeHistogram('job_duration', { job_type: 'a' }, 1);
     metrics.incrementCounter('provider_api_errors', { provider_id: 'agtv', error_type: 503 });
-    metrics.incrementCounter('user_operations', { operation: 'get', username: 'admin' });
-    metrics.incrementCounter('user_operations', { operation: 'get', username: 'admin' });
+    metrics.incrementCounter('watchlist_operations', { operation: 'add', media_type: 'unknown', username: 'admin' });
+    metrics.incrementCounter('watchlist_operations', { operation: 'add', media_type: 'unknown', username: 'admin' });
   });
   assert.deepEqual(events, [
     { type: 'job_execution', job_type: 'a', status: 'failure', duration_seconds: 1 },
     { type: 'provider_api_error', provider_id: 'agtv', error_type: 'other' },
   ]);
   assert.equal(stats.dropped.invalid, 2);
-  assert.deepEqual(told, ['playarr-metrics: user_operations: operation must be one of create, update, delete']);
+  const why = 'media_type must be one of movies, tvshows, live';
+  assert.deepEqual(problems, [`playarr-metrics: watchlist_operations: ${why}`]);
 });
 
-test('labels that the service would refuse are repaired, which is told once', options, async (t) => {
-  const { events, told } = await recorded(t, (metrics) => {
+test('labels that the service would refuse are repaired, which is reported once', options, async (t) => {
+  const { events, problems } = await recorded(t, (metrics) => {
     const odd = ['é'.repeat(100), `a${'€'.repeat(50)}`, 'x'.repeat(1e6), 'a\u0000b\u0085', 'half \ud83d pair', 7];
     for (const username of odd) {
       metrics.incrementCounter('user_operations', { operation: 'create', username });
@@ -137,11 +141,11 @@ test('labels that the service would refuse are repaired, which is told once', op
   assert.deepEqual(events.map(({ username }) => username), [
     'é'.repeat(64), `a${'€'.repeat(42)}`, 'x'.repeat(128), 'a\ufffdb\ufffd', 'half \ufffd pair', '7',
   ]);
-  assert.equal(told.length, 1);
+  assert.equal(problems.length, 1);
 });
 
-test('wrong names, labels and values are dropped, and told once for each name', options, async (t) => {
-  const { service, metrics, told } = await pairFor(t);
+test('wrong names, labels and values are dropped, and reported once for each name', options, async (t) => {
+  const { service, metrics, problems } = await pairFor(t);
   const broken = { get operation() { throw { get name() { throw new Error('twice') } } } };
   const wrong = [
     () => metrics.incrementCounter('nonsense', {}),
@@ -154,13 +158,16 @@ test('wrong names, labels and values are dropped, and told once for each name', 
     () => metrics.incrementCounter('cache_operations'),
     () => metrics.incrementCounter('cache_operations', null),
     () => metrics.incrementCounter('provider_operations', { operation: 'create' }),
-    () => metrics.incrementCounter('managed_errors', { endpoint: '', error_type: 'a' }),
+    () => metrics.incrementCounter('managed_errors', { endpoint: '/', error_type: '' }),
     () => metrics.incrementCounter('http_requests', { endpoint: '/', status_code: 'timeout' }),
+    () => metrics.incrementCounter('provider_api_requests', { provider_id: 'a', endpoint: 'b', status_code: 42 }),
+    () => metrics.incrementCounter('provider_api_requests', { provider_id: 'a', endpoint: 'b', status_code: '' }),
     () => metrics.incrementCounter(Symbol('odd'), {}),
     () => metrics.incrementCounter(),
     () => metrics.observeHistogram('job_duration', { job_type: 'a' }, -1),
     () => metrics.observeHistogram('job_duration', { job_type: 'a' }, Number.NaN),
     () => metrics.observeHistogram('job_duration', { job_type: 'a' }, Number.POSITIVE_INFINITY),
+    () => metrics.observeHistogram('job_duration', { job_type: 'a' }, 30 * 24 * 3600 + 1),
     () => metrics.observeHistogram('job_duration', { job_type: 'a' }, '1'),
     () => metrics.observeHistogram('job_duration', { job_type: {} }, 1),
     () => metrics.setGauge('websocket_connections', {}, -1),
@@ -175,19 +182,19 @@ test('wrong names, labels and values are dropped, and told once for each name', 
   ];
   for (const call of [...wrong, ...wrong]) assert.equal(call(), undefined);
   assert.equal(metrics.stats.dropped.invalid, 2 * wrong.length);
-  assert.equal(new Set(told).size, told.length);
-  assert.ok(told.length < wrong.length, told.join('\n'));
+  assert.equal(new Set(problems).size, problems.length);
+  assert.ok(problems.length < wrong.length, problems.join('\n'));
   metrics.record(hit);
   assert.equal(await metrics.flush(), true);
   assert.deepEqual(service.counted, [hit]);
 });
 
-test('a label that a metric does not have is told, and the event still counts', options, async (t) => {
-  const { events, told } = await recorded(t, (metrics) => {
+test('a label that a metric does not have is reported, and the event still counts', options, async (t) => {
+  const { events, problems } = await recorded(t, (metrics) => {
     metrics.incrementCounter('cache_operations', { operation: 'hit', colour: 'red' });
   });
   assert.deepEqual(events, [hit]);
-  assert.deepEqual(told, ['playarr-metrics: cache_operations: colour is no label of this metric']);
+  assert.deepEqual(problems, ['playarr-metrics: cache_operations: colour is not a label of this metric']);
 });
 
 test('a typed event is recorded as it was at the time of the call', options, async (t) => {
@@ -212,17 +219,27 @@ test('only the latest number of connections is sent, and again when nothing chan
   assert.deepEqual(service.counted.at(-1), { type: 'websocket_connections', reporter: 'test', count: 3 });
 });
 
-test('gauges that the service counts itself are ignored without a word', options, async (t) => {
-  const { events, told, stats } = await recorded(t, (metrics) => {
+test('reading users, which Playarr counts as an operation, is ignored silently', options, async (t) => {
+  const { events, problems, stats } = await recorded(t, (metrics) => {
+    metrics.incrementCounter('user_operations', { operation: 'get', username: 'admin' });
+    metrics.incrementCounter('user_operations', { operation: 'update', username: 'admin' });
+  });
+  assert.deepEqual(events, [{ type: 'user_operation', operation: 'update', username: 'admin' }]);
+  assert.deepEqual(problems, []);
+  assert.equal(stats.dropped.invalid, 0);
+});
+
+test('gauges that the service reads from the database are ignored silently', options, async (t) => {
+  const { events, problems, stats } = await recorded(t, (metrics) => {
     metrics.setGauge('provider_titles_count', { provider_id: 'agtv', media_type: 'movies' }, 5);
     metrics.setGauge('active_users', {}, 5);
   });
   assert.deepEqual(events, []);
-  assert.deepEqual(told, []);
+  assert.deepEqual(problems, []);
   assert.equal(stats.dropped.invalid, 0);
 });
 
-test('without a URL everything is accepted and nothing happens', options, async () => {
+test('without a URL every call is accepted and has no effect', options, async () => {
   const metrics = new MetricsClient({ url: undefined });
   metrics.incrementCounter('cache_operations', { operation: 'hit' });
   metrics.incrementCounter('nonsense');

@@ -1,6 +1,7 @@
 /**
- * Drives every method against a real service and prints, as JSON, the client's `stats` and what the service must then
- * have counted: `expected` maps series to values. All durations are sums of powers of two, so that sums are exact.
+ * Calls every method against a real service, through a metrics manager that the client is attached to. Prints, as JSON,
+ * the client's `stats`, the calls that the `manager` got, and what the service must have counted: `expected` maps
+ * series to values. All durations are sums of powers of two, so that sums are exact.
  *
  *     PLAYARR_METRICS_URL=http://localhost:3000 PLAYARR_METRICS_INGEST_TOKEN_FILE=token node test/real-server.mjs
  *
@@ -13,7 +14,7 @@ import { MetricsClient } from '../index.js';
 const url = process.env.PLAYARR_METRICS_URL;
 const tokenFile = process.env.PLAYARR_METRICS_INGEST_TOKEN_FILE;
 if (!url || !tokenFile) {
-  // The test runner takes every file in this folder for a test when it is given none.
+  // Some versions of Node take every file in this folder for a test.
   if (process.env.NODE_TEST_CONTEXT) process.exit(0);
   console.error('set PLAYARR_METRICS_URL and PLAYARR_METRICS_INGEST_TOKEN_FILE');
   process.exit(2);
@@ -31,9 +32,13 @@ const observes = (name, labels, seconds) => {
 };
 
 const problems = [];
-const metrics = new MetricsClient({
+const client = new MetricsClient({
   url, tokenFile, reporter: 'node-client', batchSize: 7, onError: (error) => problems.push(error.message),
 });
+let calls = 0;
+const metrics = Object.fromEntries(
+  ['incrementCounter', 'observeHistogram', 'setGauge'].map((name) => [name, () => (calls += 1)]));
+client.attach(metrics);
 
 const provider_id = 'node-client';
 const mediaTypes = ['movies', 'tvshows', 'live'];
@@ -72,19 +77,21 @@ for (const [media_type, count] of [['movies', 120], ['tvshows', 45]]) {
   metrics.incrementCounter('provider_categories_synced', labels, 0);
   adds('playarr_provider_categories_synced_total', labels, 14);
 }
-const endpoint = '/node-client/titles/:id';
+const endpoint = '/api/titles/:title_key';
 for (const error_type of ['NotFoundError', 'ValidationError']) {
   metrics.incrementCounter('managed_errors', { endpoint, error_type, username: 'node-alice' }, 2);
   adds('playarr_managed_errors_total', { endpoint, error_type }, 2);
 }
-metrics.incrementCounter('authentication_failures', { endpoint, reason: 'bad_password' }, 2);
-adds('playarr_authentication_failures_total', { endpoint, reason: 'bad_password' }, 2);
+for (const path of ['/api/titles/movies-1', '/api/titles/tvshows-2?api_key=SECRET']) {
+  metrics.incrementCounter('authentication_failures', { endpoint: path, reason: 'bad_password' });
+  adds('playarr_authentication_failures_total', { endpoint, reason: 'bad_password' });
+}
 metrics.incrementCounter('authentication_failures', { endpoint, username: 'node-alice' });
 adds('playarr_authentication_failures_total', { endpoint, reason: 'unspecified' });
 
-// Counters and histograms that belong together, the one or the other first.
+// Counters and histograms that make one event, in both orders.
 const durations = [0.0625, 0.5, 1.25, 8];
-durations.forEach((seconds, turn) => {
+for (const [turn, seconds] of durations.entries()) {
   const media_type = mediaTypes[turn % 3];
   const both = (count, observe) => {
     for (const call of turn % 2 === 0 ? [count, observe] : [observe, count]) call();
@@ -136,23 +143,31 @@ durations.forEach((seconds, turn) => {
   );
   adds('playarr_http_requests_total', { endpoint, status_code });
   observes('playarr_http_request_duration_seconds', { endpoint }, seconds);
-});
+}
 
-// Gauges: the last value counts, and what the service counts itself is ignored.
+// Requests to a provider that end without a status.
+for (const [status_code, error_type] of [['timeout', 'timeout'], ['network_error', 'other'], ['error', 'other']]) {
+  const request = { provider_id, endpoint: 'get_live_streams', status_code };
+  metrics.incrementCounter('provider_api_requests', request);
+  metrics.observeHistogram('provider_api_request_duration', request, 64);
+  adds('playarr_provider_api_errors_total', { provider_id, error_type });
+}
+
+// Gauges: the last value counts, and what comes from the database is ignored.
 metrics.setGauge('websocket_connections', {}, 9);
 metrics.setGauge('websocket_connections', {}, 3);
 metrics.setGauge('active_users', {}, 1_000);
 expected.playarr_websocket_connections = 3;
 
 // A typed event as it is.
-metrics.record({ type: 'stream_request', user: 'node-bob', media_type: 'live', duration_seconds: 2 });
+client.record({ type: 'stream_request', user: 'node-bob', media_type: 'live', duration_seconds: 2 });
 adds('playarr_stream_requests_total', { user: 'node-bob' });
 observes('playarr_stream_request_duration_seconds', { media_type: 'live' }, 2);
 
-const flushed = await metrics.flush();
-const closed = await metrics.close();
-const { stats } = metrics;
-console.log(JSON.stringify({ stats, expected, problems }, null, 2));
+const flushed = await client.flush();
+const closed = await client.close();
+const { stats } = client;
+console.log(JSON.stringify({ stats, expected, problems, manager: calls }, null, 2));
 
 const dropped = Object.values(stats.dropped).reduce((sum, count) => sum + count, 0);
 process.exitCode = flushed && closed && dropped === 0 && problems.length === 0 ? 0 : 1;

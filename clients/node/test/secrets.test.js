@@ -18,7 +18,7 @@ const printed = (metrics) =>
   ].join('\n');
 
 test('the token is in no inspection, URL, body or message, even if the service echoes it', options, async (t) => {
-  const { service, metrics, told } = await pairFor(t);
+  const { service, metrics, problems } = await pairFor(t);
   const echo = (status, body) => (response, { headers }) => answer(response, status, body(headers.authorization));
   service.next(
     echo(401, (header) => ({ error: header })),
@@ -30,25 +30,26 @@ test('the token is in no inspection, URL, body or message, even if the service e
   metrics.record(hit);
   metrics.record(hit);
   await until(() => metrics.stats.dropped.refused === 2);
-  assert.equal(told.length, 4, told.join('\n'));
-  assert.ok(told.join().includes('Bearer [token]'), told.join('\n'));
-  const all = [printed(metrics), ...told, ...service.requests.map(({ url, events }) => url + JSON.stringify(events))];
+  assert.equal(problems.length, 4, problems.join('\n'));
+  assert.ok(problems.join().includes('Bearer [token]'), problems.join('\n'));
+  const sent = service.requests.map(({ url, events }) => url + JSON.stringify(events));
+  const all = [printed(metrics), ...problems, ...sent];
   assert.ok(!all.join('\n').includes(TOKEN));
 });
 
 const secret = 'hunter2hunter2';
 const unusable = {
-  'a URL that is none': { url: `http//user:${secret}@host`, token: TOKEN },
+  'an invalid URL': { url: `http//user:${secret}@host`, token: TOKEN },
   'a URL with a password': { url: `http://user:${secret}@host:3000`, token: TOKEN },
   'a URL of another kind': { url: `ftp://${secret}`, token: TOKEN },
   'a token with a line break': { url: 'http://host', token: `${secret}\r\nX-Evil: 1` },
   'an empty token': { url: 'http://host', token: ' ' },
   'no token': { url: 'http://host' },
   'two tokens': { url: 'http://host', token: secret, tokenFile: '/run/secrets/token' },
-  'a batch that the service would refuse': { url: 'http://host', token: secret, batchSize: 10_001 },
-  'an interval that is no number': { url: 'http://host', token: secret, flushInterval: '1s' },
-  'a handler that is none': { url: 'http://host', token: secret, onError: secret },
-  'a reporter that is none': { url: 'http://host', token: secret, reporter: '' },
+  'a batch size that the service would refuse': { url: 'http://host', token: secret, batchSize: 10_001 },
+  'an interval that is a string': { url: 'http://host', token: secret, flushInterval: '1s' },
+  'a handler that is a string': { url: 'http://host', token: secret, onError: secret },
+  'an empty reporter': { url: 'http://host', token: secret, reporter: '' },
 };
 for (const [name, wrong] of Object.entries(unusable)) {
   test(`the constructor refuses ${name}, and does not repeat it`, options, () => {

@@ -1,4 +1,4 @@
-/** A service to talk to, and what tests need around it. */
+/** A stand-in for the service, and helpers for tests. */
 
 import http from 'node:http';
 import { once } from 'node:events';
@@ -9,7 +9,7 @@ import { MetricsClient } from '../index.js';
 export const TOKEN = 'f00dfeed'.repeat(8);
 
 /**
- * A stand-in for the service: it counts each batch id once. What it shall do wrong is said for each request to come:
+ * A stand-in for the service. It counts each batch id once. Failures are queued for the requests to come:
  * `service.next(failing(503), dropping)`.
  */
 export class Service {
@@ -38,7 +38,7 @@ export class Service {
     return `http://127.0.0.1:${this.port}`;
   }
 
-  /** What to do with the requests to come, one each; after these, all is well. */
+  /** Queues behaviours, one for each of the next requests. Without any, requests are counted. */
   next(...behaviours) {
     this.#behaviours.push(...behaviours);
   }
@@ -81,7 +81,7 @@ export function counting(response, received, service) {
 /** Answers with a status and counts nothing. */
 export const failing = (status, body, headers) => (response) => answer(response, status, body, headers);
 
-/** Says nothing. */
+/** Never answers. */
 export const hanging = () => {};
 
 /** Ends the connection without counting. */
@@ -93,16 +93,16 @@ export const countingThenDropping = (response, received, service) => {
   response.destroy();
 };
 
-/** Counts, and ends the connection in the middle of saying so. */
+/** Counts, and ends the connection in the middle of the answer. */
 export const countingThenCutShort = (response, received, service) => {
   service.count(received);
   response.writeHead(200, { 'content-length': '100' });
   response.write('{', () => response.destroy());
 };
 
-/** A client with short delays, and what it told, in `told`. Both end with the test. */
+/** A client with short pauses, and the `problems` that it reports. It is closed with the test. */
 export function clientOf(t, service, options = {}) {
-  const told = [];
+  const problems = [];
   const metrics = new MetricsClient({
     url: service.url,
     ...(options.tokenFile === undefined && { token: TOKEN }),
@@ -111,28 +111,34 @@ export function clientOf(t, service, options = {}) {
     maxBackoff: 20,
     drainTimeout: 10_000,
     reporter: 'test',
-    onError: (error) => told.push(error.message),
+    onError: (error) => problems.push(error.message),
     ...options,
   });
   t.after(() => metrics.close());
-  return { metrics, told };
+  return { metrics, problems };
 }
 
 /** A service and a client for one test. */
 export async function pairFor(t, options) {
   const service = await Service.start();
   const client = clientOf(t, service, options);
-  // Hooks run in the order they were added: the client goes first, and finds the service still there.
+  // Hooks run in the order they were added: the client closes before the service does.
   t.after(() => service.stop());
   return { service, ...client };
 }
 
-/** Waits until something holds. The test's own time limit ends the wait. */
+/** Waits for a condition. The test's own time limit ends the wait. */
 export async function until(condition) {
   while (!condition()) await sleep(2);
 }
 
 export const hit = { type: 'cache_operation', operation: 'hit' };
 
-/** An event that can be told from others. */
+/** An event that differs from all others. */
 export const numbered = (number) => ({ type: 'user_operation', operation: 'create', username: `user-${number}` });
+
+/** That many different events. */
+export const range = (length) => Array.from({ length }, (_, number) => numbered(number));
+
+/** The ids of all batches that a service got, repeated ones included. */
+export const ids = (service) => service.requests.map(({ batch_id }) => batch_id);

@@ -10,7 +10,7 @@ use warp::reply::Response;
 
 use askama::Template;
 
-use crate::web::Notice;
+use crate::web::NoticePage;
 
 use super::error::ErrorText;
 
@@ -30,8 +30,13 @@ const HEADERS: [(HeaderName, HeaderValue); 4] = [
 
 /// A page of the service.
 pub(in crate::http) fn page(status: StatusCode, template: &impl Template) -> Response {
+    html(status, template.render())
+}
+
+/// The page of a template that was rendered.
+pub(in crate::http) fn html(status: StatusCode, rendered: askama::Result<String>) -> Response {
     // Rendering writes to memory and cannot fail.
-    let html = template.render().unwrap_or_default();
+    let html = rendered.unwrap_or_default();
     guarded(warp::reply::with_status(warp::reply::html(html), status).into_response())
 }
 
@@ -48,12 +53,10 @@ pub(in crate::http) fn see_other(path: &str) -> Response {
 pub(in crate::http) fn instead_of_json(response: Response) -> Response {
     let Some(ErrorText(text)) = response.extensions().get::<ErrorText>() else { return response };
     let status = response.status();
-    let title = match status {
-        StatusCode::NOT_FOUND => "There is no such page",
-        StatusCode::SERVICE_UNAVAILABLE => "Not available at the moment",
-        status => status.canonical_reason().unwrap_or("Error"),
+    let notice = match status {
+        StatusCode::SERVICE_UNAVAILABLE => NoticePage::unavailable(text),
+        _ => NoticePage::failed(text),
     };
-    let notice = Notice { title, paragraphs: vec![format!("{text}.")], signed_in: false };
     let mut page = page(status, &notice);
     // What the error says in its headers, such as Allow or Retry-After, the page says as well.
     for (name, value) in response.headers() {

@@ -6,11 +6,11 @@ use warp::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, X_CONTE
 use warp::reply::Response;
 
 use crate::http::reply::error::ApiError;
-use crate::web::assets::{self, Asset};
+use crate::web::{self, Asset};
 
 /// `GET /assets/:name`
 pub(in crate::http) fn asset(name: String, if_none_match: Option<String>) -> Result<Response, ApiError> {
-    let asset = assets::find(&name).ok_or(ApiError::NoSuchRoute)?;
+    let asset = web::asset(&name).ok_or(ApiError::NoSuchRoute)?;
     Ok(answer(asset, if_none_match.as_deref()))
 }
 

@@ -1,10 +1,10 @@
-//! The data of the overview page.
+//! The numbers of the overview page.
 
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use warp::reply::Response;
 
 use crate::app::App;
@@ -12,45 +12,59 @@ use crate::http::reply::json::private;
 use crate::http::reply::rfc3339;
 use crate::http::request::access::Admin;
 use crate::live::Traffic;
-use crate::overview::{self, Past, Window};
+use crate::overview::{self, TimelineView, Window};
 
 #[derive(Deserialize)]
 pub(in crate::http) struct Query {
     #[serde(default)]
     window: Window,
+    /// `all` for every account instead of the first ten.
+    accounts: Option<Accounts>,
 }
 
-/// `GET /api/metrics/overview`; `?window=life` for the history since the process started
+/// `GET /api/metrics/overview`; `?window=life` for the timeline since the process started, `?accounts=all` for every
+/// account instead of the first ten
 pub(in crate::http) fn overview(app: Arc<App>, _: Admin, query: Query) -> Response {
-    private(&pictures(&app, query.window))
+    private(&numbers(&app, &query))
 }
 
-fn pictures(app: &App, window: Window) -> Value {
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Accounts {
+    All,
+}
+
+fn numbers(app: &App, query: &Query) -> Value {
     let now = SystemTime::now();
     let published = app.snapshots.load();
     let snapshot = &published.snapshot;
     let library = app.overview.library(snapshot);
     let failed = snapshot.collectors.iter().filter(|collector| !collector.is_successful());
+    let collected = snapshot.collectors.iter().map(|collector| {
+        let time = collector.last_success.and_then(rfc3339);
+        (collector.name.to_string(), time.into())
+    });
     json!({
         "now": rfc3339(now),
         "snapshot": {
             "generation": snapshot.generation,
             "taken_at": snapshot.taken_at.map(rfc3339),
             "failed": failed.map(|collector| &*collector.name).collect::<Vec<_>>(),
+            "collected": collected.collect::<Map<_, _>>(),
         },
         "library": &*library,
-        "providers": overview::providers(snapshot, &library, now),
-        "activity": overview::activity(&app.live),
-        "history": app.overview.past(window, &app.live).map(|past| history(&past)),
+        "providers": overview::providers(snapshot, &library.directory, query.accounts.is_some(), now),
+        "activity": overview::activity(&app.live, &library.directory),
+        "history": app.overview.timeline(query.window, &app.live).map(|view| history(&view)),
     })
 }
 
-/// Each point's number, one list for each colour of a picture.
-fn history(past: &Past) -> Value {
-    let each = |number: fn(&Traffic) -> u64| past.points.iter().map(number).collect::<Vec<_>>();
+/// The numbers of each point, a list for each part of a chart.
+fn history(view: &TimelineView) -> Value {
+    let each = |number: fn(&Traffic) -> u64| view.points.iter().map(number).collect::<Vec<_>>();
     json!({
-        "begins": rfc3339(past.begins),
-        "step_seconds": past.step.as_secs(),
+        "begins": rfc3339(view.begins),
+        "step_seconds": view.step.as_secs(),
         "streams": {
             "movies": each(|point| point.streams[0]),
             "tvshows": each(|point| point.streams[1]),

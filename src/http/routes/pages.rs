@@ -13,40 +13,13 @@ use warp::{Filter, Rejection};
 use crate::accounts::{AuthError, Reason, User};
 use crate::app::App;
 use crate::http::reply::error::AuthenticationFailure;
-use crate::http::reply::page::{page, see_other};
+use crate::http::reply::page::{html, page, see_other};
 use crate::http::request::caller::Caller;
-use crate::web::configuration::configurations;
-use crate::web::shell::{self, Entry, Shell};
-use crate::web::target::Target;
-use crate::web::{Login, Notice, Overview, SettingsMetrics, overview, tokens};
-
-/// Every page that admins see. The first is where `/` and signing in lead.
-pub(in crate::http) const ALL: &[Page] = &[
-    Page { entry: shell::OVERVIEW, render: overview_page },
-    Page { entry: shell::SETTINGS_METRICS, render: settings_metrics },
-];
+use crate::web::{HOME, LoginPage, NoticePage, Page, Target, Visit};
 
 /// What a path is encoded with as the value of `next`: everything that means something in a query.
 const IN_QUERY: &AsciiSet =
     &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'&').add(b'+').add(b'<').add(b'>');
-
-/// A page of the side bar.
-pub(in crate::http) struct Page {
-    entry: Entry,
-    render: fn(&Visit<'_>) -> Response,
-}
-
-impl Page {
-    pub(in crate::http) fn path(&self) -> &'static str {
-        self.entry.path
-    }
-}
-
-/// What a page is rendered from.
-struct Visit<'a> {
-    user: &'a User,
-    target: &'a Target,
-}
 
 #[derive(Deserialize)]
 pub(in crate::http) struct Query {
@@ -55,27 +28,34 @@ pub(in crate::http) struct Query {
 
 /// `GET /`, to the first page
 pub(in crate::http) fn home(_: Arc<App>) -> Response {
-    see_other(ALL[0].path())
+    see_other(HOME.path)
 }
 
 /// `GET /login?next=/path`
 pub(in crate::http) async fn login(app: Arc<App>, caller: Caller, query: Query) -> Response {
-    let next = query.next.as_deref().filter(|next| is_local(next)).unwrap_or(ALL[0].path());
+    let next = query.next.as_deref().filter(|next| is_local(next)).unwrap_or(HOME.path);
     let user = app.admins.user(&caller.credentials()).await;
     if user.as_ref().is_ok_and(User::is_admin) {
         return see_other(next);
     }
     // Browsers keep the session to themselves when a link on another site leads here.
     let from_elsewhere = caller.comes_from_other_site();
-    counted(page(StatusCode::OK, &Login { next, from_elsewhere }), user.err())
+    counted(page(StatusCode::OK, &LoginPage { next, from_elsewhere }), user.err())
 }
 
 /// `GET /settings/metrics` and the other pages
-pub(in crate::http) async fn show(shown: &Page, app: Arc<App>, caller: Caller, asked: String) -> Response {
+pub(in crate::http) async fn show(
+    shown: &'static Page,
+    app: Arc<App>,
+    caller: Caller,
+    asked: String,
+) -> Response {
     let target = &Target::of(caller.host(), caller.is_https());
     let to_login = || see_other(&format!("/login?next={}", utf8_percent_encode(&asked, IN_QUERY)));
     match app.admins.user(&caller.credentials()).await {
-        Ok(user) if user.is_admin() => (shown.render)(&Visit { user: &user, target }),
+        Ok(user) if user.is_admin() => {
+            html(StatusCode::OK, shown.render(&Visit { username: &user.username, target }))
+        }
         Ok(user) if user.is_active => forbidden(&user),
         Ok(_) => to_login(),
         Err(error @ AuthError::Unauthenticated(_)) => counted(to_login(), Some(error)),
@@ -104,31 +84,12 @@ fn counted(mut response: Response, error: Option<AuthError>) -> Response {
     response
 }
 
-fn overview_page(visit: &Visit<'_>) -> Response {
-    let shell = Shell { username: &visit.user.username, page: shell::OVERVIEW };
-    page(StatusCode::OK, &Overview { shell, sections: overview::SECTIONS })
-}
-
-fn settings_metrics(visit: &Visit<'_>) -> Response {
-    let shell = Shell { username: &visit.user.username, page: shell::SETTINGS_METRICS };
-    let configurations = &configurations(visit.target);
-    page(
-        StatusCode::OK,
-        &SettingsMetrics { shell, target: visit.target, tokens: tokens::CARDS, configurations },
-    )
-}
-
 fn forbidden(user: &User) -> Response {
-    let paragraphs = vec![format!(
-        "You are signed in as {}. This page is for admins: ask one to give you the role, or sign in as one.",
-        user.username
-    )];
-    page(StatusCode::FORBIDDEN, &Notice { title: "For admins only", paragraphs, signed_in: true })
+    page(StatusCode::FORBIDDEN, &NoticePage::admins_only(&user.username))
 }
 
 fn unavailable(error: &AuthError) -> Response {
-    let paragraphs = vec![format!("{error}."), "Scrapes go on in the meantime.".to_owned()];
-    let notice = Notice { title: "Not available at the moment", paragraphs, signed_in: false };
+    let notice = NoticePage::unavailable(&error.to_string());
     match error {
         AuthError::TooManyFailures { retry_after } => {
             let mut refused = page(StatusCode::TOO_MANY_REQUESTS, &notice);

@@ -3,7 +3,7 @@
 import { draw, nothing } from "./card.js";
 import { byId } from "./dom.js";
 import { compact, count, plural, took } from "./format.js";
-import { bars, legend, othersName, ring } from "./pictures.js";
+import { bars, legend, othersName, removedName, ring, tagOf } from "./pictures.js";
 import { timeline } from "./timeline.js";
 
 const MEDIA = [["movies", "Movies", "c1"], ["tvshows", "TV shows", "c2"], ["live", "Live", "c3"]];
@@ -115,19 +115,23 @@ function users({ members, total, shown, others }) {
   });
 }
 
-function outcomes(id, head, { total, shown, others }, what, empty) {
+function outcomes(id, head, { total, shown, others, removed }, what, empty) {
   if (total.success + total.failure === 0) {
     nothing(id, empty);
     return;
   }
-  const all = others ? [...shown, { ...others, name: othersName(others), state: "others" }] : shown;
+  const rest = [[others, othersName], [removed, removedName]].filter(([amount]) => amount);
+  const all = [
+    ...shown.map(({ state, ...one }) => ({ ...one, tag: tagOf(state) })),
+    ...rest.map(([amount, name]) => ({ ...amount, name: name(amount), state: "others" })),
+  ];
   const ended = ({ success, failure }) => (failure > 0 ? `${compact(failure)} of ${compact(success + failure)} failed` : compact(success));
   draw(id, {
     says: `${plural(total.success + total.failure, ...what)}, ${count(total.failure)} failed`,
     picture: () => [
       legend([["good-fill", "Success", total.success], ["bad-fill", "Failure", total.failure]]),
       bars(all.map((one) => ({
-        name: one.name, text: ended(one), state: one.state ?? (one.failure > 0 ? "urgent" : ""),
+        name: one.name, tag: one.tag, text: ended(one), state: one.state ?? (one.failure > 0 ? "urgent" : ""),
         parts: [
           { size: one.success, className: "good-fill", says: `${one.name}: ${count(one.success)} succeeded` },
           { size: one.failure, className: "bad-fill", says: `${one.name}: ${count(one.failure)} failed` },

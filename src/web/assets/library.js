@@ -3,13 +3,13 @@
 import { draw, nothing } from "./card.js";
 import { byId } from "./dom.js";
 import { compact, count, plural } from "./format.js";
-import { bars, legend, othersName, ring } from "./pictures.js";
+import { bars, legend, othersName, removedName, ring, tagOf } from "./pictures.js";
 
 const TITLES = [["movies", "Movies", "c1"], ["tvshows", "TV shows", "c2"], ["other", "Other", "c4"]];
 const WATCHLIST = [["movies", "Movies", "c1"], ["tvshows", "TV shows", "c2"], ["channels", "Channels", "c3"]];
 
-/** Draws the library; `inactive` has the providers that are not active. */
-export function showLibrary(library, inactive) {
+/** Draws the library. */
+export function showLibrary(library) {
   const { titles, episodes, categories, active_users: users } = library;
   const all = TITLES.reduce((sum, [key]) => sum + titles[key], 0);
   byId("tile-titles").textContent = compact(all);
@@ -18,7 +18,7 @@ export function showLibrary(library, inactive) {
   byId("tile-users").textContent = compact(users);
   merged(titles, all);
   stacked("by-provider", library.providers, TITLES, {
-    one: "provider", what: "titles", inactive,
+    one: "provider", what: "titles",
     empty: "No provider lists a title yet. Add one in Playarr and let it synchronise: its titles show after the next refresh.",
   });
   channels(categories);
@@ -43,15 +43,16 @@ function merged(titles, all) {
   });
 }
 
-function stacked(id, { members, total, shown, others }, kinds, { one, what, empty, inactive, ignoreEmpty }) {
+function stacked(id, { members, total, shown, others, removed }, kinds, { one, what, empty, ignoreEmpty }) {
   const sum = (amount) => kinds.reduce((all, [key]) => all + amount[key], 0);
   if (sum(total) === 0) {
     nothing(id, empty);
     return;
   }
   const used = kinds.filter(([key]) => total[key] > 0);
-  const named = shown.filter((entry) => !ignoreEmpty || sum(entry) > 0).map((entry) => ({ ...entry, tag: inactive?.has(entry.name) ? "inactive" : null }));
-  const all = others && sum(others) > 0 ? [...named, { ...others, name: othersName(others), state: "others" }] : named;
+  const named = shown.filter((entry) => !ignoreEmpty || sum(entry) > 0).map(({ state, ...entry }) => ({ ...entry, tag: tagOf(state) }));
+  const rest = [[others, othersName], [removed, removedName]].filter(([amount]) => amount && sum(amount) > 0);
+  const all = [...named, ...rest.map(([amount, name]) => ({ ...amount, name: name(amount), state: "others" }))];
   draw(id, {
     says: `${plural(sum(total), what.replace(/ies$/, "y").replace(/s$/, ""), what)} of ${plural(members, one)}. The most: ${named.slice(0, 3).map((entry) => `${entry.name} with ${count(sum(entry))}`).join(", ")}`,
     picture: () => [

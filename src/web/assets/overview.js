@@ -35,7 +35,7 @@ function show({ now, snapshot, library, providers, activity, history }, window) 
   synchronize(now);
   ticking(byId("as-of"), () => (snapshot.taken_at ? `The library as counted ${ago(snapshot.taken_at)}; activity up to now.` : "The library was not counted yet."));
   problems(snapshot);
-  showLibrary(library, new Set(providers.inactive));
+  showLibrary(library);
   showProviders(providers);
   showActivity(activity, history, window);
 }

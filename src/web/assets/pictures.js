@@ -77,7 +77,13 @@ export function legend(entries) {
     label, number === undefined ? null : el("strong", {}, typeof number === "number" ? count(number) : number))));
 }
 
-/** What the others are called. */
+/** The name of the sum of providers that Playarr does not have any more. */
+export const removedName = ({ members }) => `${count(members)} not in Playarr`;
+
+/** What is worth saying about a provider's state. */
+export const tagOf = (state) => (state === "active" ? null : (state ?? null));
+
+/** The name of the sum of the others. */
 export function othersName({ members, folded }) {
   if (folded) return members > 0 ? `${count(members)}+ others` : "Others";
   return members === 1 ? "1 other" : `${count(members)} others`;

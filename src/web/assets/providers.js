@@ -4,7 +4,7 @@ import { draw, nothing } from "./card.js";
 import { byId, el } from "./dom.js";
 import { now } from "./clock.js";
 import { compact, count, plural, span } from "./format.js";
-import { bars, legend, ring, strip } from "./pictures.js";
+import { bars, legend, ring, strip, tagOf } from "./pictures.js";
 
 const DAY = 86_400;
 const YEAR = 365 * DAY;
@@ -38,12 +38,12 @@ function showExpiry(expiry, members) {
       more > 0 ? el("p", { className: "muted more" }, `and ${count(more)} less urgent`) : "",
     ],
     columns: ["Provider", "Expires", "State"],
-    rows: expiry.shown.map((one) => [one.provider_id, one.seconds_left === null ? "never" : `${date(one.seconds_left)} (${left(one.seconds_left)})`, state(one.active)]),
+    rows: expiry.shown.map((one) => [one.name, one.seconds_left === null ? "never" : `${date(one.seconds_left)} (${left(one.seconds_left)})`, one.state ?? "unknown"]),
   });
 }
 
-function account({ provider_id: name, seconds_left: seconds, active }) {
-  const tag = active === false ? "inactive" : null;
+function account({ name, seconds_left: seconds, state }) {
+  const tag = tagOf(state);
   if (seconds === null) return { name, tag, text: "no expiry", state: "endless", parts: [{ size: 100, className: "c4 light", says: `${name}: no expiry` }] };
   const says = `${name}: ${left(seconds)}, ${date(seconds)}`;
   const className = seconds <= 0 ? "bad-fill" : seconds <= 7 * DAY ? "bad-soft-fill" : seconds <= 30 * DAY ? "warn-fill" : "good-fill";
@@ -51,8 +51,6 @@ function account({ provider_id: name, seconds_left: seconds, active }) {
   const size = seconds <= 0 ? 100 : Math.min(100, Math.max(1.5, (100 * seconds) / YEAR));
   return { name, tag, text: left(seconds), state: seconds <= 7 * DAY ? "urgent" : "", parts: [{ size, className, says }] };
 }
-
-const state = (active) => (active === null ? "unknown" : active ? "active" : "inactive");
 
 function left(seconds) {
   if (seconds <= 0) return seconds < -20 * YEAR ? "long ago" : `${largest(-seconds)} ago`;
@@ -75,7 +73,7 @@ function showConnections({ used, max, members, shown }) {
   const more = members - shown.length;
   const parts = [{ size: Math.min(used, max || used), className: level(used, max), says: `${count(used)} of ${count(max)} in use` }];
   draw("connections", {
-    says: `${count(used)} of ${count(max)} connections in use, at ${plural(members, "provider")}. The busiest: ${shown.slice(0, 3).map((one) => `${one.provider_id} ${use(one)}`).join(", ")}`,
+    says: `${count(used)} of ${count(max)} connections in use, at ${plural(members, "provider")}. The busiest: ${shown.slice(0, 3).map((one) => `${one.name} ${use(one)}`).join(", ")}`,
     picture: () => [
       el("div", { className: "pooled" },
         ring(parts, max > 0 ? `${Math.round((100 * used) / max)}%` : compact(used), max > 0 ? `${compact(used)} of ${compact(max)}` : "in use", max || used || 1),
@@ -84,14 +82,14 @@ function showConnections({ used, max, members, shown }) {
       more > 0 ? el("p", { className: "muted more" }, `and ${count(more)} less busy`) : "",
     ],
     columns: ["Provider", "In use", "Allowed", "State"],
-    rows: shown.map((one) => [one.provider_id, one.used === null ? "unknown" : count(one.used), one.max === null ? "unknown" : count(one.max), state(one.active)]),
+    rows: shown.map((one) => [one.name, one.used === null ? "unknown" : count(one.used), one.max === null ? "unknown" : count(one.max), one.state ?? "unknown"]),
   });
 }
 
 function busy(one) {
-  const { provider_id: name, used, max, active } = one;
+  const { name, used, max, state } = one;
   const says = `${name}: ${use(one)}`;
-  const row = { name, tag: active === false ? "inactive" : null, text: use(one), parts: [] };
+  const row = { name, tag: tagOf(state), text: use(one), parts: [] };
   if (!max) return row;
   const full = Math.min(used ?? 0, max);
   const className = level(used ?? 0, max);

@@ -1,31 +1,31 @@
-//! Where Prometheus finds the service: where the page itself was found.
+//! Where Prometheus finds the service: at the address at which the browser found the page.
 
-/// What stands in for a host that cannot be told.
+/// Placeholder for a host that is not known.
 const UNKNOWN: &str = "playarr-metrics.example:3000";
 
-/// Longer names cannot be resolved (RFC 1035), and the port comes on top.
-const LONGEST: usize = 253 + 6;
+/// The longest name that can be resolved (RFC 1035), and a port.
+const MAX_HOST_LENGTH: usize = 253 + 6;
 
 /// The address of the service as seen from outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     /// Host and port.
     pub address: String,
-    /// Whether what is in front of the service speaks TLS.
+    /// Whether clients reach the service over TLS.
     pub https: bool,
     doubt: Option<Doubt>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Doubt {
-    /// The browser gave no host that could be one.
+    /// The browser sent no valid host.
     Unknown,
     /// The browser runs on the service's own machine.
     Loopback,
 }
 
 impl Target {
-    /// The target by a request's `Host`, and whether it came by https.
+    /// The target from a request's `Host` header and whether the request came over TLS.
     #[must_use]
     pub fn of(host: Option<&str>, https: bool) -> Self {
         let Some((name, port)) = host.and_then(parts) else {
@@ -37,23 +37,24 @@ impl Target {
         Self { address: format!("{name}:{port}"), https, doubt: is_loopback.then_some(Doubt::Loopback) }
     }
 
-    /// What to mind about the address.
+    /// A warning about the address.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self.doubt? {
             Doubt::Unknown => {
-                "Under which name this service is found cannot be told from here: put its host and port in place of the target."
+                "The name of this service is not known here: put its host and port in place of the target."
             }
             Doubt::Loopback => {
-                "You opened this page on the service's own machine. Prometheus elsewhere, or in a container, needs that machine's name in place of the target."
+                "You opened this page on the service's own machine. A Prometheus on another machine or in a container \
+                 needs that machine's name in place of the target."
             }
         })
     }
 }
 
-/// Name and port of a host, if it consists of what a host may. That makes it safe to show in YAML, too.
+/// Name and port of a valid host. A valid host is also safe to show in YAML.
 fn parts(host: &str) -> Option<(&str, Option<u16>)> {
-    if host.len() > LONGEST {
+    if host.len() > MAX_HOST_LENGTH {
         return None;
     }
     let end = if host.starts_with('[') { host.find(']')? + 1 } else { host.find(':').unwrap_or(host.len()) };

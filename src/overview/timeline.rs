@@ -1,4 +1,4 @@
-//! Streams and cache operations over time, in a few kilobytes however long the process lives.
+//! Streams and cache operations over time, in a few kilobytes however long the process runs.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant, SystemTime};
@@ -7,44 +7,44 @@ use serde::Deserialize;
 
 use crate::live::Traffic;
 
-/// How often totals are looked at.
+/// The time between two samples of the totals.
 pub const SAMPLE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// The most complete points of a window.
-pub const MOST_POINTS: usize = 120;
+/// The largest number of complete points of a window.
+pub const MAX_POINTS: usize = 120;
 
-/// Which part of the past.
+/// The period shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Window {
     /// The last hour, in points of half a minute.
     #[default]
     Hour,
-    /// Since the process started; the longer that is ago, the longer the points.
+    /// Since the process started; the longer it runs, the longer the points.
     Life,
 }
 
-/// The past of a process.
+/// What happened since the process started.
 #[derive(Debug)]
-pub struct History {
-    /// The last sample and when it was taken; none before the first.
+pub struct Timeline {
+    /// The last sample and its time.
     last: Option<(Instant, Traffic)>,
     hour: Track,
     life: Track,
 }
 
-/// What happened, step by step, up to now.
+/// A timeline up to now.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Past {
-    /// When the first point begins.
+pub struct TimelineView {
+    /// The start of the first point.
     pub begins: SystemTime,
-    /// How long a point is.
+    /// The length of a point.
     pub step: Duration,
-    /// What happened in each; the last one goes on.
+    /// What was counted in each; the last one is not complete.
     pub points: Vec<Traffic>,
 }
 
-impl Default for History {
+impl Default for Timeline {
     fn default() -> Self {
         Self {
             last: None,
@@ -60,8 +60,8 @@ impl Default for History {
     }
 }
 
-impl History {
-    /// Takes a sample, every [`SAMPLE_INTERVAL`]. What was counted before the first one happened in another life.
+impl Timeline {
+    /// Adds a sample, every [`SAMPLE_INTERVAL`]. What is in the first one was counted before this process started.
     pub fn sample(&mut self, now: Instant, total: Traffic) {
         if let Some((_, last)) = &self.last {
             let new = total.since(last);
@@ -71,9 +71,9 @@ impl History {
         self.last = Some((now, total));
     }
 
-    /// The past up to now; none before the first sample.
+    /// The timeline up to now; `None` before the first sample.
     #[must_use]
-    pub fn past(&self, window: Window, now: (Instant, SystemTime), total: &Traffic) -> Option<Past> {
+    pub fn view(&self, window: Window, now: (Instant, SystemTime), total: &Traffic) -> Option<TimelineView> {
         let (sampled, last) = self.last.as_ref()?;
         let track = match window {
             Window::Hour => &self.hour,
@@ -85,7 +85,7 @@ impl History {
         let before = SAMPLE_INTERVAL.saturating_mul(samples.saturating_add(track.filled));
         let age = now.0.saturating_duration_since(*sampled) + before;
         let begins = now.1.checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH);
-        Some(Past { begins, step: SAMPLE_INTERVAL.saturating_mul(track.step), points })
+        Some(TimelineView { begins, step: SAMPLE_INTERVAL.saturating_mul(track.step), points })
     }
 }
 
@@ -93,12 +93,12 @@ impl History {
 #[derive(Debug)]
 struct Track {
     points: VecDeque<Traffic>,
-    /// The point that is not complete, and how many samples it has.
+    /// The point that is not complete, and the number of its samples.
     open: Traffic,
     filled: u32,
-    /// How many samples make a point.
+    /// The number of samples in a complete point.
     step: u32,
-    /// Makes room when there are too many points.
+    /// Makes room for another point.
     make_room: fn(&mut VecDeque<Traffic>, &mut u32),
 }
 
@@ -111,10 +111,10 @@ impl Track {
         self.open = self.open.and(new);
         self.filled += 1;
         if self.filled == self.step {
-            if self.points.len() == MOST_POINTS {
+            if self.points.len() == MAX_POINTS {
                 (self.make_room)(&mut self.points, &mut self.step);
             }
-            // With longer points, this one is only half-way now.
+            // If points are longer now, this one is only half complete.
             if self.filled == self.step {
                 self.points.push_back(std::mem::take(&mut self.open));
                 self.filled = 0;
@@ -137,53 +137,53 @@ mod tests {
         Traffic { cache: [total, 0], ..Traffic::default() }
     }
 
-    /// A history of this many samples with one hit each, and what is seen of it a little later, with one hit more.
-    fn after(samples: u32, window: Window) -> Past {
-        let (start, mut history) = (Instant::now(), History::default());
+    /// The view of a timeline of this many samples with one hit each, a little later and with one hit more.
+    fn after(samples: u32, window: Window) -> TimelineView {
+        let (start, mut timeline) = (Instant::now(), Timeline::default());
         for n in 0..=samples {
-            history.sample(start + SAMPLE_INTERVAL * n, hits(1_000 + u64::from(n)));
+            timeline.sample(start + SAMPLE_INTERVAL * n, hits(1_000 + u64::from(n)));
         }
         let age = SAMPLE_INTERVAL * samples + Duration::from_secs(3);
         let total = hits(1_001 + u64::from(samples));
-        history.past(window, (start + age, START + age), &total).unwrap()
+        timeline.view(window, (start + age, START + age), &total).unwrap()
     }
 
-    fn all(past: &Past) -> u64 {
+    fn all(past: &TimelineView) -> u64 {
         past.points.iter().map(|point| point.cache[0]).sum()
     }
 
     #[test]
-    fn before_the_first_sample_there_is_no_past_and_what_was_restored_is_no_part_of_it() {
+    fn there_is_no_view_before_the_first_sample_and_restored_totals_are_not_in_it() {
         let now = (Instant::now(), START);
-        let mut history = History::default();
-        assert_eq!(history.past(Window::Hour, now, &hits(5)), None);
-        history.sample(now.0, hits(5));
-        let past = history.past(Window::Life, now, &hits(7)).unwrap();
-        assert_eq!(past, Past { begins: START, step: SAMPLE_INTERVAL, points: vec![hits(2)] });
+        let mut timeline = Timeline::default();
+        assert_eq!(timeline.view(Window::Hour, now, &hits(5)), None);
+        timeline.sample(now.0, hits(5));
+        let view = timeline.view(Window::Life, now, &hits(7)).unwrap();
+        assert_eq!(view, TimelineView { begins: START, step: SAMPLE_INTERVAL, points: vec![hits(2)] });
     }
 
     #[test]
-    fn the_last_point_goes_on_until_it_is_complete() {
+    fn the_last_point_grows_until_it_is_complete() {
         let past = after(7, Window::Hour);
         assert_eq!((past.begins, past.step), (START, Duration::from_secs(30)));
         assert_eq!(past.points, [hits(3), hits(3), hits(2)]);
     }
 
     #[test]
-    fn an_hour_is_an_hour_however_long_the_process_lives() {
+    fn the_hour_is_an_hour_however_long_the_process_runs() {
         let past = after(3_000, Window::Hour);
-        assert_eq!((past.points.len(), past.step), (MOST_POINTS + 1, Duration::from_secs(30)));
+        assert_eq!((past.points.len(), past.step), (MAX_POINTS + 1, Duration::from_secs(30)));
         assert_eq!(all(&past), 361);
         assert_eq!(past.begins, START + SAMPLE_INTERVAL * (3_000 - 360));
     }
 
     #[test]
-    fn a_life_loses_nothing_and_only_its_points_get_longer() {
+    fn the_whole_run_loses_nothing_and_only_its_points_get_longer() {
         for samples in [119, 120, 121, 122, 239, 240, 241, 8_640, 60_480] {
             let past = after(samples, Window::Life);
             assert_eq!(all(&past), u64::from(samples) + 1, "{samples}");
             assert_eq!(past.begins, START, "{samples}");
-            assert!(past.points.len() <= MOST_POINTS + 1, "{samples}");
+            assert!(past.points.len() <= MAX_POINTS + 1, "{samples}");
             let step = past.step.as_secs() / 10;
             let complete = past.points.split_last().unwrap().1;
             assert!(complete.iter().all(|point| point.cache[0] == step), "{samples}: {past:?}");

@@ -1,4 +1,4 @@
-//! What to put into Prometheus so that it scrapes this service.
+//! The Prometheus configurations that the page offers for copying.
 
 use super::target::Target;
 use super::tokens::MASK;
@@ -9,31 +9,26 @@ const TOKEN_FILE: &str = "/etc/prometheus/playarr-token";
 /// One way to configure Prometheus.
 #[derive(Debug)]
 pub struct Configuration {
-    /// Names it in the page.
+    /// Its name in the page's HTML and URL.
     pub id: &'static str,
-    /// What it is called.
-    pub title: &'static str,
-    /// When to choose it.
-    pub about: &'static str,
-    /// What to copy.
+    pub(super) title: &'static str,
+    pub(super) about: &'static str,
+    /// The texts to copy, in order.
     pub blocks: Vec<Block>,
 }
 
-/// A text to copy. The token is not part of it: the page puts it in when asked to.
+/// A text to copy. It does not contain the token: the page inserts that on request.
 #[derive(Debug)]
 pub struct Block {
-    /// What to do with it.
-    pub label: &'static str,
-    /// The text up to the token, or all of it.
-    pub before: String,
-    /// Whether the token belongs there.
-    pub has_token: bool,
-    /// The text after the token.
-    pub after: String,
+    pub(super) label: &'static str,
+    pub(super) before: String,
+    /// Whether the token stands between `before` and `after`.
+    pub(super) has_token: bool,
+    pub(super) after: String,
 }
 
 impl Block {
-    /// The whole text with this in the token's place.
+    /// The whole text, with `token` where the token belongs.
     #[must_use]
     pub fn with(&self, token: &str) -> String {
         let token = if self.has_token { token } else { "" };
@@ -63,7 +58,7 @@ pub fn configurations(target: &Target) -> Vec<Configuration> {
         Configuration {
             id: "credentials-file",
             title: "Token in a file",
-            about: "For Prometheus 2.26 and later. It reads the file anew for each scrape, so a new token needs no reload.",
+            about: "For Prometheus 2.26 and later. It reads the file at each scrape, so a new token needs no reload.",
             blocks: vec![
                 Block::plain(
                     "1. Run, paste the token, Enter, Ctrl+D",
@@ -80,19 +75,19 @@ pub fn configurations(target: &Target) -> Vec<Configuration> {
         Configuration {
             id: "credentials",
             title: "Token in the configuration",
-            about: "For Prometheus 2.26 and later. Whoever may read prometheus.yml has the token.",
+            about: "For Prometheus 2.26 and later. Everybody who can read prometheus.yml has the token.",
             blocks: vec![inline("    authorization:\n      type: Bearer\n      credentials: ")],
         },
         Configuration {
             id: "bearer-token-file",
             title: "Older form, token in a file",
-            about: "For Prometheus before 2.26. Later versions still take it.",
+            about: "For Prometheus before 2.26. Later versions still accept it.",
             blocks: vec![Block::plain(FILE, file(&format!("    bearer_token_file: {TOKEN_FILE}\n")))],
         },
         Configuration {
             id: "bearer-token",
             title: "Older form, token in the configuration",
-            about: "For Prometheus before 2.26. Later versions still take it.",
+            about: "For Prometheus before 2.26. Later versions still accept it.",
             blocks: vec![inline("    bearer_token: ")],
         },
     ]

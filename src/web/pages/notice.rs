@@ -1,0 +1,67 @@
+use askama::Template;
+
+use crate::web::sidebar::HOME;
+use crate::web::text::visible;
+
+/// A page that says why another one is not shown.
+#[derive(Debug, Template)]
+#[template(path = "notice.html", config = "src/web/askama.toml")]
+pub struct NoticePage {
+    title: &'static str,
+    paragraphs: Vec<String>,
+    action: Action,
+}
+
+/// What the button of a notice does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Action {
+    /// Ends the session and signs in as somebody else.
+    SignOut,
+    /// Loads the page again. Its script does so by itself as soon as the page is available.
+    Retry,
+    /// Leads to the first page.
+    Home,
+}
+
+impl NoticePage {
+    /// For a user who is no admin.
+    #[must_use]
+    pub fn admins_only(username: &str) -> Self {
+        let text = format!(
+            "You are signed in as {}. This page is for admins: ask one to give you the role, or sign in as one.",
+            visible(username)
+        );
+        Self { title: "For admins only", paragraphs: vec![text], action: Action::SignOut }
+    }
+
+    /// For a page that will be there again, with the reason as a phrase without its full stop.
+    #[must_use]
+    pub fn unavailable(reason: &str) -> Self {
+        let paragraphs = vec![
+            format!("{}.", visible(reason)),
+            "Scrapes go on in the meantime. This page comes back by itself.".to_owned(),
+        ];
+        Self { title: "Not available at the moment", paragraphs, action: Action::Retry }
+    }
+
+    /// For a path that leads nowhere.
+    #[must_use]
+    pub fn not_found(path: &str) -> Self {
+        let text = format!("There is no page at {}.", visible(path));
+        Self { title: "Page not found", paragraphs: vec![text], action: Action::Home }
+    }
+
+    /// For any other request of a browser that fails, with the reason as a phrase without its full stop.
+    #[must_use]
+    pub fn failed(reason: &str) -> Self {
+        Self {
+            title: "That did not work",
+            paragraphs: vec![format!("{}.", visible(reason))],
+            action: Action::Home,
+        }
+    }
+
+    fn home(&self) -> &'static str {
+        HOME.path
+    }
+}
