@@ -184,7 +184,7 @@ async fn a_token_is_replaced_only_after_the_dialog_that_says_what_breaks() {
         browser.until_text("#verdict", |text| text.contains("Prometheus/2.42.0")).await;
         browser.click(ROTATE).await;
         let said = browser.until_text(DIALOG, |text| text.contains("Regenerate the metrics token?")).await;
-        assert!(said.contains("answered with 401 until it has the new one"), "{said}");
+        assert!(said.contains("gets 401 until it has the new one"), "{said}");
         assert!(said.contains("lately: Prometheus/2.42.0 at 127.0.0.1"), "{said}");
         assert_eq!(browser.run("return document.activeElement.value").await, "cancel", "Enter does no harm");
         browser.click(CANCEL).await;
@@ -411,7 +411,7 @@ async fn names_from_the_database_are_text() {
         browser.until_text("#connection", |text| text == "Live").await;
         let shown = browser.run("return document.querySelector('.who strong').textContent").await;
         assert_eq!(shown, name);
-        assert_eq!(browser.run("return document.title").await, "Metrics · Playarr Metrics");
+        assert_eq!(browser.run("return document.title").await, concat!("Metrics · Playarr Metrics ", env!("CARGO_PKG_VERSION")));
 
         // Whatever the service may say one day, each text of a status is hostile here.
         let hostile = "<img src=x onerror=alert(1)><script>alert(1)</script>\"'\n";

@@ -79,13 +79,13 @@ async fn an_admin_is_led_to_the_pictures_of_the_library() {
         browser.until_text("#tile-titles", |text| text == "109").await;
         assert_eq!(browser.text("nav [aria-current]").await, "Overview");
         assert_eq!(says(&browser, "titles").await, "109 titles: 28 Movies, 57 TV shows, 24 Other");
-        assert_eq!(numbers(&browser, "by-provider", "agtv").await, "agtv 17 8 3 28");
-        assert!(numbers(&browser, "by-provider", "nordic-streams (inactive)").await.ends_with(" 39"));
+        assert_eq!(numbers(&browser, "by-provider", "AGTV (agtv)").await, "AGTV (agtv) 17 8 3 28");
+        assert!(numbers(&browser, "by-provider", "Nordic Streams (inactive)").await.ends_with(" 39"));
         let bars = "return document.querySelectorAll('#by-provider .bar-row rect').length > 10";
         assert_eq!(browser.run(bars).await, true);
         assert_eq!(
             browser.run("return document.querySelector('#by-provider rect title').textContent").await,
-            "xtream-one, Movies: 13"
+            "Xtream One, Movies: 13"
         );
 
         // The numbers behind a picture are a click away, also by keyboard.
@@ -224,7 +224,10 @@ async fn names_in_pictures_are_text() {
             );
         }
         assert_eq!(browser.run("return document.querySelectorAll('main script, main img').length").await, 0);
-        assert_eq!(browser.run("return document.title").await, "Overview · Playarr Metrics");
+        assert_eq!(
+            browser.run("return document.title").await,
+            concat!("Overview · Playarr Metrics ", env!("CARGO_PKG_VERSION"))
+        );
         assert_no_complaints(&browser).await;
     })
     .await;
