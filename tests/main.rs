@@ -13,6 +13,7 @@ mod commands;
 mod docs;
 mod events;
 mod golden;
+mod invalid_utf8;
 mod one_generation;
 mod outage;
 mod overview;

@@ -48,7 +48,7 @@ fn pictures(app: &App, window: Window) -> Value {
         "now": rfc3339(now),
         "snapshot": {
             "generation": snapshot.generation,
-            "taken_at": snapshot.taken_at.map(rfc3339),
+            "taken_at": snapshot.taken_at.map(|taken_at| rfc3339(taken_at.time())),
             "failed": failed.map(|collector| &*collector.name).collect::<Vec<_>>(),
         },
         "library": &*library,

@@ -1,9 +1,10 @@
 //! The WebSocket that tells the page what happens. Server to client only.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
+use playarr_jobs::refresh::Moment;
 use serde_json::{Value, json};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
@@ -178,7 +179,7 @@ where
 }
 
 /// Waits until the next refresh is planned anew, which is after each one.
-async fn planned(next_run: &mut Option<watch::Receiver<Option<SystemTime>>>) {
+async fn planned(next_run: &mut Option<watch::Receiver<Option<Moment>>>) {
     if let Some(next_run) = next_run
         && next_run.changed().await.is_ok()
     {
