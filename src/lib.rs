@@ -14,6 +14,7 @@ pub mod exposition;
 pub mod http;
 pub mod ingest;
 pub mod live;
+pub mod logging;
 pub mod overview;
 pub mod scrape;
 pub mod serve;

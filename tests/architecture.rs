@@ -22,7 +22,7 @@ const FLOORS: &[&[&str]] = &[
     &["src/web", "src/overview", "src/scrape"],
     &["src/catalog"],
     &["src/telemetry", "src/accounts", "src/checkpoints", "src/ingest"],
-    &["src/live", "src/exposition", "src/database.rs"],
+    &["src/live", "src/exposition", "src/database.rs", "src/logging.rs"],
     &["src/config"],
     &["jobs/src/lib.rs"],
     &["jobs/src/refresh"],

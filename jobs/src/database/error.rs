@@ -88,7 +88,8 @@ impl From<&Error> for DatabaseError {
                 }
             }
             ErrorKind::Authentication { .. } => Self::Login,
-            ErrorKind::ServerSelection { message, .. } => words::unreachable(message),
+            ErrorKind::ServerSelection { message, .. } if words::is_login(message) => Self::Login,
+            ErrorKind::ServerSelection { message, .. } => Self::Away(words::unreachable(message)),
             ErrorKind::Io(_) | ErrorKind::ConnectionPoolCleared { .. } | ErrorKind::DnsResolve { .. } => {
                 Self::Away(format!("MongoDB {}", words::cause(&error.kind.to_string())))
             }

@@ -1,9 +1,5 @@
 //! Plain words for what the driver reports as a dump of its state.
 
-use std::collections::BTreeMap;
-
-use super::error::DatabaseError;
-
 /// The longest message of a server that is shown.
 const MOST_CHARACTERS: usize = 300;
 
@@ -32,32 +28,38 @@ pub(super) fn cause(text: &str) -> String {
     known.map_or_else(|| format!("cannot be used: {}", without_dump(text)), |(_, words)| (*words).to_owned())
 }
 
+/// Whether a failed server selection comes from a login that is refused.
+pub(super) fn is_login(message: &str) -> bool {
+    message.contains("SCRAM failure")
+}
+
 /// What a failed server selection says: which servers there are, and what each of them does.
-pub(super) fn unreachable(message: &str) -> DatabaseError {
+pub(super) fn unreachable(message: &str) -> String {
     let mut servers = message.split("{ Address: ").skip(1).peekable();
     if servers.peek().is_none() {
-        return DatabaseError::Away("MongoDB has no servers at the address in MONGODB_URI".to_owned());
+        return "MongoDB has no servers at the address in MONGODB_URI".to_owned();
     }
-    let (mut failing, mut available) = (BTreeMap::<String, Vec<&str>>::new(), Vec::new());
+    let (mut failing, mut available) = (Vec::new(), Vec::new());
     for server in servers {
         let address = server.split(", ").next().unwrap_or_default();
         match server.split_once(", Error: ") {
-            Some((_, error)) if error.contains("SCRAM failure") => return DatabaseError::Login,
-            Some((_, error)) => failing.entry(cause(error)).or_default().push(address),
+            Some((_, error)) => failing.push((address, cause(error))),
             None if server.contains("Type: Unknown") => {
-                failing.entry("has not answered yet".to_owned()).or_default().push(address);
+                failing.push((address, "has not answered yet".to_owned()));
             }
-            None => available.push(address),
+            None => available.push((address, "answers but is not the primary".to_owned())),
         }
     }
-    let failing: Vec<_> =
-        failing.into_iter().map(|(cause, addresses)| format!("{} {cause}", sorted(addresses))).collect();
-    DatabaseError::Away(if available.is_empty() {
-        format!("MongoDB at {}", failing.join("; "))
-    } else {
-        let available = format!("{} answers but is not the primary", sorted(available));
-        format!("MongoDB has no server for this: {}", [vec![available], failing].concat().join("; "))
-    })
+    let all = available.iter().chain(&failing).map(|(address, cause)| (*address, cause.as_str()));
+    each_server(all)
+}
+
+/// What each server does: "MongoDB at a:27017 refuses connections; b:27017 does not answer".
+pub(super) fn each_server<'a>(servers: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let mut parts: Vec<_> = servers.map(|(address, predicate)| format!("{address} {predicate}")).collect();
+    // The driver lists them in any order, and one outage should always read the same.
+    parts.sort_unstable();
+    format!("MongoDB at {}", parts.join("; "))
 }
 
 /// What the user may not do. The server's message quotes the command, and with it what was to be written.
@@ -94,26 +96,22 @@ fn without_dump(text: &str) -> String {
     shortened(text[..end.unwrap_or(text.len())].trim())
 }
 
-fn sorted(mut addresses: Vec<&str>) -> String {
-    addresses.sort_unstable();
-    addresses.join(", ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn selection(servers: &str) -> String {
         let message = format!(
-            "Server selection timeout: No available servers. Topology: {{ Type: Unknown, Servers: [ {servers} ] }}"
+            "Server selection timeout: No available servers. Topology: {{ Type: Unknown, Servers: [ \
+             {servers} ] }}"
         );
-        unreachable(&message).to_string()
+        unreachable(&message)
     }
 
     fn down(address: &str, error: &str, labels: &str) -> String {
         format!(
-            "{{ Address: {address}, Type: Unknown, Error: Kind: I/O error: {error}, labels: {{{labels}}}, source: None, \
-             server response: None }}"
+            "{{ Address: {address}, Type: Unknown, Error: Kind: I/O error: {error}, labels: {{{labels}}}, \
+             source: None, server response: None }}"
         )
     }
 
@@ -133,12 +131,12 @@ mod tests {
         ];
         assert_eq!(
             selection(&servers.join(", ")),
-            "MongoDB at b:27017 does not answer; a:27017, c:27017 refuses connections"
+            "MongoDB at a:27017 refuses connections; b:27017 does not answer; c:27017 refuses connections"
         );
         let secondary = "{ Address: a:27017, Type: RsSecondary, Average RTT: 1ms }";
         assert_eq!(
             selection(&format!("{secondary}, {}", servers[2])),
-            "MongoDB has no server for this: a:27017 answers but is not the primary; b:27017 does not answer"
+            "MongoDB at a:27017 answers but is not the primary; b:27017 does not answer"
         );
     }
 
