@@ -1,12 +1,13 @@
 //! The parts of the service, put together.
 
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use playarr_jobs::database::{Contents, Health};
 use playarr_jobs::gauges;
 use playarr_jobs::refresh::{
-    Hooks, JOB_NAME, Progress, RefreshOptions, ScheduleError, Snapshot, SnapshotStore, UpdateMetricsJob,
+    Hooks, JOB_NAME, Moment, Progress, RefreshOptions, ScheduleError, Snapshot, SnapshotStore,
+    UpdateMetricsJob,
 };
 use tokio::sync::{Semaphore, watch};
 
@@ -79,7 +80,7 @@ pub struct App {
     /// The time between refreshes.
     pub refresh_interval: Duration,
     /// When the next scheduled refresh is due, once there is a schedule.
-    pub next_run: OnceLock<watch::Receiver<Option<SystemTime>>>,
+    pub next_run: OnceLock<watch::Receiver<Option<Moment>>>,
 }
 
 impl App {

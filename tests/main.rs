@@ -15,6 +15,7 @@ mod events;
 mod golden;
 mod health;
 mod http;
+mod invalid_utf8;
 mod logging;
 mod one_generation;
 mod outage;

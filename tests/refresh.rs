@@ -95,6 +95,31 @@ async fn refreshes_asked_for_at_once_join_the_one_under_way() {
     assert_eq!(value(&series, "playarr_metrics_refresh_total", &labels), Some(refreshes));
 }
 
+/// Playarr does not start its own job of this name beside a line that says `running`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_job_history_never_says_running_not_even_where_an_earlier_version_was_killed() {
+    let mut library = fixtures();
+    let left =
+        doc! { "job_name": "UpdateMetricsJob", "status": "running", "last_result": { "generation": 7_i64 } };
+    let other = doc! { "job_name": "SyncMoviesJob", "status": "running" };
+    library.entry("job_history".to_owned()).or_default().extend([left, other]);
+    let service = Service::with(library).ready().await;
+    let jobs = service.database.collection::<Document>("job_history");
+    let status = async |name: &str| {
+        let line = jobs.find_one(doc! { "job_name": name }).await.unwrap().unwrap();
+        line.get_str("status").unwrap().to_owned()
+    };
+    until("the abandoned run is ended", Duration::from_secs(20), || async {
+        status("UpdateMetricsJob").await != "running"
+    })
+    .await;
+    for _ in 0..5 {
+        let (_, seen) = tokio::join!(service.refresh(), status("UpdateMetricsJob"));
+        assert_ne!(seen, "running");
+    }
+    assert_eq!(status("SyncMoviesJob").await, "running", "jobs of others are left alone");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_run_is_noted_in_the_job_history() {
     let service = Service::with(fixtures()).ready().await;

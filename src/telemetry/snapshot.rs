@@ -143,12 +143,14 @@ pub fn snapshot_families(snapshot: &Snapshot) -> [Family; 6] {
             .filter_map(|collector| Some((vec![&*collector.name], value(collector)?)));
         Family::numbers(spec.name, spec.help, spec.kind, spec.labels, samples)
     };
-    let taken_at = snapshot.taken_at.map(|taken_at| (Vec::<&str>::new(), unix_seconds(taken_at)));
+    let taken_at = snapshot.taken_at.map(|taken_at| (Vec::<&str>::new(), unix_seconds(taken_at.time())));
     [
         Family::numbers(TAKEN_AT.name, TAKEN_AT.help, TAKEN_AT.kind, TAKEN_AT.labels, taken_at),
         collectors(&SUCCESS, &|collector| Some(f64::from(u8::from(collector.is_successful())))),
         collectors(&DURATION, &|collector| Some(collector.duration.as_secs_f64())),
-        collectors(&LAST_SUCCESS, &|collector| collector.last_success.map(unix_seconds)),
+        collectors(&LAST_SUCCESS, &|collector| {
+            collector.last_success.map(|success| unix_seconds(success.time()))
+        }),
         collectors(&SERIES, &|collector| Some(count(collector.series()))),
         collectors(&FOLDED, &|collector| Some(count(collector.folded))),
     ]

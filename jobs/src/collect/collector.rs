@@ -12,7 +12,7 @@ use super::budget::{self, Budgeted};
 use super::definition::{Counted, Definition, NestedField, Query};
 use super::expression::labelable;
 use super::series::SeriesTable;
-use super::source::{Source, SourceError};
+use super::source::{Source, SourceError, raw_field};
 use crate::metric::{Text, label_text, label_value, sample_value};
 
 /// Batches on their way from the database to the counting; more would only fill memory.
@@ -22,7 +22,7 @@ const BATCHES_IN_FLIGHT: usize = 2;
 const COUNTS_IN_FLIGHT: usize = 2;
 
 /// With more distinct values than this, one pass over the documents beats a count for each.
-const MOST_OPEN_VALUES: usize = 500;
+const MAX_OPEN_VALUES: usize = 500;
 
 /// Computes a gauge.
 ///
@@ -99,20 +99,9 @@ async fn read(
 }
 
 fn add_row(table: &mut SeriesTable, labels: &[Text], row: &RawDocument) {
-    let Some(value) = sample_value(field(row, "value")) else { return };
-    let labels: Vec<_> = labels.iter().map(|label| label_value(field(row, label))).collect();
+    let Some(value) = sample_value(raw_field(row, "value")) else { return };
+    let labels: Vec<_> = labels.iter().map(|label| label_value(raw_field(row, label))).collect();
     table.add(&labels, value);
-}
-
-/// A field of a document. A value the driver cannot read, say a text that is no UTF-8, is as good as missing:
-/// one odd document must not cost the whole gauge.
-fn field<'a>(document: &'a RawDocument, name: &str) -> Option<RawBsonRef<'a>> {
-    document
-        .iter_elements()
-        .map_while(Result::ok)
-        .find(|element| element.key().as_str() == name)?
-        .value()
-        .ok()
 }
 
 /// Walks the nested arrays of a document; each innermost object adds one to the series of the labels met on the
@@ -135,13 +124,13 @@ impl Walk {
 
     fn add(&mut self, table: &mut SeriesTable, object: &RawDocument, depth: usize) {
         for (label, name) in &self.fields[depth] {
-            self.key[*label] = table.intern(*label, &label_value(field(object, name)));
+            self.key[*label] = table.intern(*label, &label_value(raw_field(object, name)));
         }
         let Some(array) = self.arrays.get(depth) else {
             table.add_key(&self.key, 1.0);
             return;
         };
-        let elements = field(object, array).and_then(RawBsonRef::as_array);
+        let elements = raw_field(object, array).and_then(RawBsonRef::as_array);
         for element in elements.into_iter().flatten() {
             // An element that cannot be read is no object.
             if let Some(object) = element.ok().and_then(RawBsonRef::as_document) {
@@ -181,7 +170,7 @@ async fn count(
         None => (vec![(doc! {}, None)], doc! { closed_field: { "$nin": usual } }),
         Some(open) => {
             let open: &str = open;
-            let Some(texts) = source.distinct_texts(collection, open, MOST_OPEN_VALUES).await? else {
+            let Some(texts) = source.distinct_texts(collection, open, MAX_OPEN_VALUES).await? else {
                 return group(source, counted, filter.clone(), table).await;
             };
             let unusual = doc! { "$or": [

@@ -1,10 +1,10 @@
-//! The only seam to MongoDB on the reading side: each query bounded in time, named by a comment, allowed to
-//! spill to disk, and content with a secondary.
+//! Queries to MongoDB on behalf of a collector: each one has a time limit, names the collector in a comment, may spill to
+//! disk and prefers a secondary.
 
 use std::time::{Duration, Instant};
 
-use mongodb::bson::{Bson, Document, doc};
-use mongodb::error::ErrorKind;
+use futures_util::TryStreamExt;
+use mongodb::bson::{Document, RawBsonRef, RawDocument, doc};
 use mongodb::options::{ReadPreference, SelectionCriteria};
 use mongodb::raw_batch_cursor::RawBatchCursor;
 use mongodb::{Collection, Database};
@@ -70,7 +70,11 @@ impl Source {
         Ok(cursor)
     }
 
-    /// The distinct texts in a field; none if there are more than `most` (other types are passed over).
+    /// The distinct texts in a field, without values of other types and texts that are not valid UTF-8; `None` if the
+    /// field has more than `max` distinct values.
+    ///
+    /// The command `distinct` would fail as a whole on a text that is not valid UTF-8, which the driver refuses to decode.
+    /// A `$group` without accumulators reads the same index keys (`DISTINCT_SCAN`) and its reply can be read raw.
     ///
     /// # Errors
     /// When the server refuses, fails or takes too long.
@@ -78,22 +82,23 @@ impl Source {
         &self,
         collection: &str,
         field: &str,
-        most: usize,
+        max: usize,
     ) -> Result<Option<Vec<String>>, SourceError> {
-        let values = self
-            .collection(collection)
-            .distinct(field, doc! {})
-            .comment(self.comment.as_str())
-            .max_time(self.remaining()?)
-            .selection_criteria(nearby())
-            .await;
-        let values = match values {
-            Err(error) if is_too_big(&error) => return Ok(None),
-            values => values?,
-        };
-        let text = |value| if let Bson::String(text) = value { Some(text) } else { None };
-        let texts: Vec<_> = values.into_iter().filter_map(text).collect();
-        Ok((texts.len() <= most).then_some(texts))
+        let limit = i64::try_from(max).unwrap_or(i64::MAX).saturating_add(1);
+        let pipeline = [doc! { "$group": { "_id": format!("${field}") } }, doc! { "$limit": limit }];
+        let mut batches = self.aggregate(collection, &pipeline).await?;
+        let (mut texts, mut values) = (Vec::new(), 0);
+        while let Some(batch) = batches.try_next().await? {
+            for document in batch.doc_slices()? {
+                values += 1;
+                if let Some(RawBsonRef::String(text)) =
+                    document?.as_document().and_then(|row| raw_field(row, "_id"))
+                {
+                    texts.push(text.to_owned());
+                }
+            }
+        }
+        Ok((values <= max).then_some(texts))
     }
 
     /// The number of documents that match.
@@ -145,10 +150,15 @@ impl Source {
     }
 }
 
-/// More distinct values than fit in one reply.
-fn is_too_big(error: &mongodb::error::Error) -> bool {
-    const DISTINCT_TOO_BIG: i32 = 17217;
-    matches!(&*error.kind, ErrorKind::Command(command) if command.code == DISTINCT_TOO_BIG)
+/// A field of a document. A value that cannot be decoded, such as a text that is not valid UTF-8, counts as missing: one
+/// odd document must not fail the whole gauge.
+pub(super) fn raw_field<'a>(document: &'a RawDocument, name: &str) -> Option<RawBsonRef<'a>> {
+    document
+        .iter_elements()
+        .map_while(Result::ok)
+        .find(|element| element.key().as_str() == name)?
+        .value()
+        .ok()
 }
 
 fn nearby() -> SelectionCriteria {

@@ -1,4 +1,6 @@
-//! The job's line in `job_history`, written as Playarr writes those of its own jobs.
+//! The job's line in `job_history`, as Playarr writes those of its own jobs, with one exception: it is written when a run
+//! has ended, never while it goes on. A line that says `running` keeps Playarr from starting its own job of this name, and
+//! a kill would leave it so.
 
 use std::time::Duration;
 
@@ -7,13 +9,13 @@ use mongodb::bson::{DateTime, Document, doc};
 use mongodb::{Collection, Database};
 
 use super::report::Report;
-use crate::database::{is_duplicate_key, plain_message};
+use crate::database::{ask, is_duplicate_key};
 
-/// The history is a courtesy: a database that does not take the note in time is left alone.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a write may take. The history is for information only, so nothing waits longer for it.
+const TIME_LIMIT: Duration = Duration::from_secs(5);
 
-/// The line's `_id`. The collection has no unique index on the job's name: with an `_id` left to chance, instances
-/// that start together would each insert a line.
+/// The `_id` of a line inserted here. There is no unique index on the job's name: with random ids, instances that start
+/// together would each insert a line.
 const ID: [u8; 12] = *b"UpdateMetric";
 
 pub(crate) struct JobHistory {
@@ -26,17 +28,26 @@ impl JobHistory {
         Self { jobs: database.collection("job_history"), job_name }
     }
 
-    /// Notes that a run has begun.
-    pub(crate) async fn running(&self) {
-        let now = DateTime::now();
-        self.write(doc! {
-            "$set": { "status": "running", "lastUpdated": now },
-            "$setOnInsert": { "_id": ObjectId::from_bytes(ID), "createdAt": now, "execution_count": 0 },
-        })
-        .await;
+    /// Ends the runs of ours that are said to be running: an earlier version said so when a run began, and a kill left it.
+    /// Playarr would not start its own job of this name beside them. As Playarr does when it starts, they are cancelled.
+    /// A run of Playarr's own job is left alone: its line has neither our `_id` nor the result of one of our runs.
+    pub(crate) async fn end_abandoned_runs(&self) {
+        let ours = [
+            doc! { "_id": ObjectId::from_bytes(ID) },
+            doc! { "last_result.generation": { "$exists": true } },
+        ];
+        let abandoned = doc! { "job_name": self.job_name, "status": "running", "$or": ours.to_vec() };
+        let ended = doc! { "$set": { "status": "cancelled", "lastUpdated": DateTime::now() } };
+        match ask(TIME_LIMIT, self.jobs.update_many(abandoned, ended)).await {
+            Ok(result) if result.modified_count > 0 => {
+                tracing::info!(job = self.job_name, "ended a run in job_history that was left at running");
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(job = self.job_name, %error, "job_history could not be checked"),
+        }
     }
 
-    /// Notes how the run ended. As with Playarr's own jobs, only a run without errors moves `last_execution`.
+    /// Records how a run ended. As with Playarr's own jobs, only a run without errors moves `last_execution`.
     pub(crate) async fn finished(&self, report: &Report) {
         let now = DateTime::now();
         let errors: Document = report
@@ -74,18 +85,15 @@ impl JobHistory {
     async fn write(&self, update: Document) {
         let name = self.job_name;
         let write = || self.jobs.update_one(doc! { "job_name": name }, update.clone()).upsert(true);
-        let write = async {
+        let written = ask(TIME_LIMIT, async {
             match write().await {
                 // Another instance has just inserted the line, so now there is one to update.
                 Err(error) if is_duplicate_key(&error) => write().await,
                 written => written,
             }
-        };
-        let failure = match tokio::time::timeout(PATIENCE, write).await {
-            Ok(Ok(_)) => return,
-            Ok(Err(error)) => plain_message(&error),
-            Err(_) => format!("no answer within {} s", PATIENCE.as_secs()),
-        };
-        tracing::warn!(job = name, error = failure, "the run could not be noted in job_history");
+        });
+        if let Err(error) = written.await {
+            tracing::warn!(job = name, %error, "the run could not be recorded in job_history");
+        }
     }
 }

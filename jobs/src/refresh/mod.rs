@@ -2,11 +2,13 @@
 //! scheduler says when.
 
 mod job_history;
+mod moment;
 mod report;
 mod scheduler;
 mod snapshot;
 mod update;
 
+pub use moment::Moment;
 pub use report::{CollectorReport, Progress, Report, Trigger};
 pub use scheduler::{MAX_INTERVAL, MIN_INTERVAL, Schedule, ScheduleError, schedule_refreshes};
 pub use snapshot::{Collector, Published, Snapshot, SnapshotStore};

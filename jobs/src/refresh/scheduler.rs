@@ -1,12 +1,19 @@
 //! When refreshes happen: at start-up, then an interval and a little jitter after each; sooner after one that failed.
 //! The only file that knows the scheduler crate.
+//!
+//! The crate plans by the wall clock, and a wall clock may be set. So it only proposes a refresh; whether one is due is
+//! decided by the monotonic clock. Set forward, the crate proposes too early, and the rest of the pause is planned again.
+//! Set back, it proposes too late, and the refresh that is overdue is planned again.
 
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rand::RngExt;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
+use super::moment::Moment;
 use super::report::{Report, Trigger};
 use super::update::UpdateMetricsJob;
 
@@ -14,13 +21,17 @@ use super::update::UpdateMetricsJob;
 pub const MIN_INTERVAL: Duration = Duration::from_secs(5 * 60);
 /// The longest interval accepted.
 pub const MAX_INTERVAL: Duration = Duration::from_secs(15 * 60);
-/// The jitter, as a share of the interval, that keeps instances started together apart.
+/// The largest jitter, as a share of the interval. It keeps instances apart that start together.
 const MAX_JITTER: f64 = 0.1;
 /// The pause after a refresh that failed; it doubles with each further one.
 const FIRST_RETRY: Duration = Duration::from_secs(2);
-/// The longest pause while every collector fails: asking a database that is away costs nothing, and it is back soon.
-/// (While only some fail, it grows up to the interval: they may be what the database suffers from.)
-const LONGEST_RETRY_WHILE_AWAY: Duration = Duration::from_secs(30);
+/// The longest pause while every collector fails: asking a database that is away costs nothing, and it may be back soon.
+/// While only some fail, the pause grows up to the interval: they may be what the database suffers from.
+const MAX_RETRY_WHILE_AWAY: Duration = Duration::from_secs(30);
+/// How much too early the crate may be: it plans by whole seconds.
+const EARLY: Duration = Duration::from_secs(1);
+/// How much too late the crate may be: it looks at its plan twice a second.
+const LATE: Duration = Duration::from_secs(3);
 
 /// The scheduler could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -30,26 +41,28 @@ pub struct ScheduleError(#[from] JobSchedulerError);
 /// The running schedule.
 pub struct Schedule {
     scheduler: JobScheduler,
-    next_run: watch::Receiver<Option<SystemTime>>,
+    planning: JoinHandle<()>,
+    next_run: watch::Receiver<Option<Moment>>,
 }
 
 impl Schedule {
-    /// When the next scheduled refresh is due; none before the first has ended, in the past while one runs. Changes
+    /// When the next scheduled refresh is due: `None` before the first has ended, in the past while one runs. Changes
     /// after each refresh.
     #[must_use]
-    pub fn next_run(&self) -> watch::Receiver<Option<SystemTime>> {
+    pub fn next_run(&self) -> watch::Receiver<Option<Moment>> {
         self.next_run.clone()
     }
 
-    /// Starts no more refreshes. One under way goes on.
+    /// Starts no more refreshes. One that is running goes on.
     pub async fn stop(&mut self) {
+        self.planning.abort();
         if let Err(error) = self.scheduler.shutdown().await {
             tracing::warn!(%error, "the refresh schedule did not stop");
         }
     }
 }
 
-/// Refreshes now, and from then on an `interval` after each refresh, whatever set that off.
+/// Refreshes now, and from then on an `interval` after each refresh, however that one was started.
 ///
 /// # Errors
 /// When the scheduler cannot be started.
@@ -59,52 +72,104 @@ pub async fn schedule_refreshes<P: Send + Sync + 'static>(
 ) -> Result<Schedule, ScheduleError> {
     let scheduler = JobScheduler::new().await?;
     scheduler.start().await?;
+    // A task of its own: the first refresh does not wait for it.
+    tokio::spawn({
+        let job = job.clone();
+        async move { job.end_abandoned_runs().await }
+    });
     let (planned, next_run) = watch::channel(None);
-    tokio::spawn(plan(job, interval, scheduler.clone(), planned));
-    Ok(Schedule { scheduler, next_run })
+    let proposals = Proposals::new(scheduler.clone());
+    let planning = tokio::spawn(plan(job, interval, proposals, planned));
+    Ok(Schedule { scheduler, planning, next_run })
 }
 
 /// Plans the next refresh whenever one has ended. So none starts while one runs, and an outage that a manual refresh
-/// runs into is followed up as well.
+/// meets is followed up as well.
 async fn plan<P: Send + Sync + 'static>(
     job: UpdateMetricsJob<P>,
     interval: Duration,
-    scheduler: JobScheduler,
-    next_run: watch::Sender<Option<SystemTime>>,
+    mut proposals: Proposals,
+    next_run: watch::Sender<Option<Moment>>,
 ) {
     let mut ended = job.ended();
     let mut trigger = Trigger::Startup;
     let mut failures = 0_u32;
-    let mut planned = None;
+    let mut due: Option<Instant> = None;
     job.start(trigger);
-    while ended.changed().await.is_ok() {
-        let report = ended.borrow_and_update().clone();
-        let outcome = Outcome::of(report.as_deref());
-        failures = if outcome == Outcome::Success { 0 } else { failures.saturating_add(1) };
-        if outcome != Outcome::TotalFailure {
-            trigger = Trigger::Schedule;
-        }
-        let pause = pause(interval, outcome, failures, rand::rng().random_range(0.0..=1.0));
-        if let Some(superseded) = planned.take() {
-            // It is gone already if it was what started the refresh that ended.
-            let _ = scheduler.remove(&superseded).await;
-        }
-        let job = job.clone();
-        let one_shot = Job::new_one_shot_async(pause, move |_, _| {
-            job.start(trigger);
-            Box::pin(std::future::ready(()))
-        });
-        let added = match one_shot {
-            Ok(one_shot) => scheduler.add(one_shot).await,
-            Err(error) => Err(error),
-        };
-        match added {
-            Ok(id) => planned = Some(id),
-            Err(error) => {
-                tracing::error!(%error, "no further refresh could be scheduled; restart the service");
+    loop {
+        tokio::select! {
+            change = ended.changed() => {
+                if change.is_err() {
+                    return;
+                }
+                let report = ended.borrow_and_update().clone();
+                let outcome = Outcome::of(report.as_deref());
+                failures = if outcome == Outcome::Success { 0 } else { failures.saturating_add(1) };
+                if outcome != Outcome::TotalFailure {
+                    trigger = Trigger::Schedule;
+                }
+                let next = Moment::after(pause(interval, outcome, failures, rand::rng().random_range(0.0..=1.0)));
+                due = Some(next.instant());
+                proposals.at(next.instant()).await;
+                next_run.send_replace(Some(next));
+            }
+            () = proposals.next(due) => {
+                if let Some(moment) = due && Instant::now() + EARLY < moment {
+                    proposals.at(moment).await;
+                } else if due.take().is_some() {
+                    job.start(trigger);
+                }
             }
         }
-        next_run.send_replace(Some(SystemTime::now() + pause));
+    }
+}
+
+/// The crate's side: one planned job at a time, which proposes a refresh when it runs.
+struct Proposals {
+    scheduler: JobScheduler,
+    planned: Option<Job>,
+    proposed: Arc<Notify>,
+}
+
+impl Proposals {
+    fn new(scheduler: JobScheduler) -> Self {
+        Self { scheduler, planned: None, proposed: Arc::new(Notify::new()) }
+    }
+
+    /// Plans a proposal, in place of the one planned before.
+    async fn at(&mut self, moment: Instant) {
+        if let Some(superseded) = self.planned.take() {
+            // It is gone already if it has run.
+            let _ = self.scheduler.remove(&superseded.guid()).await;
+        }
+        let proposed = self.proposed.clone();
+        let pause = moment.saturating_duration_since(Instant::now());
+        let job = Job::new_one_shot_async(pause, move |_, _| {
+            proposed.notify_one();
+            Box::pin(std::future::ready(()))
+        });
+        match self.add(job).await {
+            Ok(job) => self.planned = Some(job),
+            Err(error) => {
+                tracing::error!(%error, "a refresh could not be scheduled; trying again when it is due");
+            }
+        }
+    }
+
+    async fn add(&self, job: Result<Job, JobSchedulerError>) -> Result<Job, JobSchedulerError> {
+        let job = job?;
+        self.scheduler.add(job.clone()).await?;
+        Ok(job)
+    }
+
+    /// Waits for a proposal. One that does not come although a refresh is due is planned again.
+    async fn next(&mut self, due: Option<Instant>) {
+        let Some(due) = due else { return self.proposed.notified().await };
+        let mut limit = due.max(Instant::now()) + LATE;
+        while tokio::time::timeout_at(limit.into(), self.proposed.notified()).await.is_err() {
+            self.at(Instant::now()).await;
+            limit = Instant::now() + LATE;
+        }
     }
 }
 
@@ -132,7 +197,7 @@ fn pause(interval: Duration, outcome: Outcome, failures: u32, luck: f64) -> Dura
     match outcome {
         Outcome::Success => regular,
         Outcome::SomeFailed => retry.min(regular),
-        Outcome::TotalFailure => retry.min(LONGEST_RETRY_WHILE_AWAY),
+        Outcome::TotalFailure => retry.min(MAX_RETRY_WHILE_AWAY),
     }
 }
 

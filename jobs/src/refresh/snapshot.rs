@@ -1,36 +1,37 @@
-//! What one refresh found, immutable, and the one place where a new one takes the old one's.
+//! The snapshot: what one refresh found, immutable, and the store in which the next one replaces it.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
+use super::moment::Moment;
 use crate::metric::{Family, Text};
 
 /// The gauges of one refresh.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
-    /// Counts the refreshes; 0 before the first.
+    /// The number of the refresh; 0 before the first.
     pub generation: u64,
-    /// When a refresh last brought new values, be it from a single collector.
-    pub taken_at: Option<SystemTime>,
+    /// When a refresh last brought new values, even if from a single collector only.
+    pub taken_at: Option<Moment>,
     /// One collector for each gauge, in the order of the definitions.
     pub collectors: Vec<Collector>,
 }
 
-/// A gauge with the story of how it was collected.
+/// A gauge and how it was collected.
 #[derive(Clone, Debug)]
 pub struct Collector {
     /// The name of the gauge.
     pub name: Text,
-    /// The last good values; none if there never were any.
+    /// The last good values; `None` if no run has succeeded yet.
     pub family: Option<Arc<Family>>,
     /// How many series the budget folded away in the last good values.
     pub folded: usize,
     /// How long the last run took.
     pub duration: Duration,
     /// When the last good values were taken.
-    pub last_success: Option<SystemTime>,
+    pub last_success: Option<Moment>,
     /// Why the last run failed, if it did.
     pub error: Option<String>,
 }
@@ -57,7 +58,7 @@ impl Collector {
     }
 }
 
-/// A snapshot together with what its readers want ready-made (its rendered text), so that both change at once.
+/// A snapshot together with what is prepared from it for its readers (its rendered text), so that both change at once.
 #[derive(Debug, Default)]
 pub struct Published<P> {
     /// The snapshot.

@@ -1,4 +1,4 @@
-//! `UpdateMetricsJob`: one refresh at a time, each collector on its own, the outcome published at once.
+//! `UpdateMetricsJob`: one refresh at a time. Collectors run side by side, and their results are published together.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -8,6 +8,7 @@ use mongodb::Database;
 use tokio::sync::watch;
 
 use super::job_history::JobHistory;
+use super::moment::Moment;
 use super::report::{CollectorReport, Progress, Report, Trigger};
 use super::snapshot::{Collector, Published, Snapshot, SnapshotStore};
 use crate::collect::{Budgeted, Definition, collect};
@@ -15,27 +16,27 @@ use crate::collect::{Budgeted, Definition, collect};
 /// The name under which Playarr knows the job.
 pub const JOB_NAME: &str = "UpdateMetricsJob";
 
-/// A refresh ended without a report.
+/// A refresh ended without a report: preparing the snapshot panicked, or the process is shutting down.
 #[derive(Debug, thiserror::Error)]
-#[error("the refresh was broken off (the log says why); start another")]
+#[error("the refresh ended without a result; see the log for the reason, then refresh again")]
 pub struct RefreshError;
 
-/// How a refresh goes about it.
+/// The limits of a refresh.
 #[derive(Clone, Debug)]
 pub struct RefreshOptions {
-    /// How many collectors run side by side.
+    /// How many collectors run at once.
     pub concurrency: usize,
-    /// The time each collector has.
+    /// The time limit of each collector.
     pub timeout: Duration,
-    /// How many series each gauge may have.
+    /// The most series of each gauge.
     pub series_budget: usize,
 }
 
-/// How what a refresh found is made ready for its readers, and who hears of it.
+/// What a refresh calls: it knows neither the readers of the snapshot nor the observers of its progress.
 pub struct Hooks<P> {
-    /// Prepares what readers want ready-made. Runs on a thread for blocking work.
+    /// Prepares what is published with the snapshot. Runs on a thread for blocking work.
     pub prepare: Box<dyn Fn(&Snapshot) -> P + Send + Sync>,
-    /// Hears of every step. Must not block.
+    /// Is told of every step. Must not block.
     pub progress: Box<dyn Fn(&Progress) + Send + Sync>,
 }
 
@@ -57,19 +58,19 @@ struct Inner<P> {
     hooks: Hooks<P>,
     store: Arc<SnapshotStore<P>>,
     history: JobHistory,
-    /// The last refresh begun, for later comers to join until it has its report.
-    flight: Mutex<Option<Flight>>,
-    /// Held by the refresh that runs, from its first query to its note in the history.
-    turn: tokio::sync::Mutex<()>,
+    /// The refresh started last. Requests join it until it has its report.
+    latest: Mutex<Option<PendingReport>>,
+    /// Held by the running refresh, from its first query to its line in the history.
+    refresh_guard: tokio::sync::Mutex<()>,
     /// How the last refresh ended.
     ended: watch::Sender<Option<Arc<Report>>>,
 }
 
-type Flight = watch::Receiver<Option<Arc<Report>>>;
+/// The report of a refresh: `None` until it has published its snapshot. The sender is dropped if it never will.
+type PendingReport = watch::Receiver<Option<Arc<Report>>>;
 
-/// Whether it has no report yet and may still have one: one that panicked has dropped its sender.
-fn is_under_way(flight: &Flight) -> bool {
-    flight.borrow().is_none() && flight.has_changed().is_ok()
+fn is_pending(report: &PendingReport) -> bool {
+    report.borrow().is_none() && report.has_changed().is_ok()
 }
 
 impl<P: Send + Sync + 'static> UpdateMetricsJob<P> {
@@ -83,56 +84,69 @@ impl<P: Send + Sync + 'static> UpdateMetricsJob<P> {
         hooks: Hooks<P>,
     ) -> Self {
         let history = JobHistory::new(&database, JOB_NAME);
-        let (flight, turn, ended) = (Mutex::new(None), tokio::sync::Mutex::new(()), watch::Sender::new(None));
-        let inner = Inner { database, definitions, options, hooks, store, history, flight, turn, ended };
+        let inner = Inner {
+            database,
+            definitions,
+            options,
+            hooks,
+            store,
+            history,
+            latest: Mutex::new(None),
+            refresh_guard: tokio::sync::Mutex::new(()),
+            ended: watch::Sender::new(None),
+        };
         Self { inner: Arc::new(inner) }
     }
 
-    /// Refreshes the snapshot, or joins the refresh under way, and returns its report.
+    /// Refreshes the snapshot, or joins the refresh that is running, and returns its report.
     ///
-    /// The refresh goes on if the caller goes away.
+    /// The refresh goes on if the returned future is dropped.
     ///
     /// # Errors
     /// When the refresh panicked or the runtime shuts down.
     pub async fn refresh(&self, trigger: Trigger) -> Result<Arc<Report>, RefreshError> {
-        let mut flight = self.start(trigger);
-        // Without a report the sender is dropped.
-        let landed = flight.wait_for(Option::is_some).await.map_err(|_| RefreshError)?;
-        landed.clone().ok_or(RefreshError)
+        let mut report = self.start(trigger);
+        let report = report.wait_for(Option::is_some).await.map_err(|_| RefreshError)?;
+        report.clone().ok_or(RefreshError)
     }
 
-    /// Starts a refresh, unless one is under way, without waiting for it.
-    pub fn start(&self, trigger: Trigger) -> Flight {
-        let mut flight = self.inner.flight.lock().unwrap_or_else(PoisonError::into_inner);
-        // One that has published its snapshot is too late to join: what changed since would not be in it.
-        if let Some(under_way) = flight.as_ref().filter(|flight| is_under_way(flight)) {
-            return under_way.clone();
+    /// Starts a refresh, or joins the one that is running, without waiting for it.
+    pub fn start(&self, trigger: Trigger) -> PendingReport {
+        let mut latest = self.inner.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        // One that has published its snapshot cannot be joined: it would not show what has changed since.
+        if let Some(running) = latest.as_ref().filter(|report| is_pending(report)) {
+            return running.clone();
         }
-        let (landing, receiver) = watch::channel(None);
-        *flight = Some(receiver.clone());
-        drop(flight);
+        let (sender, receiver) = watch::channel(None);
+        *latest = Some(receiver.clone());
+        drop(latest);
         let inner = self.inner.clone();
         tokio::spawn(async move {
-            let _turn = inner.turn.lock().await;
-            // A task of its own, so that even a panic in it lets the next refresh begin.
-            let report = tokio::spawn(inner.clone().run(trigger, landing)).await.ok().flatten();
+            let _guard = inner.refresh_guard.lock().await;
+            // A task of its own, so that the next refresh can begin even if this one panics.
+            let report = tokio::spawn(inner.clone().run(trigger, sender)).await.ok().flatten();
             inner.ended.send_replace(report);
         });
         receiver
     }
 
-    /// Whether a refresh is under way that has not published its snapshot yet.
+    /// Whether a refresh is running that has not published its snapshot yet.
     #[must_use]
     pub fn is_refreshing(&self) -> bool {
-        self.inner.flight.lock().unwrap_or_else(PoisonError::into_inner).as_ref().is_some_and(is_under_way)
+        self.inner.latest.lock().unwrap_or_else(PoisonError::into_inner).as_ref().is_some_and(is_pending)
     }
 
-    /// Waits until no refresh is under way, the note in the history included.
+    /// Waits until no refresh is running, its line in the history included.
     pub async fn idle(&self) {
-        drop(self.inner.turn.lock().await);
+        drop(self.inner.refresh_guard.lock().await);
     }
 
-    /// Tells each time a refresh has ended, with its report if it has one.
+    /// Ends the runs that `job_history` says are running: left behind by a kill, or by an earlier version.
+    pub(super) async fn end_abandoned_runs(&self) {
+        self.inner.history.end_abandoned_runs().await;
+    }
+
+    /// Changes each time a refresh has ended, to its report; to `None` if it ended without one.
     #[must_use]
     pub fn ended(&self) -> watch::Receiver<Option<Arc<Report>>> {
         self.inner.ended.subscribe()
@@ -143,17 +157,16 @@ impl<P: Send + Sync + 'static> Inner<P> {
     async fn run(
         self: Arc<Self>,
         trigger: Trigger,
-        landing: watch::Sender<Option<Arc<Report>>>,
+        reported: watch::Sender<Option<Arc<Report>>>,
     ) -> Option<Arc<Report>> {
         let (started, clock) = (SystemTime::now(), Instant::now());
         let last = self.store.load();
         let generation = last.snapshot.generation + 1;
         (self.hooks.progress)(&Progress::Started { generation, trigger });
 
-        // The note in the history waits for nobody and nobody for it, least of all a database that is away.
-        let (collectors, ()) = tokio::join!(self.collect_all(&last.snapshot), self.history.running());
+        let collectors = self.collect_all(&last.snapshot).await;
         let succeeded = collectors.iter().any(Collector::is_successful);
-        let taken_at = if succeeded { Some(SystemTime::now()) } else { last.snapshot.taken_at };
+        let taken_at = if succeeded { Some(Moment::now()) } else { last.snapshot.taken_at };
         let snapshot = Snapshot { generation, taken_at, collectors };
         drop(last);
 
@@ -171,7 +184,7 @@ impl<P: Send + Sync + 'static> Inner<P> {
         let report = Arc::new(Report { generation, trigger, started, duration: clock.elapsed(), collectors });
         report.log();
         (self.hooks.progress)(&Progress::Finished(report.clone()));
-        landing.send_replace(Some(report.clone()));
+        reported.send_replace(Some(report.clone()));
         self.history.finished(&report).await;
         Some(report)
     }
@@ -201,7 +214,7 @@ impl<P: Send + Sync + 'static> Inner<P> {
                 family: Some(Arc::new(family)),
                 folded,
                 duration,
-                last_success: Some(SystemTime::now()),
+                last_success: Some(Moment::now()),
                 error: None,
             },
             Err(error) => {

@@ -41,14 +41,14 @@ fn numbers(app: &App, query: &Query) -> Value {
     let library = app.overview.library(snapshot);
     let failed = snapshot.collectors.iter().filter(|collector| !collector.is_successful());
     let collected = snapshot.collectors.iter().map(|collector| {
-        let time = collector.last_success.and_then(rfc3339);
+        let time = collector.last_success.and_then(|moment| rfc3339(moment.time()));
         (collector.name.to_string(), time.into())
     });
     json!({
         "now": rfc3339(now),
         "snapshot": {
             "generation": snapshot.generation,
-            "taken_at": snapshot.taken_at.map(rfc3339),
+            "taken_at": snapshot.taken_at.map(|taken_at| rfc3339(taken_at.time())),
             "failed": failed.map(|collector| &*collector.name).collect::<Vec<_>>(),
             "collected": collected.collect::<Map<_, _>>(),
         },

@@ -23,19 +23,17 @@ pub(in crate::http) fn current(app: &App) -> Value {
     let now = SystemTime::now();
     let published = app.snapshots.load();
     let snapshot = &published.snapshot;
-    let age =
-        snapshot.taken_at.map(|taken_at| now.duration_since(taken_at).unwrap_or_default().as_secs_f64());
     let next_run = app.next_run.get().and_then(|next_run| *next_run.borrow());
     json!({
         "now": rfc3339(now),
         "snapshot": {
             "generation": snapshot.generation,
-            "taken_at": snapshot.taken_at.and_then(rfc3339),
-            "age_seconds": age,
+            "taken_at": snapshot.taken_at.and_then(|taken_at| rfc3339(taken_at.time())),
+            "age_seconds": snapshot.taken_at.map(|taken_at| taken_at.age().as_secs_f64()),
         },
         "refreshing": app.job.is_refreshing(),
         "interval_seconds": app.refresh_interval.as_secs(),
-        "next_run": next_run.and_then(rfc3339),
+        "next_run": next_run.and_then(|next_run| rfc3339(next_run.time())),
         "last_run": app.feed.last_report().map(|report| json!({
             "generation": report.generation,
             "trigger": report.trigger,
@@ -74,7 +72,7 @@ pub(in crate::http) fn collector_report(report: &CollectorReport) -> Value {
 
 fn collector(collector: &Collector) -> Value {
     let mut shown = collector_report(&CollectorReport::of(collector));
-    shown["last_success"] = collector.last_success.and_then(rfc3339).into();
+    shown["last_success"] = collector.last_success.and_then(|success| rfc3339(success.time())).into();
     shown
 }
 

@@ -1,9 +1,10 @@
 //! The WebSocket of the pages: refreshes, scrapes and the status, from the server to the client only.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
+use playarr_jobs::refresh::Moment;
 use serde_json::{Value, json};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
@@ -180,7 +181,7 @@ where
 }
 
 /// Waits until the next refresh is planned, which happens after each one.
-async fn planned(next_run: &mut Option<watch::Receiver<Option<SystemTime>>>) {
+async fn planned(next_run: &mut Option<watch::Receiver<Option<Moment>>>) {
     if let Some(next_run) = next_run
         && next_run.changed().await.is_ok()
     {
