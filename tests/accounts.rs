@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
 use reqwest::header::{CONTENT_TYPE, COOKIE, ORIGIN, RETRY_AFTER, SET_COOKIE};
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
@@ -117,7 +117,10 @@ async fn hashes_made_by_other_implementations_let_in_whoever_knows_the_password(
         for hash in hashes {
             n += 1;
             let username = format!("user {n}");
-            users.insert_one(doc! { "username": &username, "password_hash": hash }).await.unwrap();
+            users
+                .insert_one(doc! { "username": &username, "password_hash": hash, "status": "active" })
+                .await
+                .unwrap();
             assert_eq!(service.login(&username, password).await.status(), StatusCode::OK, "{hash}");
             let from = format!("203.0.113.{n}");
             for wrong in [format!("{password}x"), password[..password.len() - 1].to_owned()] {
@@ -137,7 +140,7 @@ async fn whatever_is_wrong_the_answer_is_the_same_and_takes_the_same_time() {
     assert_ne!(days, hash);
     users
         .insert_many([
-            doc! { "username": "slow", "password_hash": &hash },
+            doc! { "username": "slow", "password_hash": &hash, "status": "active" },
             doc! { "username": "inactive", "password_hash": hash, "status": "inactive" },
             doc! { "username": "days", "password_hash": days },
             doc! { "username": "none" },
@@ -184,6 +187,72 @@ async fn an_inactive_user_with_the_right_password_does_not_get_in() {
     assert_eq!(response.json::<Value>().await.unwrap(), json!({ "error": "Invalid username or password" }));
     let no_admin = service.login("alice", "alice-password").await;
     assert_eq!(no_admin.json::<Value>().await.unwrap()["user"]["role"], "user");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_user_whose_status_is_not_exactly_active_has_no_login_no_session_and_no_api_key() {
+    let service = Service::with(fixtures()).ready().await;
+    let session = service.session("admin", "admin-password").await;
+    let users = service.database.collection::<Document>("users");
+    let admin = doc! { "username": "admin" };
+    let statuses = [Bson::Null, Bson::Int32(1), "Active".into(), "".into(), vec!["active"].into()];
+    let changes = statuses.map(|status| doc! { "$set": { "status": status } });
+    for change in [doc! { "$unset": { "status": "" } }].into_iter().chain(changes) {
+        users.update_one(admin.clone(), change.clone()).await.unwrap();
+        let login = service.login("admin", "admin-password").await;
+        assert_eq!(login.status(), StatusCode::UNAUTHORIZED, "{change}");
+        assert_eq!(login.json::<Value>().await.unwrap(), json!({ "error": "Invalid username or password" }));
+        for (name, proof) in [("cookie", session.as_str()), ("x-api-key", "admin001")] {
+            let asked = service.get("/api/settings/metrics").header(name, proof).send().await.unwrap();
+            assert!(asked.status().is_client_error(), "{change} {name}: {}", asked.status());
+        }
+    }
+    users.update_one(admin, doc! { "$set": { "status": "active" } }).await.unwrap();
+    let other = login_from(&service, "203.0.113.9", "admin", "admin-password").await;
+    assert_eq!(other.status(), StatusCode::OK);
+}
+
+/// The document with each `??` replaced by two bytes that are not UTF-8.
+fn not_utf8(document: &Document) -> RawDocumentBuf {
+    let mut bytes = document.to_vec().unwrap();
+    while let Some(at) = bytes.windows(2).position(|pair| pair == b"??") {
+        bytes[at..at + 2].copy_from_slice(b"\xff\xfe");
+    }
+    RawDocumentBuf::from_bytes(bytes).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_user_with_odd_fields_changes_nothing_for_others() {
+    let service = Service::with(fixtures()).ready().await;
+    let users = service.database.collection::<RawDocumentBuf>("users");
+    let taken = users.find_one(doc! { "username": "admin" }).await.unwrap().unwrap();
+    users.delete_one(doc! { "username": "admin" }).await.unwrap();
+    // Before the admin, so that a look-up by an array's element would find these first.
+    let odd = [
+        doc! { "username": ["admin"], "api_key": ["admin001"] },
+        doc! { "username": 1, "password_hash": 1, "role": 1, "status": 1, "api_key": 1 },
+        doc! { "username": null, "password_hash": null, "role": null, "status": null },
+        doc! { "username": "arrays", "password_hash": ["$2b$14$"], "role": ["admin"], "status": ["active"] },
+        doc! { "username": "??", "password_hash": "??", "role": "??", "status": "??", "api_key": "??" },
+        doc! { "username": "hash", "password_hash": "$2b$??", "status": "active", "api_key": "hash0001" },
+        doc! { "username": "role", "role": "??", "status": "active", "api_key": "role0001" },
+        doc! { "username": "status", "role": "admin", "status": "??", "api_key": "status01" },
+    ];
+    users.insert_many(odd.iter().map(not_utf8)).await.unwrap();
+    users.insert_one(taken).await.unwrap();
+
+    assert_eq!(service.login("admin", "admin-password").await.status(), StatusCode::OK);
+    let wrong = service.login("hash", "wrong").await;
+    assert_eq!(wrong.status(), StatusCode::UNAUTHORIZED, "no hash that can be read");
+    for (key, expected) in [
+        ("admin001", StatusCode::OK),
+        ("hash0001", StatusCode::FORBIDDEN),
+        ("role0001", StatusCode::FORBIDDEN),
+        ("status01", StatusCode::UNAUTHORIZED),
+    ] {
+        let asked = service.get("/api/settings/metrics").header("x-api-key", key).send().await.unwrap();
+        assert_eq!(asked.status(), expected, "{key}");
+    }
 }
 
 async fn login_from(service: &Service, address: &str, username: &str, password: &str) -> Response {

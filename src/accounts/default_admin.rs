@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, Document, doc};
-use mongodb::error::Error;
 use mongodb::options::{Acknowledgment, InsertOneOptions, WriteConcern};
-use playarr_jobs::database::{is_duplicate_key, plain_message};
+use playarr_jobs::database::{DatabaseError, ask};
 use rand::RngExt;
 
 use super::password::Passwords;
@@ -25,7 +24,6 @@ const API_KEY_ALPHABET: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJ
 pub(super) async fn ensure(config: &Config, users: &Users, passwords: &Passwords) {
     let Some(password) = &config.default_admin_password else { return };
     let mut pause = FIRST_RETRY;
-    let mut failing = false;
     loop {
         match create(&config.default_admin_username, password, users, passwords).await {
             Ok(Outcome::Created) => {
@@ -36,28 +34,14 @@ pub(super) async fn ensure(config: &Config, users: &Users, passwords: &Passwords
             }
             Ok(Outcome::Unneeded) => return,
             Ok(Outcome::NotHashed) => tracing::warn!("the password of the default admin could not be hashed"),
-            // One outage is one line.
-            Err(error) if !failing => {
-                failing = true;
-                tracing::warn!(
-                    %error,
-                    "cannot tell yet whether there are users; asking again until it is known"
-                );
+            // An outage is said once, by the database's health.
+            Err(error) => {
+                tracing::debug!(%error, "it is not known yet whether there are users; asking again")
             }
-            Err(_) => {}
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_RETRY);
     }
-}
-
-/// The database does not say.
-#[derive(Debug, thiserror::Error)]
-enum Failure {
-    #[error("{}", plain_message(.0))]
-    MongoDb(#[from] Error),
-    #[error("no answer from MongoDB within {} s", PATIENCE.as_secs())]
-    Timeout,
 }
 
 enum Outcome {
@@ -71,9 +55,9 @@ async fn create(
     password: &Secret,
     users: &Users,
     passwords: &Passwords,
-) -> Result<Outcome, Failure> {
+) -> Result<Outcome, DatabaseError> {
     let any = users.collection.find_one(doc! {}).projection(doc! { "_id": 1 });
-    if in_time(any.into_future()).await?.is_some() {
+    if ask(PATIENCE, any).await?.is_some() {
         return Ok(Outcome::Unneeded);
     }
     let Ok(hash) = passwords.hash(password.clone()).await else { return Ok(Outcome::NotHashed) };
@@ -81,17 +65,12 @@ async fn create(
     let options = InsertOneOptions::builder().write_concern(durable).build();
     let admin = document(username, &hash);
     let insert = users.collection.insert_one(admin).with_options(options);
-    match in_time(insert.into_future()).await {
+    match ask(PATIENCE, insert).await {
         Ok(_) => Ok(Outcome::Created),
         // Another instance, or Playarr itself, was faster.
-        Err(Failure::MongoDb(error)) if is_duplicate_key(&error) => Ok(Outcome::Unneeded),
+        Err(error) if error.is_duplicate_key() => Ok(Outcome::Unneeded),
         Err(error) => Err(error),
     }
-}
-
-/// Awaits the database for a while.
-async fn in_time<T>(asked: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
-    Ok(tokio::time::timeout(PATIENCE, asked).await.map_err(|_| Failure::Timeout)??)
 }
 
 /// A user as Playarr writes them.

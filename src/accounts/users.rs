@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
-use mongodb::bson::{Bson, Document, doc};
+use mongodb::bson::{Document, RawDocument, RawDocumentBuf, doc};
 use mongodb::error::Error;
 use mongodb::options::{CollectionOptions, ReadPreference, SelectionCriteria};
 use mongodb::{Collection, Database};
-use playarr_jobs::database::plain_message;
+use playarr_jobs::database::{DatabaseError, ask};
 use serde::Serialize;
 
 use super::password;
@@ -49,7 +49,7 @@ pub struct User {
     pub username: String,
     /// What the user may do.
     pub role: Role,
-    /// Whether the account is in use.
+    /// Whether the status is exactly `active`. Playarr refuses any other, and a user without one.
     pub is_active: bool,
     pub(super) password_hash: Option<Secret>,
 }
@@ -86,54 +86,58 @@ impl Users {
     }
 
     async fn find(&self, field: &str, text: &str) -> Result<Option<User>, Unavailable> {
-        let fields = doc! { "_id": 0, "username": 1, "role": 1, "status": 1, "password_hash": 1, field: 1 };
-        let found = self.collection.find_one(doc! { field: { "$eq": text } }).projection(fields);
-        let found = within(found.into_future()).await?;
-        // The query also finds users whose field is an array that holds this text.
-        Ok(found.filter(|user| user.get_str(field).is_ok_and(|own| own == text)).and_then(user))
+        let fields = doc! { "_id": 0, "username": 1, "role": 1, "status": 1, "password_hash": 1 };
+        // The first condition uses the index, but also finds arrays that hold the text; the second does not.
+        let is_equal = doc! { "$eq": [format!("${field}"), { "$literal": text }] };
+        let filter = doc! { field: { "$eq": text }, "$expr": is_equal };
+        let found =
+            ask(PATIENCE, self.raw().find_one(filter).projection(fields)).await.map_err(unavailable)?;
+        Ok(found.as_deref().and_then(user))
     }
 
     /// The highest cost among the hashes that can be checked. So much work is each login, else its time would tell
     /// whether there is such a user.
     pub(super) async fn password_cost(&self) -> Result<u32, Unavailable> {
-        let is_text = doc! { "$eq": [{ "$type": "$password_hash" }, "string"] };
-        let cost = doc! { "$cond": [is_text, { "$substrCP": ["$password_hash", 4, 2] }, null] };
-        let group = doc! { "$group": { "_id": cost } };
-        let costs = async { self.collection.aggregate([group]).await?.try_collect::<Vec<_>>().await };
-        let costs = within(costs).await?;
-        let costs = costs.iter().filter_map(|cost| cost.get_str("_id").ok()?.parse::<u32>().ok());
-        Ok(costs.filter(|cost| password::COSTS.contains(cost)).max().unwrap_or(password::USUAL_COST))
+        // The costs are read here: the server's operators on text fail for all users if one hash is not UTF-8.
+        let hashes = doc! { "password_hash": { "$type": "string" } };
+        let fields = doc! { "_id": 0, "password_hash": 1 };
+        let highest = async {
+            let mut users = self.raw().find(hashes).projection(fields).await?;
+            let mut highest = None;
+            while let Some(user) = users.try_next().await? {
+                highest = highest.max(cost(&user));
+            }
+            Ok::<_, Error>(highest)
+        };
+        let highest = ask(PATIENCE, highest).await.map_err(unavailable)?;
+        Ok(highest.unwrap_or(password::USUAL_COST))
+    }
+
+    /// Documents as they are stored: decoding them whole fails if any text is not UTF-8.
+    fn raw(&self) -> Collection<RawDocumentBuf> {
+        self.collection.clone_with_type()
     }
 }
 
-/// Awaits the database for a while.
-async fn within<T>(asked: impl Future<Output = Result<T, Error>>) -> Result<T, Unavailable> {
-    match tokio::time::timeout(PATIENCE, asked).await {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(error)) => {
-            tracing::warn!(error = plain_message(&error), "a user could not be looked up");
-            Err(Unavailable)
-        }
-        Err(_) => {
-            tracing::warn!(
-                "a user could not be looked up: no answer from MongoDB within {} s",
-                PATIENCE.as_secs()
-            );
-            Err(Unavailable)
-        }
-    }
+/// An outage is said once, by the database's health.
+fn unavailable(error: DatabaseError) -> Unavailable {
+    tracing::debug!(%error, "a user could not be looked up");
+    Unavailable
 }
 
-fn user(mut document: Document) -> Option<User> {
-    let is = |field, value| document.get_str(field).is_ok_and(|text| text == value);
-    let role = if is("role", "admin") { Role::Admin } else { Role::User };
-    let is_active = !is("status", "inactive");
-    let password_hash = match document.remove("password_hash") {
-        Some(Bson::String(hash)) => Some(hash.into()),
-        _ => None,
-    };
-    match document.remove("username") {
-        Some(Bson::String(username)) => Some(User { username, role, is_active, password_hash }),
-        _ => None,
-    }
+/// The cost of a user's hash, if the hash can be checked.
+fn cost(user: &RawDocument) -> Option<u32> {
+    let cost = user.get_str("password_hash").ok()?.get(4..6)?.parse().ok()?;
+    password::COSTS.contains(&cost).then_some(cost)
+}
+
+/// A field that cannot be read counts as missing.
+fn user(document: &RawDocument) -> Option<User> {
+    let text = |field| document.get_str(field).ok();
+    Some(User {
+        username: text("username")?.to_owned(),
+        role: if text("role") == Some("admin") { Role::Admin } else { Role::User },
+        is_active: text("status") == Some("active"),
+        password_hash: text("password_hash").map(|hash| hash.to_owned().into()),
+    })
 }
