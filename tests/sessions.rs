@@ -177,7 +177,7 @@ async fn who_is_demoted_deactivated_or_deleted_is_out_at_once_whatever_the_sessi
     set(doc! { "status": "active" }).await;
     assert_eq!(show().await, StatusCode::OK);
     users.update_one(doc! { "username": "admin" }, doc! { "$unset": { "status": 1 } }).await.unwrap();
-    assert_eq!(show().await, StatusCode::OK, "no status is active");
+    assert_eq!(show().await, StatusCode::FORBIDDEN, "an account without a status is not in use");
     users.delete_one(doc! { "username": "admin" }).await.unwrap();
     assert_eq!(show().await, StatusCode::UNAUTHORIZED);
     let alice = token(&json!({ "sub": "alice", "role": "admin", "exp": FAR }));

@@ -36,7 +36,7 @@ pub(super) async fn ensure(config: &Config, users: &Users, passwords: &Passwords
             Ok(Outcome::NotHashed) => tracing::warn!("the password of the default admin could not be hashed"),
             // An outage is said once, by the database's health.
             Err(error) => {
-                tracing::debug!(%error, "it is not known yet whether there are users; asking again")
+                tracing::debug!(%error, "it is not known yet whether there are users; asking again");
             }
         }
         tokio::time::sleep(pause).await;

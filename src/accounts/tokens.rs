@@ -18,7 +18,7 @@ use serde::Deserialize;
 
 use crate::config::Secret;
 
-/// How often the database is asked whether a token has changed. Together with [`PATIENCE`] this keeps a change made
+/// How often the database is asked whether a token has changed. Together with `PATIENCE` this keeps a change made
 /// elsewhere from taking more than ten seconds.
 pub const TOKEN_CHECK_INTERVAL: Duration = Duration::from_secs(4);
 

@@ -90,8 +90,9 @@ impl Users {
         // The first condition uses the index, but also finds arrays that hold the text; the second does not.
         let is_equal = doc! { "$eq": [format!("${field}"), { "$literal": text }] };
         let filter = doc! { field: { "$eq": text }, "$expr": is_equal };
-        let found =
-            ask(PATIENCE, self.raw().find_one(filter).projection(fields)).await.map_err(unavailable)?;
+        let found = ask(PATIENCE, self.raw().find_one(filter).projection(fields))
+            .await
+            .map_err(|error| unavailable(&error))?;
         Ok(found.as_deref().and_then(user))
     }
 
@@ -109,7 +110,7 @@ impl Users {
             }
             Ok::<_, Error>(highest)
         };
-        let highest = ask(PATIENCE, highest).await.map_err(unavailable)?;
+        let highest = ask(PATIENCE, highest).await.map_err(|error| unavailable(&error))?;
         Ok(highest.unwrap_or(password::USUAL_COST))
     }
 
@@ -120,7 +121,7 @@ impl Users {
 }
 
 /// An outage is said once, by the database's health.
-fn unavailable(error: DatabaseError) -> Unavailable {
+fn unavailable(error: &DatabaseError) -> Unavailable {
     tracing::debug!(%error, "a user could not be looked up");
     Unavailable
 }

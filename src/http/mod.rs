@@ -1,7 +1,7 @@
 //! The HTTP interface. [`routes`] is the table; each resource has its file in `routes/`.
 //!
 //! A line of the table is a method, a template, who may call the route and what its handler takes from the request, and
-//! the handler. From the table follow, in [`router`], `HEAD` for each `GET`, `405` with `Allow`, the trailing slash and
+//! the handler. From the table follow, in `router`, `HEAD` for each `GET`, `405` with `Allow`, the trailing slash and
 //! the metrics by template; no handler repeats any of them.
 
 mod reply;

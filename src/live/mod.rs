@@ -1,7 +1,7 @@
 //! What is counted as it happens: typed events, in process and over HTTP, and the service's own work.
 //!
 //! How to choose between the two kinds of metric: what can be computed from the database at any time is a gauge
-//! definition in the `jobs` crate; what is gone once it has happened is an event of [`event`].
+//! definition in the `jobs` crate; what is gone once it has happened is an event of `event`.
 //!
 //! ```
 //! use std::time::Duration;

@@ -1,6 +1,6 @@
 //! A disposable MongoDB for tests, benchmarks and the demo.
 //!
-//! [`mongodb`] gives the one server this process shares; [`MongoDb::database`] a database of
+//! [`mongodb()`] gives the one server this process shares; [`MongoDb::database`] a database of
 //! its own on it. Four ways are tried, in this order:
 //!
 //! 1. [`Way::Given`]: the server at `PLAYARR_TEST_MONGODB_URI`
