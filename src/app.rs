@@ -12,7 +12,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::accounts::{Admins, TokenError, Tokens};
 use crate::config::{Config, ConfigError};
-use crate::live::{Event, Label, Live, Status};
+use crate::live::{JobExecution, Label, Live, Status};
 use crate::overview::Overview;
 use crate::scrape::{Exposition, Page, ScrapePermits};
 use crate::telemetry::{Feed, ScrapeLog, Telemetry};
@@ -104,11 +104,12 @@ impl App {
             progress: Box::new(move |progress| {
                 if let Progress::Finished(report) = progress {
                     counters.service().refreshed(report);
-                    recorder.record(&Event::JobExecution {
+                    let execution = JobExecution {
                         job_type: Label::repaired(JOB_NAME),
                         status: if report.is_success() { Status::Success } else { Status::Failure },
-                        duration: report.duration,
-                    });
+                        duration_seconds: report.duration.into(),
+                    };
+                    recorder.record(&execution.into());
                 }
                 watchers.publish(progress);
             }),

@@ -8,7 +8,7 @@ use warp::reply::Response;
 use warp::{Filter, Rejection, Reply};
 
 use crate::app::App;
-use crate::live::{Event, Label, StatusCode};
+use crate::live::{self, AuthenticationFailure, HttpRequest, Label, StatusCode};
 
 /// The template of the route that made an answer, in the answer's extensions.
 #[derive(Clone, Copy)]
@@ -53,17 +53,17 @@ where
 }
 
 /// Records an answer of the route with this template to a request that came at `started`.
-pub(super) fn answered(app: &App, template: &str, response: &Response, started: Instant) {
+pub(super) fn answered(app: &App, template: &'static str, response: &Response, started: Instant) {
     // Every status code of HTTP has three digits.
     let Some(status_code) = StatusCode::new(response.status().as_u16()) else { return };
     let duration = started.elapsed();
-    app.live.record(&Event::HttpRequest { endpoint: Label::repaired(template), status_code, duration });
+    let endpoint = live::Endpoint::of_route(template);
+    app.live.record(&HttpRequest { endpoint, status_code, duration_seconds: duration.into() }.into());
 }
 
 /// Records that somebody could not prove who they are to the route with this template.
-pub(super) fn authentication_failed(app: &App, template: &str, reason: &str) {
-    app.live.record(&Event::AuthenticationFailure {
-        endpoint: Label::repaired(template),
-        reason: Label::repaired(reason),
-    });
+pub(super) fn authentication_failed(app: &App, template: &'static str, reason: &str) {
+    let failure =
+        AuthenticationFailure { endpoint: live::Endpoint::of_route(template), reason: Label::repaired(reason) };
+    app.live.record(&failure.into());
 }

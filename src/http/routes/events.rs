@@ -72,8 +72,8 @@ async fn take(
                 Layout::Document => Batch::from_json(&body),
                 Layout::Lines => Batch::from_lines(&body),
             }?;
-            batch.name(batch_id.as_deref())?;
-            Ok(app.live.record_batch(&batch)?)
+            batch.set_id(batch_id.as_deref())?;
+            Ok(app.live.record_batch(batch.id.as_ref(), &batch.events)?)
         }
     };
     if packed < LARGE_BODY && !is_packed {
