@@ -63,7 +63,9 @@ pub(super) fn answered(app: &App, template: &'static str, response: &Response, s
 
 /// Records that somebody could not prove who they are to the route with this template.
 pub(super) fn authentication_failed(app: &App, template: &'static str, reason: &str) {
-    let failure =
-        AuthenticationFailure { endpoint: live::Endpoint::of_route(template), reason: Label::repaired(reason) };
+    let failure = AuthenticationFailure {
+        endpoint: live::Endpoint::of_route(template),
+        reason: Label::repaired(reason),
+    };
     app.live.record(&failure.into());
 }

@@ -27,7 +27,8 @@ impl<'a> Batch<'a> {
     /// # Errors
     /// When it is no batch; then every bad event is named, as far as the document can be read.
     pub fn from_json(body: &'a [u8]) -> Result<Self, BatchError> {
-        let batch: Self = serde_json::from_slice(body).map_err(|error| diagnosis::of_document(body, &error))?;
+        let batch: Self =
+            serde_json::from_slice(body).map_err(|error| diagnosis::of_document(body, &error))?;
         if batch.events.len() > MAX_EVENTS {
             return Err(BatchError::TooMany);
         }
@@ -44,7 +45,9 @@ impl<'a> Batch<'a> {
             if events.len() == MAX_EVENTS {
                 return Err(BatchError::TooMany);
             }
-            let Ok(event) = serde_json::from_slice(line) else { return Err(diagnosis::of_lines(lines(body))) };
+            let Ok(event) = serde_json::from_slice(line) else {
+                return Err(diagnosis::of_lines(lines(body)));
+            };
             events.push(event);
         }
         Ok(Self { id: None, events })
@@ -102,9 +105,9 @@ mod tests {
     #[test]
     fn a_document_that_is_no_batch_is_refused_with_the_reason() {
         let twice = "the field \"events\" is there twice at line 1 column 21";
-        let no_such_field = "there is no field \"event\" in a batch, which has batch_id, events at line 1 column 8";
-        let no_object =
-            "invalid type: sequence, expected an object {\"batch_id\": ..., \"events\": [...]} at line 1 column 0";
+        let no_such_field =
+            "there is no field \"event\" in a batch, which has batch_id, events at line 1 column 8";
+        let no_object = "invalid type: sequence, expected an object {\"batch_id\": ..., \"events\": [...]} at line 1 column 0";
         for (body, expected) in [
             ("[]", no_object),
             ("{}", "the field \"events\" is missing at line 1 column 2"),

@@ -9,7 +9,9 @@ use serde_json::value::RawValue;
 
 use super::MAX_EVENTS;
 use super::error::{BatchError, EventError, message, quoted};
-use crate::live::{Count, Endpoint, Event, EventSpec, FieldKind, FieldSpec, Label, LabelError, Seconds, StatusCode};
+use crate::live::{
+    Count, Endpoint, Event, EventSpec, FieldKind, FieldSpec, Label, LabelError, Seconds, StatusCode,
+};
 
 /// Why this document is no batch; `error` is what the fast reader said.
 pub(super) fn of_document(body: &[u8], error: &serde_json::Error) -> BatchError {
@@ -19,7 +21,12 @@ pub(super) fn of_document(body: &[u8], error: &serde_json::Error) -> BatchError 
     if found.too_many {
         return BatchError::TooMany;
     }
-    let mut bad: Vec<_> = found.events.iter().enumerate().filter_map(|(index, event)| Some((index, of_event(event.get())?))).collect();
+    let mut bad: Vec<_> = found
+        .events
+        .iter()
+        .enumerate()
+        .filter_map(|(index, event)| Some((index, of_event(event.get())?)))
+        .collect();
     let mut all = found.events.len();
     match read {
         Err(broken) if found.in_events => {
@@ -329,11 +336,15 @@ mod tests {
             ("7", "the number 7"),
             ("null", "null"),
         ] {
-            let text = format!(r#"{{"type":"provider_operation","operation":"create","username":{username}}}"#);
+            let text =
+                format!(r#"{{"type":"provider_operation","operation":"create","username":{username}}}"#);
             assert_eq!(complaint(&text), format!("the field \"username\" is {found}; {LABEL}"));
         }
         let unknown = complaint(r#"{"type":"stream"}"#);
-        assert!(unknown.starts_with("there is no event of type \"stream\"; there are stream_request, "), "{unknown}");
+        assert!(
+            unknown.starts_with("there is no event of type \"stream\"; there are stream_request, "),
+            "{unknown}"
+        );
     }
 
     #[test]
@@ -359,7 +370,9 @@ mod tests {
             ("managed_error", r#""error_type":"NotFoundError""#),
             ("authentication_failure", r#""reason":"wrong_key""#),
         ] {
-            for path in ["/SECRETKEY1/manifest.json", "/movie/alice/PASSWORD/1.mp4", "PASSWORD", "/a\\u0000PASSWORD"] {
+            for path in
+                ["/SECRETKEY1/manifest.json", "/movie/alice/PASSWORD/1.mp4", "PASSWORD", "/a\\u0000PASSWORD"]
+            {
                 let text = format!(r#"{{"type":"{event}","endpoint":"{path}",{rest}}}"#);
                 let complaint = complaint(&text);
                 assert!(complaint.starts_with("the field \"endpoint\" is a "), "{complaint}");
@@ -379,7 +392,10 @@ mod tests {
             ))
         };
         let timeout = request("\"timeout\"");
-        assert!(timeout.ends_with("report a request that was not answered as provider_api_error"), "{timeout}");
+        assert!(
+            timeout.ends_with("report a request that was not answered as provider_api_error"),
+            "{timeout}"
+        );
         assert!(!request("1000").contains("provider_api_error"));
     }
 

@@ -55,14 +55,13 @@ use playarr_jobs::metric::Family;
 
 pub use checkpoint::{Checkpoint, DamagedCheckpoint};
 pub use connections::Connection;
-pub use event::buckets::HTTP;
 pub use event::{
     AdminChange, AuthenticationFailure, BestSourceSelected, CacheOperation, CacheOutcome, CategoriesSynced,
-    ClosedLabel, Count, Endpoint, EndpointError, Event, EventSpec, FAMILIES, FieldKind, FieldSpec, HttpRequest,
-    JobExecution, Label, LabelError, MAX_COUNT, MAX_LABEL_BYTES, MAX_SECONDS, ManagedError, MediaType,
-    ProviderApiError, ProviderApiRequest, ProviderErrorType, ProviderOperation, ProviderSync, Seconds, Status,
-    StatusCode, StreamRequest, TitlesKind, TitlesProcessed, UserOperation, WatchlistChange, WatchlistOperation,
-    WebsocketConnections,
+    ClosedLabel, Count, Endpoint, EndpointError, Event, EventSpec, FAMILIES, FieldKind, FieldSpec, HTTP,
+    HttpRequest, JobExecution, Label, LabelError, MAX_COUNT, MAX_LABEL_BYTES, MAX_SECONDS, ManagedError,
+    MediaType, ProviderApiError, ProviderApiRequest, ProviderErrorType, ProviderOperation, ProviderSync,
+    Seconds, Status, StatusCode, StreamRequest, TitlesKind, TitlesProcessed, UserOperation, WatchlistChange,
+    WatchlistOperation, WebsocketConnections,
 };
 pub use recorder::registry::LIVE_SERIES_BUDGET;
 pub use recorder::sums::FOLDED_TOTAL;
@@ -73,7 +72,6 @@ use batches::{BatchMark, Batches, Clock, Turn};
 use connections::Connections;
 use event::FamilyId;
 use recorder::Recorder;
-
 
 /// The live metrics. Clones are handles to the same ones.
 #[derive(Clone)]

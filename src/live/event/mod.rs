@@ -8,7 +8,7 @@
 //! add it to the event's `FAMILIES` and say in `record_into` how the event moves it.
 
 mod amount;
-pub mod buckets;
+mod buckets;
 mod closed;
 mod endpoint;
 mod family;
@@ -24,6 +24,7 @@ use playarr_jobs::metric::Spec;
 use serde::{Deserialize, Serialize};
 
 pub use amount::{Count, MAX_COUNT, MAX_SECONDS, Seconds};
+pub use buckets::HTTP;
 pub use closed::{
     AdminChange, CacheOutcome, ClosedLabel, MediaType, ProviderErrorType, Status, TitlesKind, WatchlistChange,
 };
@@ -206,7 +207,8 @@ mod tests {
                 json.insert(field.name.to_owned(), value);
             }
             let text = serde_json::to_string(&json).unwrap();
-            let event: Event<'_> = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
+            let event: Event<'_> =
+                serde_json::from_str(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
             assert_eq!(event.type_name(), spec.name);
             assert_eq!(serde_json::to_value(&event).unwrap(), serde_json::Value::Object(json));
         }

@@ -30,19 +30,19 @@ impl Recorded for StreamRequest<'_> {
     #[inline]
     fn record_into(&self, sink: &mut impl Sink) {
         const { counter(&STREAM_REQUESTS) }.increment(sink, (&self.user,));
-        const { histogram(&STREAM_REQUEST_DURATION) }.observe(sink, (&self.media_type,), self.duration_seconds);
+        const { histogram(&STREAM_REQUEST_DURATION) }.observe(
+            sink,
+            (&self.media_type,),
+            self.duration_seconds,
+        );
     }
 }
 
-pub(super) static STREAM_REQUESTS: Spec = Spec::new(
-    Kind::Counter,
-    "playarr_stream_requests_total",
-    "requests",
-    "Stream requests, by user.",
-)
-.labels(&["user"])
-.values(&[ANY_TEXT])
-.monitoring(Monitoring { panels: STREAM_REQUESTS_PANELS, ..Monitoring::NONE });
+pub(super) static STREAM_REQUESTS: Spec =
+    Spec::new(Kind::Counter, "playarr_stream_requests_total", "requests", "Stream requests, by user.")
+        .labels(&["user"])
+        .values(&[ANY_TEXT])
+        .monitoring(Monitoring { panels: STREAM_REQUESTS_PANELS, ..Monitoring::NONE });
 
 pub(super) static STREAM_REQUEST_DURATION: Spec = Spec::new(
     Kind::Histogram,
@@ -53,11 +53,7 @@ pub(super) static STREAM_REQUEST_DURATION: Spec = Spec::new(
 .labels(&["media_type"])
 .values(&[MediaType::TEXTS])
 .bounds(PLAYBACK)
-.monitoring(Monitoring {
-    panels: &[TIME_TO_A_STREAM],
-    recordings: &[SLOW_STREAMS],
-    alerts: &[STREAMS_SLOW],
-});
+.monitoring(Monitoring { panels: &[TIME_TO_A_STREAM], recordings: &[SLOW_STREAMS], alerts: &[STREAMS_SLOW] });
 
 event! {
     /// The best source of a title was selected.

@@ -30,7 +30,11 @@ impl Recorded for ProviderSync<'_> {
     #[inline]
     fn record_into(&self, sink: &mut impl Sink) {
         const { counter(&PROVIDER_SYNCS) }.increment(sink, (&self.provider_id, &self.status));
-        const { histogram(&PROVIDER_SYNC_DURATION) }.observe(sink, (&self.provider_id,), self.duration_seconds);
+        const { histogram(&PROVIDER_SYNC_DURATION) }.observe(
+            sink,
+            (&self.provider_id,),
+            self.duration_seconds,
+        );
     }
 }
 
@@ -79,19 +83,15 @@ impl Recorded for ProviderApiError<'_> {
     }
 }
 
-static PROVIDER_API_ERRORS: Spec = Spec::new(
-    Kind::Counter,
-    "playarr_provider_api_errors_total",
-    "errors",
-    "Errors of providers' APIs.",
-)
-.labels(&["provider_id", "error_type"])
-.values(&[ANY_TEXT, ProviderErrorType::TEXTS])
-.monitoring(Monitoring {
-    panels: &[API_ERRORS],
-    recordings: &[api_errors!("5m"), api_errors!("30m"), api_errors!("1h"), api_errors!("6h")],
-    alerts: API_ALERTS,
-});
+static PROVIDER_API_ERRORS: Spec =
+    Spec::new(Kind::Counter, "playarr_provider_api_errors_total", "errors", "Errors of providers' APIs.")
+        .labels(&["provider_id", "error_type"])
+        .values(&[ANY_TEXT, ProviderErrorType::TEXTS])
+        .monitoring(Monitoring {
+            panels: &[API_ERRORS],
+            recordings: &[api_errors!("5m"), api_errors!("30m"), api_errors!("1h"), api_errors!("6h")],
+            alerts: API_ALERTS,
+        });
 
 event! {
     /// A provider's API answered a request.

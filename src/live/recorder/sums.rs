@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use playarr_jobs::metric::{
-    Alert, Column, Family, Histogram, Kind, LabelSpec, Monitoring, OTHER, Panel, PanelKind, Points, Section, Severity,
-    Spec, Unit,
+    Alert, Column, Family, Histogram, Kind, LabelSpec, Monitoring, OTHER, Panel, PanelKind, Points, Section,
+    Severity, Spec, Unit,
 };
 
 use super::Cells;
