@@ -14,6 +14,7 @@ use mongodb::{Client, Database};
 use playarr_jobs::refresh::Trigger;
 use playarr_metrics::app::App;
 use playarr_metrics::config::Config;
+use playarr_metrics::database;
 use playarr_sandbox::Mongod;
 
 use support::{large_library, median_seconds};
@@ -35,7 +36,8 @@ async fn main() {
         _ => None,
     })
     .expect("the settings are fine");
-    let app = App::new(&config, &database).expect("the parts of the service");
+    let connection = database::connect(&config).await.expect("a client");
+    let app = App::new(&config, &connection).expect("the parts of the service");
 
     ours(&app).await;
     plain(&database).await;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
-use mongodb::Database;
+use playarr_jobs::database::{Contents, Health};
 use playarr_jobs::gauges;
 use playarr_jobs::refresh::{
     Hooks, JOB_NAME, Progress, RefreshOptions, ScheduleError, Snapshot, SnapshotStore, UpdateMetricsJob,
@@ -11,7 +11,8 @@ use playarr_jobs::refresh::{
 use tokio::sync::{Semaphore, watch};
 
 use crate::accounts::{Admins, TokenError, Tokens};
-use crate::config::{Config, ConfigError};
+use crate::config::Config;
+use crate::database::{ConnectError, Connection};
 use crate::live::{JobExecution, Label, Live, Status};
 use crate::overview::Overview;
 use crate::scrape::{Exposition, Page, ScrapePermits};
@@ -20,9 +21,9 @@ use crate::telemetry::{Feed, ScrapeLog, Telemetry};
 /// The service could not do its work.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
-    /// A setting that cannot be used.
+    /// No connection to the database can be made.
     #[error(transparent)]
-    Config(#[from] ConfigError),
+    Connect(#[from] ConnectError),
     /// The address cannot be listened on.
     #[error("LISTEN_ADDRESS={address}: cannot listen there: {error}; choose another address or port")]
     Listen {
@@ -30,14 +31,6 @@ pub enum AppError {
         address: std::net::SocketAddr,
         /// Why.
         error: std::io::Error,
-    },
-    /// The database does not answer.
-    #[error("MongoDB at {uri} does not answer: {error}; is it running, and is MONGODB_URI right?")]
-    Unreachable {
-        /// The connection string without its secrets.
-        uri: String,
-        /// What the driver says.
-        error: String,
     },
     /// The live metrics contradict each other.
     #[error("the live metrics could not be set up: {0}")]
@@ -68,6 +61,10 @@ pub struct App {
     pub scrape_log: ScrapeLog,
     /// What the pictures of the overview remember.
     pub overview: Overview,
+    /// Whether MongoDB answers.
+    pub health: Health,
+    /// Whether the database is Playarr's.
+    pub contents: watch::Receiver<Contents>,
     /// The bearer tokens.
     pub tokens: Tokens,
     /// Places for reading large bodies of events: as many as there are cores, so that what is unpacked stays bounded.
@@ -87,7 +84,8 @@ impl App {
     ///
     /// # Errors
     /// When the live metrics contradict each other.
-    pub fn new(config: &Config, database: &Database) -> Result<Arc<Self>, AppError> {
+    pub fn new(config: &Config, connection: &Connection) -> Result<Arc<Self>, AppError> {
+        let Connection { database, health, contents } = connection;
         let (live, telemetry) = (Live::new(), Telemetry::new()?);
         telemetry.service().scheduled_every(config.refresh_interval);
         let snapshots = Arc::new(SnapshotStore::new(Page::of(&Snapshot::default())));
@@ -124,6 +122,8 @@ impl App {
             scrapes: ScrapePermits::new(config.max_concurrent_scrapes),
             scrape_log: ScrapeLog::default(),
             overview: Overview::default(),
+            health: health.clone(),
+            contents: contents.subscribe(),
             tokens: Tokens::new(database),
             unpacking: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from))),
             admins: Admins::new(config, database),

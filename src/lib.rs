@@ -1,7 +1,7 @@
 //! Snapshot to HTTP: the service around the snapshots of [`playarr_jobs`].
 //!
 //! Data flows one way: MongoDB, rows, families, snapshot, page, answer. A scrape starts at the page and never looks
-//! back. The README's architecture section walks through one refresh and one scrape.
+//! back. `docs/ARCHITECTURE.md` walks through one refresh and one scrape.
 
 pub mod accounts;
 pub mod app;
@@ -14,6 +14,7 @@ pub mod exposition;
 pub mod http;
 pub mod ingest;
 pub mod live;
+pub mod logging;
 pub mod overview;
 pub mod scrape;
 pub mod serve;

@@ -4,21 +4,22 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use playarr_metrics::commands::{self, Cli};
+use playarr_metrics::logging::Log;
+use tokio::runtime::Runtime;
 
 fn main() -> ExitCode {
     return_large_blocks_at_once();
-    run()
-}
-
-#[tokio::main]
-async fn run() -> ExitCode {
-    match commands::run(Cli::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("playarr-metrics: {error}");
-            ExitCode::FAILURE
-        }
+    let cli = Cli::parse();
+    // Without a thread or a runtime there is nothing to do, and nothing to say it with.
+    let (Ok(log), Ok(runtime)) = (Log::to_stderr(), Runtime::new()) else { return ExitCode::FAILURE };
+    let outcome = runtime.block_on(commands::run(cli, &log));
+    if let Err(error) = &outcome {
+        log.line(&format!("playarr-metrics: {error}"));
     }
+    log.flush();
+    // A name that is being looked up would hold up the end for as long as the DNS takes.
+    runtime.shutdown_background();
+    if outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Fixes the size from which glibc maps blocks of their own, which go back to the system when they are freed.

@@ -1,36 +1,45 @@
-//! Runs the service: refreshes, watches the tokens and answers requests, until it is told to stop.
+//! Runs the service: what starts, in which order, and how it stops.
 
 use std::future::Future;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use mongodb::Database;
 use playarr_jobs::refresh::schedule_refreshes;
 use tokio::net::TcpListener;
-use tokio::time::MissedTickBehavior;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, timeout};
 
 use crate::accounts::TOKEN_CHECK_INTERVAL;
 use crate::app::{App, AppError};
 use crate::checkpoints::Checkpoints;
 use crate::config::Config;
+use crate::database::{ConnectError, Connection, connect};
 use crate::http;
 
-/// How long requests under way may go on after the signal to stop. With [`CHECKPOINT_PATIENCE`] it stays below the
-/// ten seconds after which containers are killed.
-const DRAIN_PATIENCE: Duration = Duration::from_secs(5);
+/// How long requests under way may go on after the signal to stop. With the times below it stays under the ten seconds
+/// after which containers are killed.
+const DRAIN_TIME: Duration = Duration::from_secs(5);
 
-/// How long a refresh under way may go on: enough to end and note it, not enough to wait for a database that is away.
-const REFRESH_PATIENCE: Duration = Duration::from_secs(2);
+/// How long a refresh under way may go on: long enough to end and be noted, not to wait for a database that is away.
+const REFRESH_TIME: Duration = Duration::from_secs(2);
 
 /// How long the last checkpoint may take, once nothing is counted any more.
-const CHECKPOINT_PATIENCE: Duration = Duration::from_secs(2);
+const CHECKPOINT_TIME: Duration = Duration::from_secs(2);
+
+/// The pause after servers could not be looked up. It doubles with each further failure.
+const FIRST_LOOKUP_RETRY: Duration = Duration::from_secs(1);
+
+/// The longest such pause.
+const LONGEST_LOOKUP_RETRY: Duration = Duration::from_secs(10);
 
 /// Binds the address of the configuration.
 ///
 /// # Errors
-/// When it is taken or not ours.
+/// When the address is in use, or does not belong to this machine.
 pub async fn listen(config: &Config) -> Result<TcpListener, AppError> {
-    let address = config.listen_address;
+    let address = config.address();
     TcpListener::bind(address).await.map_err(|error| AppError::Listen { address, error })
 }
 
@@ -40,84 +49,156 @@ pub async fn listen(config: &Config) -> Result<TcpListener, AppError> {
 /// When a part cannot be set up.
 pub async fn serve(
     config: &Config,
-    database: &Database,
     listener: TcpListener,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), AppError> {
-    let app = App::new(config, database)?;
-    let address = listener.local_addr().unwrap_or(config.listen_address).to_string();
+    let mut shutdown = pin!(shutdown);
+    let address = listener.local_addr().unwrap_or(config.address()).to_string();
+    tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
+    let (listener, connection) = if config.mongodb_uri.is_looked_up() {
+        match look_up(config, listener, shutdown.as_mut()).await? {
+            Some(started) => started,
+            None => return Ok(()),
+        }
+    } else {
+        (listener, connect(config).await?)
+    };
+    run(config, listener, address, connection, shutdown).await
+}
+
+/// Connects once the servers can be looked up in the DNS. Until then, requests are answered with "starting". `None` if
+/// the service is to stop before.
+async fn look_up(
+    config: &Config,
+    listener: TcpListener,
+    shutdown: Pin<&mut impl Future<Output = ()>>,
+) -> Result<Option<(TcpListener, Connection)>, AppError> {
+    let listen_error = |error| AppError::Listen { address: config.address(), error };
+    let listener = listener.into_std().map_err(listen_error)?;
+    let meanwhile = listener.try_clone().and_then(TcpListener::from_std).map_err(listen_error)?;
+    let (started, is_started) = oneshot::channel::<()>();
+    let answers = tokio::spawn(http::serve_while_starting(meanwhile, async {
+        let _ = is_started.await;
+    }));
+    let connection = tokio::select! {
+        connection = connect_patiently(config) => Some(connection?),
+        () = shutdown => None,
+    };
+    drop(started);
+    // Those who keep their connection open without asking for anything are not waited for.
+    let _ = timeout(DRAIN_TIME, answers).await;
+    let listener = TcpListener::from_std(listener).map_err(listen_error)?;
+    Ok(connection.map(|connection| (listener, connection)))
+}
+
+async fn connect_patiently(config: &Config) -> Result<Connection, ConnectError> {
+    let mut pause = FIRST_LOOKUP_RETRY;
+    loop {
+        match connect(config).await {
+            Err(error @ ConnectError::Lookup { .. }) => {
+                if pause == FIRST_LOOKUP_RETRY {
+                    tracing::warn!("{error}; trying again until they can");
+                }
+            }
+            connection => {
+                if pause > FIRST_LOOKUP_RETRY {
+                    tracing::info!("the servers of MongoDB could be looked up");
+                }
+                return connection;
+            }
+        }
+        tokio::time::sleep(pause).await;
+        pause = (2 * pause).min(LONGEST_LOOKUP_RETRY);
+    }
+}
+
+async fn run(
+    config: &Config,
+    listener: TcpListener,
+    address: String,
+    connection: Connection,
+    shutdown: Pin<&mut impl Future<Output = ()>>,
+) -> Result<(), AppError> {
+    let app = App::new(config, &connection)?;
+
+    // What runs beside the requests, in the order in which one needs the other.
     let checkpoints = Checkpoints::start(
         app.live.clone(),
         app.telemetry.clone(),
-        database.clone(),
+        connection.database.clone(),
         address,
         config.checkpoint_interval,
     );
     let mut schedule = schedule_refreshes(app.job.clone(), config.refresh_interval).await?;
     let _ = app.next_run.set(schedule.next_run());
-    let restored = checkpoints.restored();
-    let watched = app.clone();
-    let watch = tokio::spawn(async move {
-        // Without a token nobody scrapes or reports.
-        restored.await;
-        watch_tokens(watched).await;
-    });
-    let history = tokio::spawn({
-        // What is restored did not happen now.
+    let mut background = JoinSet::new();
+    background.spawn(async move { connection.watch().await });
+    background.spawn({
         let (app, restored) = (app.clone(), checkpoints.restored());
         async move {
+            // Without a token nobody scrapes or reports, so nobody sees counters that are not restored yet.
+            restored.await;
+            watch_tokens(&app).await;
+        }
+    });
+    background.spawn({
+        let (app, restored) = (app.clone(), checkpoints.restored());
+        async move {
+            // What is restored did not happen now.
             restored.await;
             app.overview.watch(&app.live).await;
         }
     });
-    let accounts = tokio::spawn({
+    background.spawn({
         let (app, config) = (app.clone(), config.clone());
         async move { app.admins.prepare(&config).await }
     });
+    let (stop, stopped) = oneshot::channel::<()>();
     let (job, feed) = (app.job.clone(), app.feed.clone());
-
-    let (stop, stopped) = tokio::sync::oneshot::channel();
     let server = tokio::spawn(http::serve(http::routes(app), listener, async {
         let _ = stopped.await;
     }));
+
     shutdown.await;
+
+    // The other way round: no new requests, nothing new in the background, then what is under way, then the last save.
     tracing::info!("stopping: no new connections, requests under way go on");
-    let _ = stop.send(());
+    drop(stop);
     schedule.stop().await;
-    watch.abort();
-    accounts.abort();
-    history.abort();
-    let (requests, refresh) = tokio::join!(
-        tokio::time::timeout(DRAIN_PATIENCE, async { tokio::join!(server, feed.stop()) }),
-        tokio::time::timeout(REFRESH_PATIENCE, job.idle()),
-    );
+    background.abort_all();
+    let requests = async { tokio::join!(server, feed.stop()) };
+    let (requests, refresh) = tokio::join!(timeout(DRAIN_TIME, requests), timeout(REFRESH_TIME, job.idle()));
     if requests.is_err() {
-        tracing::warn!(
-            "some requests were still under way after {} s and are cut off",
-            DRAIN_PATIENCE.as_secs()
-        );
+        tracing::warn!("some requests were still under way after {} s and are cut off", DRAIN_TIME.as_secs());
     }
     if refresh.is_err() {
-        tracing::warn!("a refresh was still under way after {} s and is cut off", REFRESH_PATIENCE.as_secs());
+        tracing::warn!("a refresh was still under way after {} s and is cut off", REFRESH_TIME.as_secs());
     }
-    if tokio::time::timeout(CHECKPOINT_PATIENCE, checkpoints.stop()).await.is_err() {
-        tracing::warn!("the live metrics could not be saved within {} s", CHECKPOINT_PATIENCE.as_secs());
+    if timeout(CHECKPOINT_TIME, checkpoints.stop()).await.is_err() {
+        tracing::warn!("the live metrics could not be saved within {} s", CHECKPOINT_TIME.as_secs());
     }
     Ok(())
 }
 
-/// Keeps the tokens as the settings have them. Says so when the database goes away and when it is back.
-async fn watch_tokens(app: Arc<App>) {
+/// Keeps the tokens as the database has them.
+async fn watch_tokens(app: &Arc<App>) {
     let mut check = tokio::time::interval(TOKEN_CHECK_INTERVAL);
     check.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut failing = false;
+    let mut is_failing = false;
     loop {
         check.tick().await;
         match app.tokens.sync().await {
-            Ok(()) if failing => tracing::info!("the tokens can be read again"),
-            Err(error) if !failing => tracing::warn!(%error, "the tokens held in memory stay"),
-            _ => continue,
+            Ok(()) if is_failing => tracing::info!("the tokens can be read again"),
+            // An outage is said elsewhere, once.
+            Err(error) if !is_failing && app.health.outage().is_none() => {
+                tracing::warn!(%error, "the tokens held in memory stay");
+            }
+            Err(error) => {
+                tracing::debug!(%error, "the tokens held in memory stay");
+                continue;
+            }
+            Ok(()) => continue,
         }
-        failing = !failing;
+        is_failing = !is_failing;
     }
 }

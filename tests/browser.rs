@@ -267,9 +267,9 @@ async fn a_refresh_is_watched_and_its_numbers_appear_without_reloading() {
             .unwrap();
         browser.click("#refresh").await;
         let done = browser.until_text("#progress-text", |text| text.starts_with("Refreshed in")).await;
-        assert!(done.contains("12 collectors"), "{done}");
-        let seen = browser.run("return seen.filter((text) => / of 12 collectors: playarr_/.test(text)).length").await;
-        assert_eq!(seen, 12, "each collector is seen");
+        assert!(done.contains("14 collectors"), "{done}");
+        let seen = browser.run("return seen.filter((text) => / of 14 collectors: playarr_/.test(text)).length").await;
+        assert_eq!(seen, 14, "each collector is seen");
         let after = row(&browser, "playarr_channels_count").await;
         assert!(after.contains("+1 "), "{before} became {after}");
         assert_eq!(browser.text("#refresh").await, "Refresh now");

@@ -5,6 +5,7 @@ use playarr_jobs::gauges::EpisodesDetail;
 use playarr_jobs::refresh::Trigger;
 use playarr_metrics::app::App;
 use playarr_metrics::config::Config;
+use playarr_metrics::database::{self, Connection};
 
 use crate::support::exposition::{database_gauges, parse};
 use crate::support::library::{Library, fixtures, load, load_indexed, read};
@@ -124,7 +125,9 @@ async fn gauges(database: &Database, uri: &str, settings: &[(&str, &str)]) -> Ga
         "SERIES_BUDGET" => Some(value(name).unwrap_or_else(|| "1000000".to_owned())),
         name => value(name),
     };
-    let app = App::new(&Config::read(given).unwrap(), database).unwrap();
+    let config = Config::read(given).unwrap();
+    let connection = Connection { database: database.clone(), ..database::connect(&config).await.unwrap() };
+    let app = App::new(&config, &connection).unwrap();
     let report = app.job.refresh(Trigger::Manual).await.unwrap();
     assert!(report.is_success(), "{report:?}");
     let text = app.snapshots.load().prepared.text.clone();

@@ -17,7 +17,9 @@ fn read(path: &Path) -> String {
 fn pages() -> Vec<PathBuf> {
     let docs = std::fs::read_dir(top().join("docs")).unwrap().map(|entry| entry.unwrap().path());
     let pages = docs.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
-    pages.chain([top().join("README.md")]).collect()
+    pages
+        .chain(["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"].map(|page| top().join(page)))
+        .collect()
 }
 
 /// The anchors of a page, as GitHub makes them of headings.

@@ -615,12 +615,11 @@ async fn bad_bodies_leave_memory_as_it_was() {
 }
 
 #[test]
-fn the_readme_lists_every_event_with_its_fields() {
-    let readme = include_str!("../README.md");
+fn the_docs_list_every_event_with_its_fields() {
+    let page = include_str!("../docs/events.md");
     for event in Event::ALL {
-        let row = readme
-            .lines()
-            .find(|line| line.starts_with("| `") && line.contains(&format!("`{}`", event.name)));
+        let row =
+            page.lines().find(|line| line.starts_with("| `") && line.contains(&format!("`{}`", event.name)));
         let row = row.unwrap_or_else(|| panic!("no line for {}", event.name));
         for field in event.fields {
             assert!(row.contains(field.name), "{} has {}: {row}", event.name, field.name);

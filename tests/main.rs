@@ -5,6 +5,7 @@
 mod support;
 
 mod accounts;
+mod architecture;
 mod catalog;
 mod checkpoints;
 mod collect;
@@ -12,6 +13,8 @@ mod commands;
 mod docs;
 mod events;
 mod golden;
+mod health;
+mod logging;
 mod one_generation;
 mod outage;
 mod overview;
@@ -23,6 +26,7 @@ mod scrape;
 mod secrets;
 mod sessions;
 mod settings;
+mod starting;
 mod status;
 mod token_file;
 mod tokens;

@@ -76,7 +76,7 @@ async fn the_library_is_that_of_the_snapshot_added_up() {
         expected["name"] = name.into();
         assert_eq!(*entry, expected);
     }
-    assert_eq!(overview["providers"]["inactive"], json!(["nordic-streams", "old-iptv"]));
+    assert_eq!(overview["providers"]["inactive"], json!(["nordic-streams"]));
 
     let channels = &library["categories"];
     assert_eq!(channels["total"]["channels"], sum(&gauges["playarr_channels_count"], &[]));

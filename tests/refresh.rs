@@ -28,7 +28,7 @@ async fn an_admin_refreshes_and_hears_what_each_collector_did() {
     assert!(report["duration_seconds"].as_f64().unwrap() > 0.0);
     assert!(report["started"].as_str().unwrap().ends_with('Z'));
     let collectors = report["collectors"].as_array().unwrap();
-    assert_eq!(collectors.len(), 12);
+    assert_eq!(collectors.len(), 14);
     for collector in collectors {
         assert!(collector["name"].as_str().unwrap().starts_with("playarr_"));
         assert_eq!(collector["error"], Value::Null);

@@ -39,7 +39,7 @@ async fn it_tells_how_fresh_the_snapshot_is_and_what_each_collector_did() {
         (&json!(2), &json!("manual"), &json!(true))
     );
     let collectors = status["collectors"].as_array().unwrap();
-    assert_eq!(collectors.len(), 12);
+    assert_eq!(collectors.len(), 14);
     for collector in collectors {
         assert!(collector["name"].as_str().unwrap().starts_with("playarr_"));
         assert!(collector["series"].is_u64() && collector["folded_series"].is_u64());

@@ -19,9 +19,8 @@ pub(crate) async fn serve(uri: &str, database: &Database, settings: &[(&str, &st
     .expect("the settings are fine");
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("a bound socket has an address");
-    let served = database.clone();
     tokio::spawn(async move {
-        serve::serve(&config, &served, listener, std::future::pending()).await.expect("the service runs");
+        serve::serve(&config, listener, std::future::pending()).await.expect("the service runs");
     });
     until_ready(address).await;
     (address, token(database).await)

@@ -34,7 +34,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let sandbox = mongod.database();
     let flags = Demo::parse().flags.with_database(sandbox.uri(), sandbox.name());
     let config = Config::load(&flags)?;
-    let database = database::connect(&config).await?;
+    let database = database::connect(&config).await?.database;
     seed(&database).await?;
     let tokens = Tokens::new(&database);
     let token = tokens.show(TokenKind::Metrics).await?.value.reveal().to_owned();
@@ -50,7 +50,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         greet(&address, &token);
         traffic::drive(address, ingest_token).await;
     });
-    serve::serve(&config, &database, listener, interrupted).await?;
+    serve::serve(&config, listener, interrupted).await?;
     greeting.abort();
     sandbox.drop_database().await?;
     Ok(())

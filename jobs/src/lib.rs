@@ -5,6 +5,7 @@
 //! format or the environment.
 
 pub mod collect;
+pub mod database;
 pub mod gauges;
 pub mod metric;
 pub mod refresh;

@@ -6,7 +6,7 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, Document, doc};
 use mongodb::error::Error;
 use mongodb::options::{Acknowledgment, InsertOneOptions, WriteConcern};
-use playarr_jobs::collect::{is_duplicate_key, plain_message};
+use playarr_jobs::database::{is_duplicate_key, plain_message};
 use rand::RngExt;
 
 use super::password::Passwords;
@@ -54,7 +54,7 @@ pub(super) async fn ensure(config: &Config, users: &Users, passwords: &Passwords
 /// The database does not say.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
-    #[error("MongoDB: {}", plain_message(.0))]
+    #[error("{}", plain_message(.0))]
     MongoDb(#[from] Error),
     #[error("no answer from MongoDB within {} s", PATIENCE.as_secs())]
     Timeout,

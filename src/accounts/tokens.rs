@@ -12,7 +12,7 @@ use mongodb::options::{
     Acknowledgment, CollectionOptions, ReadPreference, ReturnDocument, SelectionCriteria, WriteConcern,
 };
 use mongodb::{Collection, Database};
-use playarr_jobs::collect::{is_duplicate_key, plain_message};
+use playarr_jobs::database::{is_duplicate_key, plain_message};
 use rand::Rng;
 use serde::Deserialize;
 
@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
     /// The driver or the server refused or failed.
-    #[error("the tokens could not be read from or written to the settings: MongoDB: {}", plain_message(.0))]
+    #[error("the tokens could not be read from or written to the settings: {}", plain_message(.0))]
     MongoDb(#[from] Error),
     /// No answer in time.
     #[error("the tokens could not be read or written: no answer from MongoDB within {} s", PATIENCE.as_secs())]

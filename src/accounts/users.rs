@@ -7,7 +7,7 @@ use mongodb::bson::{Bson, Document, doc};
 use mongodb::error::Error;
 use mongodb::options::{CollectionOptions, ReadPreference, SelectionCriteria};
 use mongodb::{Collection, Database};
-use playarr_jobs::collect::plain_message;
+use playarr_jobs::database::plain_message;
 use serde::Serialize;
 
 use super::password;

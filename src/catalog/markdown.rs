@@ -1,4 +1,4 @@
-//! The catalog for people: `docs/metrics.md`, and the tables of the README.
+//! The catalog for people: `docs/metrics.md`.
 
 use std::fmt::{self, Write};
 
@@ -45,23 +45,6 @@ pub(super) fn page(catalog: &Catalog) -> String {
         let panels: Vec<_> =
             catalog.panels().filter(|panel| panel.section == section).map(|panel| panel.title).collect();
         out.line(format_args!("- **{}**: {}", section.title(), panels.join(", ")));
-    }
-    out.0
-}
-
-/// A table of metrics for each origin, with labels and meaning only.
-#[must_use]
-pub fn tables(catalog: &Catalog) -> String {
-    let mut out = Page(String::new());
-    for origin in Origin::ALL {
-        if !out.0.is_empty() {
-            out.line(format_args!(""));
-        }
-        out.line(format_args!("| {} | labels | meaning |\n|---|---|---|", title(origin).to_lowercase()));
-        for entry in catalog.entries.iter().filter(|entry| entry.origin == origin) {
-            let labels: Vec<_> = entry.labels.iter().map(|label| &*label.name).collect();
-            out.line(format_args!("| `{}` | {} | {} |", entry.name, labels.join(", "), cell(&entry.help)));
-        }
     }
     out.0
 }

@@ -10,7 +10,6 @@ mod markdown;
 mod output;
 mod rules;
 
-pub use markdown::tables;
 pub use output::{DOCS, Output};
 
 use playarr_jobs::gauges::{self, EpisodesDetail};

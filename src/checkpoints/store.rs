@@ -12,7 +12,7 @@ use mongodb::options::{
     Acknowledgment, CollectionOptions, ReadPreference, ReturnDocument, SelectionCriteria, WriteConcern,
 };
 use mongodb::{Collection, Database};
-use playarr_jobs::collect::{is_duplicate_key, plain_message};
+use playarr_jobs::database::{is_duplicate_key, plain_message};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
@@ -40,7 +40,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug, thiserror::Error)]
 pub(super) enum StoreError {
     /// The driver or the server refused or failed.
-    #[error("MongoDB: {}", plain_message(.0))]
+    #[error("{}", plain_message(.0))]
     MongoDb(#[from] Error),
     /// No answer in time.
     #[error("no answer from MongoDB within {} s", PATIENCE.as_secs())]

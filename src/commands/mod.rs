@@ -2,12 +2,13 @@
 
 mod token_file;
 
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+use playarr_jobs::database::Contents;
 use playarr_jobs::refresh::Trigger;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -15,8 +16,10 @@ use crate::accounts::{TokenKind, Tokens};
 use crate::app::{App, AppError};
 use crate::catalog::Catalog;
 use crate::catalog::{DOCS, Output};
-use crate::config::{Config, Flags, LogFormat};
-use crate::{database, serve};
+use crate::config::{Config, ConfigError, Flags};
+use crate::database::{self, ConnectError, Connection};
+use crate::logging::Log;
+use crate::serve;
 use token_file::TokenFileError;
 
 /// Prometheus metrics of a Playarr library.
@@ -70,6 +73,12 @@ enum Command {
 /// A command that failed. One line for the person who gave it.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
+    /// A setting that cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The database cannot be reached.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
     /// The service could not do its work.
     #[error(transparent)]
     App(#[from] AppError),
@@ -92,6 +101,9 @@ pub enum CommandError {
     /// The token's file could not be written.
     #[error(transparent)]
     TokenFile(#[from] TokenFileError),
+    /// The database is not Playarr's.
+    #[error("{0}")]
+    NotPlayarr(String),
     /// Signals cannot be received.
     #[error("the signals to stop cannot be received: {0}")]
     Signals(std::io::Error),
@@ -105,23 +117,20 @@ pub enum CommandError {
     },
 }
 
-impl From<crate::config::ConfigError> for CommandError {
-    fn from(error: crate::config::ConfigError) -> Self {
-        Self::App(error.into())
-    }
-}
-
 /// Runs the command given on the command line.
 ///
 /// # Errors
 /// When it fails; the message is for the person who gave it.
-pub async fn run(cli: Cli) -> Result<(), CommandError> {
+pub async fn run(cli: Cli, log: &Log) -> Result<(), CommandError> {
     let command = cli.command.unwrap_or(Command::Serve);
     if let Command::Catalog { format, docs } = &command {
-        return print(&format.of(&Catalog::default(), docs));
+        return print(format.of(&Catalog::default(), docs).as_bytes());
     }
     let config = Config::load(&cli.flags)?;
-    log_to_stderr(&config);
+    log.subscribe(&config.log_level, config.log_format);
+    for warning in config.mongodb_uri.warnings() {
+        tracing::warn!("{warning}");
+    }
     match command {
         Command::Catalog { .. } => Ok(()),
         Command::Serve => serve(&config).await,
@@ -136,11 +145,9 @@ pub async fn run(cli: Cli) -> Result<(), CommandError> {
 
 async fn serve(config: &Config) -> Result<(), CommandError> {
     let shutdown = told_to_stop()?;
-    let database = database::connect(config).await?;
+    tokio::spawn(explain_hangups()?);
     let listener = serve::listen(config).await?;
-    let address = listener.local_addr().unwrap_or(config.listen_address);
-    tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
-    Ok(serve::serve(config, &database, listener, shutdown).await?)
+    Ok(serve::serve(config, listener, shutdown).await?)
 }
 
 /// Is done with the first SIGTERM or SIGINT. From now on neither ends the program by itself.
@@ -155,14 +162,30 @@ fn told_to_stop() -> Result<impl Future<Output = ()> + Send + 'static, CommandEr
     })
 }
 
+/// SIGHUP would end the program. Nothing can be reloaded without a restart yet, so it only says so.
+fn explain_hangups() -> Result<impl Future<Output = ()> + Send + 'static, CommandError> {
+    let mut hangups = signal(SignalKind::hangup()).map_err(CommandError::Signals)?;
+    Ok(async move {
+        while hangups.recv().await.is_some() {
+            tracing::info!(
+                "SIGHUP is ignored: nothing is reloaded; restart the service to apply new settings"
+            );
+        }
+    })
+}
+
 async fn collect(config: &Config) -> Result<(), CommandError> {
-    let database = database::connect(config).await?;
-    database::ping(config, &database).await?;
-    let app = App::new(config, &database)?;
+    let connection = database::connect(config).await?;
+    database::ping(config, &connection.database).await?;
+    let app = App::new(config, &connection)?;
     let report = app.job.refresh(Trigger::Manual).await?;
     app.job.idle().await;
-    let published = app.snapshots.load();
-    std::io::stdout().write_all(&published.prepared.text).map_err(CommandError::Output)?;
+    print(&app.snapshots.load().prepared.text)?;
+    // Without an answer, the failed collectors below say more.
+    let contents = Contents::of(&connection.database).await.unwrap_or(Contents::Unknown);
+    if let Some(complaint) = contents.complaint(&config.mongodb_db_name) {
+        return Err(CommandError::NotPlayarr(complaint));
+    }
     let failed: Vec<_> = report
         .collectors
         .iter()
@@ -182,7 +205,7 @@ async fn token(
     file: Option<&Path>,
     follow: bool,
 ) -> Result<(), CommandError> {
-    let database = database::connect(config).await?;
+    let Connection { database, .. } = database::connect(config).await?;
     let tokens = Tokens::new(&database);
     // Who follows does not mind a database that is away.
     if rotate || !follow {
@@ -194,7 +217,7 @@ async fn token(
         };
         let token = token.map_err(AppError::from)?;
         match file {
-            None => print(&format!("{}\n", token.reveal()))?,
+            None => print(format!("{}\n", token.reveal()).as_bytes())?,
             Some(file) => _ = token_file::write(file, &token)?,
         }
     }
@@ -204,12 +227,16 @@ async fn token(
     Ok(())
 }
 
-fn print(text: &str) -> Result<(), CommandError> {
-    std::io::stdout().write_all(text.as_bytes()).map_err(CommandError::Output)
+/// A reader that has seen enough (`collect | head`) is no failure.
+fn print(text: &[u8]) -> Result<(), CommandError> {
+    match std::io::stdout().write_all(text) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(CommandError::Output(error)),
+        _ => Ok(()),
+    }
 }
 
 fn healthcheck(config: &Config, what: &str) -> Result<(), CommandError> {
-    let mut address = config.listen_address;
+    let mut address = config.address();
     if address.ip().is_unspecified() {
         let loopback =
             if address.is_ipv4() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { Ipv6Addr::LOCALHOST.into() };
@@ -222,19 +249,4 @@ fn healthcheck(config: &Config, what: &str) -> Result<(), CommandError> {
         Ok(_) => Ok(()),
         Err(error) => Err(CommandError::Unhealthy { url, error }),
     }
-}
-
-fn log_to_stderr(config: &Config) {
-    // The scheduler speaks at each refresh, of itself only. Who wants to hear it can name it in LOG_LEVEL.
-    let filter =
-        tracing_subscriber::EnvFilter::new(format!("tokio_cron_scheduler=warn,{}", config.log_level));
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
-    // Somebody who embeds the program may have set a subscriber before us; then theirs stays.
-    let _ = match config.log_format {
-        LogFormat::Text => builder.with_target(false).try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
-    };
 }

@@ -1,10 +1,12 @@
 //! A token in a file, for a Prometheus that reads it from there with each scrape (`credentials_file`).
 
-use std::fs::{self, OpenOptions, Permissions};
+use std::fs::{self, Permissions};
 use std::future::Future;
 use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+
+use tempfile::Builder;
 
 use crate::accounts::{TOKEN_CHECK_INTERVAL, TokenError, TokenKind, Tokens};
 use crate::config::Secret;
@@ -23,8 +25,8 @@ pub struct TokenFileError {
     error: io::Error,
 }
 
-/// Writes the token if the file does not hold it yet, and returns whether it did. Whoever reads the file meanwhile gets
-/// the old token or the new one, whole.
+/// Writes the token if the file does not hold it yet, and returns whether it did. A reader gets the old token or the new
+/// one, whole.
 ///
 /// # Errors
 /// When the file or its directory does not let us.
@@ -39,22 +41,14 @@ pub(super) fn write(path: &Path, token: &Secret) -> Result<bool, TokenFileError>
 }
 
 fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
-    let name = path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no file name"))?;
-    let mut hidden = std::ffi::OsString::from(".");
-    hidden.push(name);
-    hidden.push(".new");
-    let new = path.with_file_name(hidden);
-    // One that was left behind may be readable for others.
-    match fs::remove_file(&new) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(MODE).open(&new)?;
+    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
+    let mut file = Builder::new().prefix(".token-").tempfile_in(directory.unwrap_or(Path::new(".")))?;
     file.write_all(content)?;
     // Whatever the umask says.
-    file.set_permissions(Permissions::from_mode(MODE))?;
-    file.sync_all()?;
-    fs::rename(&new, path)
+    file.as_file().set_permissions(Permissions::from_mode(MODE))?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
 }
 
 /// Keeps the file as the settings have the token, until `stopped`. While the database is away the file stays as it is.
@@ -119,11 +113,6 @@ mod tests {
     fn the_file_holds_the_token_for_its_owner_and_group_only() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("token");
-        // What a crash left behind, open to everybody.
-        let left = directory.path().join(".token.new");
-        fs::write(&left, "x").unwrap();
-        fs::set_permissions(&left, Permissions::from_mode(0o666)).unwrap();
-
         assert!(write(&path, &"one".to_owned().into()).unwrap());
         assert_eq!((fs::read_to_string(&path).unwrap(), mode(&path)), ("one\n".to_owned(), MODE));
         assert!(!write(&path, &"one".to_owned().into()).unwrap(), "nothing to do");

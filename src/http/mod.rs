@@ -5,6 +5,7 @@ mod reply;
 mod request;
 mod routes;
 mod server;
+mod starting;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use routes::{assets, auth, events, health, metrics, overview, pages, refresh, se
 
 pub use reply::error::ApiError;
 pub use server::serve;
+pub use starting::serve_while_starting;
 
 /// The year 10000, which RFC 3339 does not know.
 const END_OF_TIME: Duration = Duration::from_secs(253_402_300_800);

@@ -5,6 +5,7 @@
 mod checkpoints;
 mod feed;
 mod gathered;
+mod log;
 mod process;
 mod scrape_log;
 mod scrapes;
@@ -40,7 +41,11 @@ struct Inner {
 
 /// Every family that the service shows of itself.
 pub(crate) fn specs() -> impl Iterator<Item = &'static Spec> {
-    let counted = service::SPECS.into_iter().chain(scrapes::SPECS).chain(checkpoints::SPECS);
+    let counted = service::SPECS
+        .into_iter()
+        .chain(scrapes::SPECS)
+        .chain(checkpoints::SPECS)
+        .chain([&log::LINES_DROPPED]);
     snapshot::SPECS.into_iter().chain(counted).chain(&process::SPECS)
 }
 
@@ -86,6 +91,9 @@ impl Telemetry {
     #[must_use]
     pub fn gather(&self) -> Vec<Family> {
         self.inner.changed.store(false, Ordering::Release);
-        self.inner.registry.gather().iter().filter_map(gathered::family).collect()
+        let mut families: Vec<_> = self.inner.registry.gather().iter().filter_map(gathered::family).collect();
+        families.push(log::family());
+        families.sort_by(|a, b| a.name.cmp(&b.name));
+        families
     }
 }

@@ -33,7 +33,7 @@ struct Family {
     kept: Option<&'static str>,
 }
 
-const FAMILIES: [Family; 12] = [
+const FAMILIES: [Family; 14] = [
     Family {
         name: "playarr_provider_titles_count",
         labels: &["provider_id", "media_type"],
@@ -62,6 +62,12 @@ const FAMILIES: [Family; 12] = [
         labels: &["provider_id", "media_type"],
         kept: None,
     },
+    Family {
+        name: "playarr_provider_info",
+        labels: &["provider_id", "provider_name", "provider_type"],
+        kept: None,
+    },
+    Family { name: "playarr_provider_enabled", labels: &["provider_id"], kept: None },
     Family { name: "playarr_provider_active_connections", labels: &["provider_id"], kept: None },
     Family { name: "playarr_provider_max_connections", labels: &["provider_id"], kept: None },
     Family { name: "playarr_provider_active", labels: &["provider_id"], kept: None },
@@ -89,11 +95,15 @@ pub(crate) fn gauges(library: &Library, detail: Detail) -> Gauges {
                 "playarr_watchlist_channels_count" => watchlist_channels_count(users),
                 "playarr_active_users" => active_users(users),
                 "playarr_ignored_provider_titles_count" => ignored_provider_titles_count(provider_titles),
-                "playarr_provider_active_connections" => provider_number(providers, "active_connections"),
-                "playarr_provider_max_connections" => provider_number(providers, "max_connections"),
+                "playarr_provider_info" => provider_info(providers),
+                "playarr_provider_enabled" => provider_enabled(providers),
+                "playarr_provider_active_connections" => {
+                    provider_number(providers, "active_connections", sum)
+                }
+                "playarr_provider_max_connections" => provider_number(providers, "max_connections", sum),
                 "playarr_provider_active" => provider_active(providers),
                 "playarr_provider_expiration_timestamp_seconds" => {
-                    provider_number(providers, "expiration_date")
+                    provider_number(providers, "expiration_date", f64::min)
                 }
                 other => unreachable!("{other} has no count"),
             };
@@ -104,7 +114,7 @@ pub(crate) fn gauges(library: &Library, detail: Detail) -> Gauges {
 
 fn provider_titles_count(providers: &[Document], provider_titles: &[Document]) -> Gauge {
     let mut gauge = Gauge::new();
-    for provider in providers.iter().filter(|provider| !is_true(provider.get("deleted"))) {
+    for provider in shown(providers) {
         for media_type in MEDIA_TYPES {
             add(
                 &mut gauge,
@@ -217,13 +227,35 @@ fn active_users(users: &[Document]) -> Gauge {
     gauge
 }
 
-/// A number of `provider_details`; a provider that has none there has no series.
-fn provider_number(providers: &[Document], member: &str) -> Gauge {
+fn provider_info(providers: &[Document]) -> Gauge {
     let mut gauge = Gauge::new();
-    for provider in providers {
+    for provider in shown(providers) {
+        let labels = [
+            ("provider_id", label(provider.get("id"))),
+            ("provider_name", label(provider.get("name"))),
+            ("provider_type", label(provider.get("type"))),
+        ];
+        merge(&mut gauge, labels, 1.0, f64::max);
+    }
+    gauge
+}
+
+fn provider_enabled(providers: &[Document]) -> Gauge {
+    let mut gauge = Gauge::new();
+    for provider in shown(providers) {
+        let enabled = if provider.get("enabled") == Some(&Bson::Boolean(false)) { 0.0 } else { 1.0 };
+        merge(&mut gauge, [("provider_id", label(provider.get("id")))], enabled, f64::max);
+    }
+    gauge
+}
+
+/// A number of `provider_details`; a provider that has none there has no series.
+fn provider_number(providers: &[Document], member: &str, with: fn(f64, f64) -> f64) -> Gauge {
+    let mut gauge = Gauge::new();
+    for provider in shown(providers) {
         let details = provider.get("provider_details").and_then(Bson::as_document);
         if let Some(value) = details.and_then(|details| number(details.get(member))) {
-            add(&mut gauge, [("provider_id", label(provider.get("id")))], value);
+            merge(&mut gauge, [("provider_id", label(provider.get("id")))], value, with);
         }
     }
     gauge
@@ -231,19 +263,37 @@ fn provider_number(providers: &[Document], member: &str) -> Gauge {
 
 fn provider_active(providers: &[Document]) -> Gauge {
     let mut gauge = Gauge::new();
-    for provider in providers {
+    for provider in shown(providers) {
         if let Some(details) = provider.get("provider_details").and_then(Bson::as_document) {
             let active = if is_true(details.get("active")) { 1.0 } else { 0.0 };
-            add(&mut gauge, [("provider_id", label(provider.get("id")))], active);
+            merge(&mut gauge, [("provider_id", label(provider.get("id")))], active, f64::max);
         }
     }
     gauge
 }
 
+/// The providers that have series of their own.
+fn shown(providers: &[Document]) -> impl Iterator<Item = &Document> {
+    providers.iter().filter(|provider| !is_true(provider.get("deleted")))
+}
+
 /// What becomes equal adds up.
 fn add<const N: usize>(gauge: &mut Gauge, labels: [(&str, String); N], value: f64) {
+    merge(gauge, labels, value, sum);
+}
+
+fn merge<const N: usize>(
+    gauge: &mut Gauge,
+    labels: [(&str, String); N],
+    value: f64,
+    with: fn(f64, f64) -> f64,
+) {
     let labels = labels.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    *gauge.entry(labels).or_insert(0.0) += value;
+    gauge.entry(labels).and_modify(|merged| *merged = with(*merged, value)).or_insert(value);
+}
+
+fn sum(one: f64, other: f64) -> f64 {
+    one + other
 }
 
 /// The one rule for messy values.
@@ -373,7 +423,7 @@ mod tests {
         (labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(), value)
     }
 
-    fn shown(name: &str, gauge: Gauge, budget: usize) -> Vec<String> {
+    fn within(name: &str, gauge: Gauge, budget: usize) -> Vec<String> {
         text(&folded(&Gauges::from([(name.to_owned(), gauge)]), budget)[name])
     }
 
@@ -433,13 +483,13 @@ mod tests {
     #[test]
     fn an_empty_library_has_every_family_and_its_zeros() {
         let gauges = gauges(&Library::new(), Detail::Title);
-        assert_eq!(gauges.len(), 12);
+        assert_eq!(gauges.len(), 14);
         assert_eq!(
             text(&gauges["playarr_main_titles_count"]),
             ["media_type=movies 0", "media_type=tvshows 0"]
         );
         assert_eq!(text(&gauges["playarr_active_users"]), [" 0"]);
-        assert_eq!(gauges.values().filter(|gauge| gauge.is_empty()).count(), 10);
+        assert_eq!(gauges.values().filter(|gauge| gauge.is_empty()).count(), 12);
     }
 
     #[test]
@@ -550,7 +600,10 @@ mod tests {
     fn provider_details_show_numbers_and_hide_the_rest() {
         let decimal: Decimal128 = "1".parse().unwrap();
         let providers = vec![
-            doc! { "id": "a", "deleted": true, "provider_details": {
+            doc! { "id": "gone", "deleted": true, "provider_details": {
+                "active": true, "active_connections": 1, "max_connections": 1, "expiration_date": 1,
+            } },
+            doc! { "id": "a", "deleted": 1, "provider_details": {
                 "active": true, "active_connections": 0, "max_connections": 1.5, "expiration_date": 5_i64,
             } },
             doc! { "id": "b", "provider_details": {
@@ -559,16 +612,53 @@ mod tests {
             doc! { "id": "c", "provider_details": {} },
             doc! { "id": "d", "provider_details": [{ "active": true, "max_connections": 1 }] },
             doc! { "id": "e", "provider_details": null },
-            doc! { "id": 9, "provider_details": { "active": true } },
-            doc! { "id": "9", "provider_details": { "active": true } },
+            doc! { "id": 9, "provider_details": {
+                "active": true, "active_connections": 1, "max_connections": 2, "expiration_date": 9,
+            } },
+            doc! { "id": "9", "provider_details": {
+                "active": false, "active_connections": 2, "max_connections": 3, "expiration_date": 7,
+            } },
         ];
         let library = library("iptv_providers", providers);
-        assert_eq!(count(&library, "playarr_provider_active_connections"), ["provider_id=a 0"]);
-        assert_eq!(count(&library, "playarr_provider_max_connections"), ["provider_id=a 1.5"]);
-        assert_eq!(count(&library, "playarr_provider_expiration_timestamp_seconds"), ["provider_id=a 5"]);
+        assert_eq!(
+            count(&library, "playarr_provider_active_connections"),
+            ["provider_id=9 3", "provider_id=a 0"]
+        );
+        assert_eq!(
+            count(&library, "playarr_provider_max_connections"),
+            ["provider_id=9 5", "provider_id=a 1.5"]
+        );
+        assert_eq!(
+            count(&library, "playarr_provider_expiration_timestamp_seconds"),
+            ["provider_id=9 7", "provider_id=a 5"]
+        );
         assert_eq!(
             count(&library, "playarr_provider_active"),
-            ["provider_id=9 2", "provider_id=a 1", "provider_id=b 0", "provider_id=c 0"]
+            ["provider_id=9 1", "provider_id=a 1", "provider_id=b 0", "provider_id=c 0"]
+        );
+    }
+
+    #[test]
+    fn providers_are_named_and_enabled_unless_deleted() {
+        let providers = vec![
+            doc! { "id": "a", "name": "A", "type": "agtv", "enabled": true },
+            doc! { "id": "a", "name": "A", "type": "agtv", "enabled": false },
+            doc! { "id": "b", "name": "", "enabled": false },
+            doc! { "id": "c", "name": 7, "type": ["x"], "enabled": 0 },
+            doc! { "id": "d", "name": "D", "deleted": true, "enabled": true },
+        ];
+        let library = library("iptv_providers", providers);
+        assert_eq!(
+            count(&library, "playarr_provider_info"),
+            [
+                "provider_id=a,provider_name=A,provider_type=agtv 1",
+                "provider_id=b,provider_name=unknown,provider_type=unknown 1",
+                "provider_id=c,provider_name=7,provider_type=unknown 1",
+            ]
+        );
+        assert_eq!(
+            count(&library, "playarr_provider_enabled"),
+            ["provider_id=a 1", "provider_id=b 0", "provider_id=c 1"]
         );
     }
 
@@ -581,7 +671,7 @@ mod tests {
     #[test]
     fn within_the_budget_nothing_folds() {
         let gauge = Gauge::from([channel("a", "x", 1.0), channel("b", "x", 1.0)]);
-        assert_eq!(shown(CHANNELS, gauge.clone(), 2), text(&gauge));
+        assert_eq!(within(CHANNELS, gauge.clone(), 2), text(&gauge));
     }
 
     #[test]
@@ -595,7 +685,7 @@ mod tests {
         ]);
         // One more could stay were it not for b's own series of others.
         assert_eq!(
-            shown(CHANNELS, gauge.clone(), 4),
+            within(CHANNELS, gauge.clone(), 4),
             [
                 "category=_other,provider_id=a 3",
                 "category=_other,provider_id=b 2",
@@ -604,7 +694,7 @@ mod tests {
             ]
         );
         assert_eq!(
-            shown(CHANNELS, gauge.clone(), 3),
+            within(CHANNELS, gauge.clone(), 3),
             [
                 "category=_other,provider_id=a 3",
                 "category=_other,provider_id=b 10",
@@ -612,11 +702,11 @@ mod tests {
             ]
         );
         assert_eq!(
-            shown(CHANNELS, gauge.clone(), 2),
+            within(CHANNELS, gauge.clone(), 2),
             ["category=_other,provider_id=a 12", "category=_other,provider_id=b 10"]
         );
         // Two kept values do not go into one series.
-        assert_eq!(shown(CHANNELS, gauge, 1), ["category=_other,provider_id=_other 22"]);
+        assert_eq!(within(CHANNELS, gauge, 1), ["category=_other,provider_id=_other 22"]);
     }
 
     #[test]
@@ -625,7 +715,7 @@ mod tests {
             .map(|n| series(&[("source", &format!("p{n}")), ("title_name", "T")], f64::from(n)))
             .collect();
         assert_eq!(
-            shown("playarr_episodes_count", gauge, 3),
+            within("playarr_episodes_count", gauge, 3),
             ["source=_other,title_name=_other 3", "source=p3,title_name=T 3", "source=p4,title_name=T 4"]
         );
     }
@@ -640,7 +730,7 @@ mod tests {
             channel("a", "y", 1.0),
         ]);
         assert_eq!(
-            shown(CHANNELS, gauge, 3),
+            within(CHANNELS, gauge, 3),
             ["category=_other,provider_id=b 2", "category=y,provider_id=a 1", "category=z,provider_id=a 1"]
         );
     }
@@ -649,10 +739,10 @@ mod tests {
     fn a_real_series_that_reads_like_a_folded_one_adds_up_with_it() {
         let gauge =
             Gauge::from([channel("a", "_other", 9.0), channel("a", "x", 2.0), channel("a", "y", 1.0)]);
-        assert_eq!(shown(CHANNELS, gauge, 2), ["category=_other,provider_id=a 12"]);
+        assert_eq!(within(CHANNELS, gauge, 2), ["category=_other,provider_id=a 12"]);
         let users = ["_other", "a", "b", "c"];
         let gauge = users.iter().map(|user| series(&[("user", user)], 1.0)).collect();
-        assert_eq!(shown("playarr_watchlist_channels_count", gauge, 3), ["user=_other 3", "user=a 1"]);
+        assert_eq!(within("playarr_watchlist_channels_count", gauge, 3), ["user=_other 3", "user=a 1"]);
     }
 
     #[test]
@@ -663,7 +753,7 @@ mod tests {
             series(&[("provider_id", "b"), ("media_type", "movies")], 1.0),
         ]);
         assert_eq!(
-            shown("playarr_ignored_provider_titles_count", gauge, 2),
+            within("playarr_ignored_provider_titles_count", gauge, 2),
             ["media_type=_other,provider_id=_other 3", "media_type=movies,provider_id=a 3"]
         );
     }

@@ -105,8 +105,12 @@ impl Messy {
         // A provider of its own now and then, or there would be few series.
         let id = if self.chance(0.5) { self.pick(&PROVIDERS) } else { self.unique("provider") };
         self.set_label(&mut provider, "id", id);
-        self.set(&mut provider, "name", "A provider");
-        self.set(&mut provider, "enabled", true);
+        let name = self.pick(&["A provider", "Another", "Another", "7", "unknown"]);
+        self.set_label(&mut provider, "name", name);
+        let kind = self.pick(&["agtv", "xtream"]);
+        self.set_label(&mut provider, "type", kind);
+        let enabled = self.chance(0.8);
+        self.set(&mut provider, "enabled", enabled);
         let deleted = self.chance(0.2);
         self.set(&mut provider, "deleted", deleted);
         let mut details = Document::new();

@@ -54,18 +54,17 @@ impl Builder {
             self.settings.insert("MONGODB_DB_NAME".to_owned(), own.name().to_owned());
         }
         let config = Config::read(|name| self.settings.get(name).cloned()).unwrap();
-        let database = database::connect(&config).await.unwrap();
+        let database = database::connect(&config).await.unwrap().database;
         load(&database, &self.library).await.unwrap();
 
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel::<()>();
-        let served = database.clone();
         let server = tokio::spawn(async move {
             let shutdown = async {
                 let _ = stopped.await;
             };
-            serve::serve(&config, &served, listener, shutdown).await.unwrap();
+            serve::serve(&config, listener, shutdown).await.unwrap();
         });
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         Service { url, database, client, stop, server, own }

@@ -3,7 +3,7 @@
 use hashbrown::HashSet;
 
 use super::definition::Definition;
-use super::series::SeriesTable;
+use super::series::{Merge, SeriesTable};
 use crate::metric::{Column, Family, Kind, OTHER, Points, Texts};
 
 /// A family within its budget.
@@ -33,7 +33,8 @@ pub fn fold(table: &SeriesTable, definition: &Definition, budget: usize) -> Budg
     });
     let (stay, keep) = split(table, &rows, definition.kept_label(), budget);
 
-    let mut within = SeriesTable::new(table.width());
+    // What is folded adds up, however the gauge merges equal rows.
+    let mut within = SeriesTable::new(table.width(), Merge::Sum);
     for &row in &rows[..stay] {
         within.add(&labels(table, row), table.value(row));
     }
@@ -128,7 +129,7 @@ mod tests {
         let definition = Definition::new("playarr_test_count", "things", "Test.")
             .labels(["source", "title_name"])
             .keeping("source");
-        let mut table = SeriesTable::new(2);
+        let mut table = SeriesTable::new(2, Merge::Sum);
         for &(source, title, value) in rows {
             table.add(&[source, title], value);
         }

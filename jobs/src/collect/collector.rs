@@ -36,7 +36,7 @@ pub async fn collect(
 ) -> Result<Budgeted, SourceError> {
     let source = Source::new(database.clone(), &definition.name, timeout);
     let work = async {
-        let mut table = SeriesTable::new(definition.labels.len());
+        let mut table = SeriesTable::new(definition.labels.len(), definition.merge);
         for query in &definition.queries {
             table = match query {
                 Query::Fixed(rows) => {

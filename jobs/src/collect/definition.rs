@@ -3,6 +3,7 @@
 
 use mongodb::bson::Document;
 
+use super::series::Merge;
 use crate::metric::{Monitoring, Text};
 
 /// A gauge computed from the database.
@@ -21,7 +22,9 @@ pub struct Definition {
     pub unit: Text,
     /// Panels and alerts.
     pub monitoring: Monitoring,
-    /// Where the samples come from. All rows of all queries add up; a row of value 0 makes a known zero.
+    /// What becomes of rows with equal labels.
+    pub merge: Merge,
+    /// Where the rows come from. A row of value 0 is a known zero: a series that shows 0.
     pub queries: Vec<Query>,
 }
 
@@ -92,6 +95,7 @@ impl Definition {
             help: help.into(),
             labels: Vec::new(),
             keep: None,
+            merge: Merge::Sum,
             unit: unit.into(),
             monitoring: Monitoring::NONE,
             queries: Vec::new(),
@@ -116,6 +120,13 @@ impl Definition {
     #[must_use]
     pub fn keeping(mut self, label: impl Into<Text>) -> Self {
         self.keep = Some(label.into());
+        self
+    }
+
+    /// Sets how rows with equal labels are merged; they add up unless this says otherwise.
+    #[must_use]
+    pub fn merging(mut self, merge: Merge) -> Self {
+        self.merge = merge;
         self
     }
 

@@ -12,5 +12,5 @@ pub use budget::{Budgeted, fold};
 pub use collector::collect;
 pub use definition::{Counted, Definition, NestedField, Query};
 pub use expression::{is_object, is_text, labelable, length};
-pub use series::SeriesTable;
-pub use source::{Source, SourceError, is_duplicate_key, plain_message};
+pub use series::{Merge, SeriesTable};
+pub use source::{Source, SourceError};

@@ -1,4 +1,4 @@
-//! Where rows become series: label sets that turn out equal add up.
+//! Rows to series: rows with equal labels become one series.
 
 use std::hash::BuildHasher;
 
@@ -6,11 +6,34 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::metric::Texts;
 
-/// Series under construction: each distinct label set once, with the sum of what was added to it.
+/// How the values of rows with equal labels become the one value of their series.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Merge {
+    /// They add up.
+    #[default]
+    Sum,
+    /// The largest counts.
+    Max,
+    /// The smallest counts.
+    Min,
+}
+
+impl Merge {
+    fn of(self, one: f64, other: f64) -> f64 {
+        match self {
+            Self::Sum => one + other,
+            Self::Max => one.max(other),
+            Self::Min => one.min(other),
+        }
+    }
+}
+
+/// Series under construction: each distinct label set once, with the merged values of its rows.
 ///
 /// Label values are interned per label, so a label set is a few integers and adding to half a million series
 /// allocates nothing once they are there.
 pub struct SeriesTable {
+    merge: Merge,
     labels: Vec<Interner>,
     keys: Vec<u32>,
     values: Vec<f64>,
@@ -21,8 +44,9 @@ pub struct SeriesTable {
 impl SeriesTable {
     /// An empty table for series of `width` labels.
     #[must_use]
-    pub fn new(width: usize) -> Self {
+    pub fn new(width: usize, merge: Merge) -> Self {
         Self {
+            merge,
             labels: (0..width).map(|_| Interner::default()).collect(),
             keys: Vec::new(),
             values: Vec::new(),
@@ -31,7 +55,7 @@ impl SeriesTable {
         }
     }
 
-    /// Adds `value` to the series of these label values, which come into being with it.
+    /// Merges `value` into the series of these label values, which starts with it if it is the first.
     pub fn add<L: AsRef<str>>(&mut self, labels: &[L], value: f64) {
         let key: Vec<u32> =
             labels.iter().enumerate().map(|(label, text)| self.intern(label, text.as_ref())).collect();
@@ -43,18 +67,18 @@ impl SeriesTable {
         self.labels[label].intern(text)
     }
 
-    /// Adds `value` to the series of these interned label values.
+    /// Merges `value` into the series of these interned label values.
     ///
     /// # Panics
     /// Beyond 2^32 series, which no memory of ours holds.
     pub fn add_key(&mut self, key: &[u32], value: f64) {
         let width = self.labels.len();
         debug_assert_eq!(key.len(), width, "one interned value for each label");
-        let Self { keys, values, index, hasher, .. } = self;
+        let Self { merge, keys, values, index, hasher, .. } = self;
         let row_key = |row: u32| &keys[row as usize * width..][..width];
         let hash = hasher.hash_one(key);
         if let Some(&row) = index.find(hash, |&row| row_key(row) == key) {
-            values[row as usize] += value;
+            values[row as usize] = merge.of(values[row as usize], value);
             return;
         }
         let row = u32::try_from(values.len()).expect("fewer than 2^32 series");

@@ -4,16 +4,18 @@
 use std::time::{Duration, Instant};
 
 use mongodb::bson::{Bson, Document, doc};
-use mongodb::error::{ErrorKind, WriteFailure};
+use mongodb::error::ErrorKind;
 use mongodb::options::{ReadPreference, SelectionCriteria};
 use mongodb::raw_batch_cursor::RawBatchCursor;
 use mongodb::{Collection, Database};
+
+use crate::database::plain_message;
 
 /// Why a query gave no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// The driver or the server refused or failed.
-    #[error("MongoDB: {}", plain_message(.0))]
+    #[error("{}", plain_message(.0))]
     MongoDb(#[from] mongodb::error::Error),
     /// The reply was not BSON as it should be.
     #[error("MongoDB sent a reply that is no valid BSON: {0}")]
@@ -24,32 +26,6 @@ pub enum SourceError {
     /// The task that reads the rows was ended from outside.
     #[error("the task reading the rows was cancelled")]
     Cancelled,
-}
-
-/// What the driver says went wrong, without the labels, sources and replies it prints along with it. They are of no use
-/// to an operator, and their order changes, so that one outage would read like many.
-#[must_use]
-pub fn plain_message(error: &mongodb::error::Error) -> String {
-    let mut message = error.kind.to_string();
-    for (start, end) in [(", labels: {", "}"), (", source: ", "None"), (", server response: ", "None")] {
-        while let Some(from) = message.find(start)
-            && let Some(length) = message[from + start.len()..].find(end)
-        {
-            message.replace_range(from..from + start.len() + length + end.len(), "");
-        }
-    }
-    message
-}
-
-/// Whether a write failed because another one has just inserted the same key.
-#[must_use]
-pub fn is_duplicate_key(error: &mongodb::error::Error) -> bool {
-    const DUPLICATE_KEY: i32 = 11000;
-    match &*error.kind {
-        ErrorKind::Command(command) => command.code == DUPLICATE_KEY,
-        ErrorKind::Write(WriteFailure::WriteError(write)) => write.code == DUPLICATE_KEY,
-        _ => false,
-    }
 }
 
 fn seconds(duration: &Duration) -> String {
@@ -187,23 +163,5 @@ fn is_plain_count_scan(plan: &Document) -> bool {
         Ok("COUNT_SCAN") => !is(plan, "isMultiKey") && !is(plan, "isSparse") && !is(plan, "isPartial"),
         Ok("COUNT") => plan.get_document("inputStage").is_ok_and(is_plain_count_scan),
         _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::plain_message;
-
-    #[test]
-    fn one_outage_reads_the_same_every_time() {
-        let refused = |labels: &str| {
-            let message = format!(
-                "No available servers. Topology: {{ Address: db:27017, Error: Kind: I/O error: Connection refused, \
-                 labels: {{{labels}}}, source: None, server response: None }}"
-            );
-            plain_message(&mongodb::error::Error::from(std::io::Error::other(message)))
-        };
-        assert_eq!(refused("\"A\", \"B\""), refused("\"B\", \"A\""));
-        assert!(refused("").ends_with("Connection refused }"), "{}", refused(""));
     }
 }

@@ -3,6 +3,7 @@
 use mongodb::bson::{Document, doc};
 
 use super::detail::EpisodesDetail;
+use super::providers::not_deleted;
 use crate::collect::{Counted, Definition, NestedField, Query, is_text};
 use crate::metric::{Alert, Monitoring, Panel, PanelKind, Recording, Section, Severity, Unit};
 
@@ -23,7 +24,7 @@ pub(super) fn provider_titles() -> Definition {
         .rows(
             "iptv_providers",
             [
-                doc! { "$match": { "$expr": { "$ne": ["$deleted", true] } } },
+                not_deleted(),
                 doc! { "$project": { "_id": 0, "provider_id": "$id", "value": { "$literal": 0 }, "media_type": MEDIA_TYPES.to_vec() } },
                 doc! { "$unwind": "$media_type" },
             ],

@@ -22,6 +22,8 @@ pub fn all(detail: EpisodesDetail) -> Vec<Definition> {
         users::watchlist_titles(),
         users::watchlist_channels(),
         users::active_users(),
+        providers::info(),
+        providers::enabled(),
         providers::active_connections(),
         providers::max_connections(),
         providers::active(),

@@ -1,9 +1,51 @@
-//! IPTV providers: what `provider_details` says of the account at the provider.
+//! IPTV providers: who they are, and the accounts that Playarr has with them.
+//!
+//! A provider that Playarr has deleted (its document stays, with `deleted: true`) has no series here.
 
-use mongodb::bson::{Bson, doc};
+use mongodb::bson::{Bson, Document, doc};
 
-use crate::collect::{Definition, is_object};
+use crate::collect::{Definition, Merge, is_object};
 use crate::metric::{Alert, Level, Monitoring, Panel, PanelKind, Recording, Section, Severity, Unit};
+
+/// `playarr_provider_info{provider_id,provider_name,provider_type}`: always 1.
+pub(super) fn info() -> Definition {
+    Definition::new(
+        "playarr_provider_info",
+        "always 1",
+        "Name and type of each provider; always 1. Join it on provider_id to show names instead of ids.",
+    )
+    .labels(["provider_id", "provider_name", "provider_type"])
+    .merging(Merge::Max)
+    .rows(
+        "iptv_providers",
+        [
+            not_deleted(),
+            doc! { "$project": {
+                "_id": 0,
+                "provider_id": "$id",
+                "provider_name": "$name",
+                "provider_type": "$type",
+                "value": { "$literal": 1 },
+            } },
+        ],
+    )
+}
+
+/// `playarr_provider_enabled{provider_id}`: 1 unless `enabled` is exactly false.
+pub(super) fn enabled() -> Definition {
+    let value = doc! { "$cond": [{ "$eq": ["$enabled", false] }, 0, 1] };
+    Definition::new(
+        "playarr_provider_enabled",
+        "1 or 0",
+        "Whether a provider is enabled in Playarr (1) or disabled (0).",
+    )
+    .labels(["provider_id"])
+    .merging(Merge::Max)
+    .rows(
+        "iptv_providers",
+        [not_deleted(), doc! { "$project": { "_id": 0, "provider_id": "$id", "value": value } }],
+    )
+}
 
 /// `playarr_provider_active_connections{provider_id}`: absent when unknown.
 pub(super) fn active_connections() -> Definition {
@@ -95,6 +137,7 @@ pub(super) fn active() -> Definition {
         "Whether the account at a provider is active (1) or not (0).",
         doc! { "$cond": [{ "$eq": ["$provider_details.active", true] }, 1, 0] }.into(),
     )
+    .merging(Merge::Max)
     .monitoring(ACTIVE)
 }
 
@@ -172,6 +215,7 @@ pub(super) fn expiration() -> Definition {
         "When the account at a provider expires, in seconds since the Unix epoch.",
         "$provider_details.expiration_date".into(),
     )
+    .merging(Merge::Min)
     .monitoring(EXPIRATION)
 }
 
@@ -179,10 +223,16 @@ fn detail(name: &'static str, unit: &'static str, help: &'static str, value: Bso
     Definition::new(name, unit, help).labels(["provider_id"]).rows(
         "iptv_providers",
         [
+            not_deleted(),
             doc! { "$match": { "$expr": is_object("provider_details") } },
             doc! { "$project": { "_id": 0, "provider_id": "$id", "value": value } },
         ],
     )
+}
+
+/// A stage that leaves out the providers whose `deleted` is exactly true.
+pub(super) fn not_deleted() -> Document {
+    doc! { "$match": { "$expr": { "$ne": ["$deleted", true] } } }
 }
 
 const EXPIRATION: Monitoring = Monitoring {

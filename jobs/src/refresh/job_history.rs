@@ -7,7 +7,7 @@ use mongodb::bson::{DateTime, Document, doc};
 use mongodb::{Collection, Database};
 
 use super::report::Report;
-use crate::collect::{is_duplicate_key, plain_message};
+use crate::database::{is_duplicate_key, plain_message};
 
 /// The history is a courtesy: a database that does not take the note in time is left alone.
 const PATIENCE: Duration = Duration::from_secs(5);

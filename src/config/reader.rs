@@ -1,0 +1,64 @@
+//! Finds the text of a setting: in its variable, in the file that `<name>_FILE` names, or in its default.
+
+use std::path::PathBuf;
+
+use super::error::ConfigError;
+use super::parser::Parser;
+use super::secret::Secret;
+use super::uri::redacted_uri;
+
+/// Who may see the value of a setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Anybody.
+    Plain,
+    /// Nobody. It can also be read from a file, which the variable with the suffix `_FILE` names.
+    Secret,
+}
+
+pub(super) struct Reader<'a> {
+    /// The value of an environment variable, or of its flag.
+    pub(super) value: &'a dyn Fn(&str) -> Option<String>,
+}
+
+impl Reader<'_> {
+    pub(super) fn read<T>(
+        &self,
+        name: &'static str,
+        kind: Kind,
+        default: &str,
+        parser: &Parser<T>,
+    ) -> Result<T, ConfigError> {
+        let (text, shown) = match kind {
+            Kind::Plain => {
+                let text = (self.value)(name).unwrap_or_else(|| default.to_owned());
+                (text.trim().to_owned(), text)
+            }
+            Kind::Secret => {
+                let secret = self.secret(name)?.unwrap_or_else(|| default.to_owned().into());
+                // Of the secrets, only the connection string has a part that may be shown, and can be wrong.
+                (secret.reveal().to_owned(), redacted_uri(secret.reveal()))
+            }
+        };
+        parser.parse(&text).map_err(|complaint| ConfigError::Invalid { name, value: shown, complaint })
+    }
+
+    fn secret(&self, name: &'static str) -> Result<Option<Secret>, ConfigError> {
+        // An empty key or password would let anybody in, so it counts as unset wherever it comes from.
+        let inline = (self.value)(name).filter(|secret| !secret.is_empty());
+        let Some(path) = (self.value)(&format!("{name}_FILE")).map(PathBuf::from) else {
+            return Ok(inline.map(Secret::from));
+        };
+        if inline.is_some() {
+            return Err(ConfigError::Twice { name });
+        }
+        match std::fs::read_to_string(&path) {
+            // Editors and `echo` leave a newline at the end that belongs to no secret.
+            Ok(text) => match text.trim_end_matches(['\r', '\n']) {
+                "" => Err(ConfigError::EmptyFile { name, path }),
+                secret => Ok(Some(secret.to_owned().into())),
+            },
+            Err(error) => Err(ConfigError::File { name, path, error }),
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Every setting, a row each. Flags, `--help`, the documentation and the error messages follow from the rows.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use playarr_jobs::gauges::EpisodesDetail;
+use playarr_jobs::refresh::{MAX_INTERVAL, MIN_INTERVAL};
+
+use super::error::ConfigError;
+use super::log_filter::{LogFilter, log_filter};
+use super::parser::{database_name, duration, number, one_of, optional, port, secret, socket_address, text};
+use super::reader::{Kind, Reader};
+use super::secret::Secret;
+use super::uri::{MongoUri, mongodb_uri};
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For log collectors: an object a line.
+    Json,
+}
+
+/// What is to be said of a setting.
+pub(super) struct Setting {
+    /// The environment variable.
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
+    /// Empty for none.
+    pub(super) default: &'static str,
+    pub(super) accepts: String,
+    pub(super) help: &'static str,
+}
+
+macro_rules! settings {
+    ($(
+        $(#[doc = $help:literal])+
+        $field:ident: $type:ty = $kind:ident $name:literal, default $default:literal, $parser:expr;
+    )+) => {
+        /// Everything that can be set.
+        #[derive(Clone, Debug)]
+        pub struct Config {
+            $($(#[doc = $help])+ pub $field: $type,)+
+        }
+
+        /// Every row.
+        pub(super) fn settings() -> Vec<Setting> {
+            vec![$(Setting {
+                name: $name,
+                kind: Kind::$kind,
+                default: $default,
+                accepts: $parser.accepts,
+                help: concat!($($help),+).trim_ascii(),
+            }),+]
+        }
+
+        pub(super) fn read(reader: &Reader<'_>) -> Result<Config, ConfigError> {
+            Ok(Config { $($field: reader.read($name, Kind::$kind, $default, &$parser)?,)+ })
+        }
+    };
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+
+const EPISODES_DETAILS: [(&str, EpisodesDetail); 3] = [
+    ("title", EpisodesDetail::Title),
+    ("season", EpisodesDetail::Season),
+    ("source", EpisodesDetail::Source),
+];
+const LOG_FORMATS: [(&str, LogFormat); 2] = [("text", LogFormat::Text), ("json", LogFormat::Json)];
+
+settings! {
+    /// Connection string of MongoDB. Its credentials are never logged.
+    mongodb_uri: MongoUri = Secret "MONGODB_URI", default "mongodb://localhost:27017", mongodb_uri();
+
+    /// Name of Playarr's database.
+    mongodb_db_name: String = Plain "MONGODB_DB_NAME", default "playarr", database_name();
+
+    /// Port to listen on, on all addresses.
+    port: u16 = Plain "PORT", default "3000", port();
+
+    /// Address and port to listen on. Wins over `PORT`.
+    listen_address: Option<SocketAddr> = Plain "LISTEN_ADDRESS", default "", optional(socket_address());
+
+    /// Interval between scheduled refreshes, without jitter (up to a tenth is added, so that instances stay apart).
+    refresh_interval: Duration = Plain "REFRESH_INTERVAL", default "5m", duration(MIN_INTERVAL..=MAX_INTERVAL);
+
+    /// Collectors that run side by side.
+    refresh_concurrency: usize = Plain "REFRESH_CONCURRENCY", default "4", number(1..=64);
+
+    /// Time that each collector has. MongoDB is told (`maxTimeMS`).
+    collector_timeout: Duration = Plain "COLLECTOR_TIMEOUT", default "60s", duration(SECOND..=10 * MINUTE);
+
+    /// Series that each gauge may have, the folded ones included.
+    series_budget: usize = Plain "SERIES_BUDGET", default "10000", number(1..=1_000_000);
+
+    /// Labels of the episodes gauge: `season` drops the title name, `source` the season as well.
+    episodes_detail: EpisodesDetail = Plain "EPISODES_DETAIL", default "title", one_of(&EPISODES_DETAILS);
+
+    /// Scrapes that are answered at once. More get 503.
+    max_concurrent_scrapes: usize = Plain "MAX_CONCURRENT_SCRAPES", default "40", number(1..=10_000);
+
+    /// Interval between checkpoints of the live metrics.
+    checkpoint_interval: Duration = Plain "CHECKPOINT_INTERVAL", default "10s", duration(SECOND..=5 * MINUTE);
+
+    /// Key that Playarr signs sessions with. With the same key, sessions of Playarr and of this service count in both.
+    /// Without one, a random key at each start.
+    jwt_secret_key: Option<Secret> = Secret "JWT_SECRET_KEY", default "", optional(secret());
+
+    /// Days that a session lasts.
+    access_token_expire_days: usize = Plain "ACCESS_TOKEN_EXPIRE_DAYS", default "7", number(1..=365);
+
+    /// Name of the first admin.
+    default_admin_username: String = Plain "DEFAULT_ADMIN_USERNAME", default "admin", text();
+
+    /// Password of the first admin, who is created if this is set and the database has no users.
+    default_admin_password: Option<Secret> = Secret "DEFAULT_ADMIN_PASSWORD", default "", optional(secret());
+
+    /// Level of the log, or a filter by module.
+    log_level: LogFilter = Plain "LOG_LEVEL", default "info", log_filter();
+
+    /// Form of the log lines.
+    log_format: LogFormat = Plain "LOG_FORMAT", default "text", one_of(&LOG_FORMATS);
+}

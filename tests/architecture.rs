@@ -1,0 +1,154 @@
+//! The shape of the code: which rooms there are, who may import whom, and how long files and lines may be.
+//!
+//! Imports are read from the `use` lines and from paths that start with `crate::`, `super::` or `playarr_jobs::`. An
+//! import through a re-export counts as an import of the file that defines the name. Unit tests are not looked at.
+
+mod imports;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use imports::{Imports, is_in_room};
+
+/// The rooms from the top floor down. A file may import from its own room and from the floors below.
+const FLOORS: &[&[&str]] = &[
+    &["src/main.rs"],
+    &["src/lib.rs"],
+    &["src/commands"],
+    &["src/serve.rs"],
+    &["src/http"],
+    &["src/app.rs"],
+    &["src/web", "src/overview", "src/scrape"],
+    &["src/catalog"],
+    &["src/telemetry", "src/accounts", "src/checkpoints", "src/ingest"],
+    &["src/live", "src/exposition", "src/database.rs", "src/logging.rs"],
+    &["src/config"],
+    &["jobs/src/lib.rs"],
+    &["jobs/src/refresh"],
+    &["jobs/src/gauges"],
+    &["jobs/src/collect"],
+    &["jobs/src/database"],
+    &["jobs/src/metric"],
+];
+
+/// Crates that a room must not know.
+const FOREIGN: &[(&str, &[&str])] = &[
+    ("src/live", &["warp", "hyper", "prometheus"]),
+    ("src/exposition", &["warp", "hyper", "prometheus", "mongodb"]),
+    ("jobs/src", &["warp", "hyper", "prometheus"]),
+];
+
+/// The longest file of code, in lines. Longer ones usually hold two ideas.
+const MAX_LINES: usize = 400;
+
+/// The widest line, in characters.
+const MAX_COLUMNS: usize = 120;
+
+fn top() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every file of the repository with one of these extensions, by its path from the top.
+fn files(extensions: &[&str]) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![PathBuf::new()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(top().join(&folder)).unwrap() {
+            let entry = entry.unwrap();
+            let (path, name) = (folder.join(entry.file_name()), entry.file_name());
+            let name = name.to_str().unwrap();
+            if entry.file_type().unwrap().is_dir() {
+                if !matches!(name, "target" | "node_modules" | ".git") {
+                    folders.push(path);
+                }
+            } else if extensions.iter().any(|extension| name.ends_with(&format!(".{extension}"))) {
+                let text = fs::read_to_string(top().join(&path)).unwrap();
+                found.push((path.to_str().unwrap().to_owned(), text));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn code() -> Vec<(String, String)> {
+    let is_code = |path: &str| path.starts_with("src/") || path.starts_with("jobs/src/");
+    files(&["rs"]).into_iter().filter(|(path, _)| is_code(path)).collect()
+}
+
+fn floor(path: &str) -> usize {
+    let floor = FLOORS.iter().position(|rooms| rooms.iter().any(|room| is_in_room(path, room)));
+    floor.unwrap_or_else(|| panic!("{path} is in no room of the list of floors; give it a place there"))
+}
+
+fn room(path: &str) -> &'static str {
+    let rooms = FLOORS.iter().flat_map(|floor| floor.iter());
+    rooms.copied().find(|room| is_in_room(path, room)).unwrap_or_default()
+}
+
+#[test]
+fn no_file_imports_in_a_circle() {
+    let imports = Imports::of(&code());
+    let circles: Vec<_> = imports.circles().iter().map(|circle| circle.join("\n  ")).collect();
+    assert!(circles.is_empty(), "these files import each other:\n  {}", circles.join("\n\n  "));
+}
+
+#[test]
+fn imports_lead_down_the_floors() {
+    let imports = Imports::of(&code());
+    let mut against = Vec::new();
+    for (from, to) in imports.edges() {
+        let (above, below) = (floor(from), floor(to));
+        if above > below || (above == below && room(from) != room(to)) {
+            against.push(format!("{from} imports {to}"));
+        }
+    }
+    assert!(against.is_empty(), "imports against the floors:\n  {}", against.join("\n  "));
+}
+
+#[test]
+fn the_lower_rooms_know_no_http_and_no_prometheus_crate() {
+    let mut known = Vec::new();
+    for (path, text) in code() {
+        for (room, crates) in FOREIGN {
+            for name in crates.iter().filter(|_| is_in_room(&path, room)) {
+                if imports::without_tests(&text).lines().any(|line| names_crate(line, name)) {
+                    known.push(format!("{path} uses {name}"));
+                }
+            }
+        }
+    }
+    assert!(known.is_empty(), "{}", known.join("\n"));
+}
+
+/// Whether a line of code, not of comment, uses a path that starts with this crate.
+fn names_crate(line: &str, name: &str) -> bool {
+    let line = line.trim_start();
+    !line.starts_with("//") && (line.contains(&format!("{name}::")) && !line.contains(&format!("_{name}::")))
+}
+
+#[test]
+fn no_file_of_code_is_longer_than_one_idea() {
+    let long: BTreeMap<_, _> = code()
+        .into_iter()
+        .map(|(path, text)| (path, text.lines().count()))
+        .filter(|(_, lines)| *lines > MAX_LINES)
+        .collect();
+    assert!(long.is_empty(), "more than {MAX_LINES} lines: {long:?}");
+}
+
+/// rustfmt leaves a whole item as it is when it holds a line that cannot be made to fit, so a long line hides others.
+#[test]
+fn no_line_is_wider_than_a_screen() {
+    let wide: BTreeSet<_> = files(&["rs", "js", "mjs", "css", "html", "sh", "toml"])
+        .into_iter()
+        .flat_map(|(path, text)| {
+            let wide = |(number, line): (usize, &str)| {
+                (line.chars().count() > MAX_COLUMNS).then(|| format!("{path}:{}", number + 1))
+            };
+            text.lines().enumerate().filter_map(wide).collect::<Vec<_>>()
+        })
+        .collect();
+    assert!(wide.is_empty(), "wider than {MAX_COLUMNS} columns: {wide:#?}");
+}
