@@ -98,14 +98,14 @@ impl<L: LabelSet> Counter<L> {
     /// Adds one to a series.
     #[inline]
     pub(super) fn increment(self, sink: &mut impl Sink, labels: L) {
-        let (key, combination) = place(labels);
+        let (key, combination) = place(&labels);
         sink.add_count(self.0, &key, combination, 1);
     }
 
     /// Adds a number of things to a series.
     #[inline]
     pub(super) fn add(self, sink: &mut impl Sink, labels: L, amount: Count) {
-        let (key, combination) = place(labels);
+        let (key, combination) = place(&labels);
         sink.add_count(self.0, &key, combination, amount.get());
     }
 }
@@ -114,13 +114,13 @@ impl<L: LabelSet> Histogram<L> {
     /// Adds a duration to a series.
     #[inline]
     pub(super) fn observe(self, sink: &mut impl Sink, labels: L, duration: Seconds) {
-        let (key, combination) = place(labels);
+        let (key, combination) = place(&labels);
         sink.add_duration(self.0, &key, combination, duration.get());
     }
 }
 
 #[inline]
-fn place(labels: impl LabelSet) -> (Key, usize) {
+fn place(labels: &impl LabelSet) -> (Key, usize) {
     let (mut key, mut combination) = (Key::new_const(), 0);
     labels.place(&mut key, &mut combination);
     (key, combination)
