@@ -42,6 +42,7 @@ mod batches;
 mod checkpoint;
 mod connections;
 mod event;
+mod journal;
 mod recorder;
 mod timer;
 mod traffic;
