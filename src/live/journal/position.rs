@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn what_neither_base_nor_journal_has_is_lost() {
         let shown = at(&[(1, 9), (2, 5), (3, 1)]);
-        assert_eq!(shown.lost(&at(&[(1, 9)]), &at(&[(2, 5), (3, 1)])), []);
+        assert_eq!(shown.lost(&at(&[(1, 9)]), &at(&[(2, 5), (3, 1)])), Vec::<WriterId>::new());
         assert_eq!(shown.lost(&at(&[(1, 7)]), &at(&[(2, 5)])), [1, 3]);
         assert_eq!(shown.lost(&Position::default(), &Position::default()), [1, 2, 3]);
     }
