@@ -7,9 +7,8 @@ use std::time::Duration;
 use mongodb::Database;
 use playarr_jobs::refresh::schedule_refreshes;
 use tokio::net::TcpListener;
-use tokio::time::MissedTickBehavior;
 
-use crate::accounts::TOKEN_CHECK_INTERVAL;
+use crate::accounts::Tokens;
 use crate::app::{App, AppError};
 use crate::checkpoints::Checkpoints;
 use crate::config::Config;
@@ -106,18 +105,14 @@ pub async fn serve(
     Ok(())
 }
 
-/// Keeps the tokens as the settings have them. Says so when the database goes away and when it is back.
+/// Checks the tokens for ever, and shows what came of it in the metrics.
 async fn watch_tokens(app: Arc<App>) {
-    let mut check = tokio::time::interval(TOKEN_CHECK_INTERVAL);
-    check.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut failing = false;
-    loop {
-        check.tick().await;
-        match app.tokens.sync().await {
-            Ok(()) if failing => tracing::info!("the tokens can be read again"),
-            Err(error) if !failing => tracing::warn!(%error, "the tokens held in memory stay"),
-            _ => continue,
+    let metrics = app.telemetry.tokens();
+    let checked = |tokens: &Tokens| {
+        metrics.restored(tokens.restored());
+        for status in tokens.status() {
+            metrics.stored(status.kind.as_str(), status.is_known && status.problem.is_none());
         }
-        failing = !failing;
-    }
+    };
+    app.tokens.watch(checked).await;
 }

@@ -10,6 +10,7 @@ mod scrape_log;
 mod scrapes;
 mod service;
 mod snapshot;
+mod tokens;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,6 +25,7 @@ pub use scrape_log::{Answered, Cause, FAILURES, Failed, ScrapeLog, UserAgent};
 pub use scrapes::HTTP_BUCKETS;
 pub use service::{ScrapeFailure, Service};
 pub use snapshot::snapshot_families;
+pub use tokens::TokenMetrics;
 
 /// The service's own metrics. Clones are handles to the same ones.
 #[derive(Clone)]
@@ -35,12 +37,14 @@ struct Inner {
     registry: Registry,
     service: Service,
     checkpoints: CheckpointMetrics,
+    tokens: TokenMetrics,
     changed: AtomicBool,
 }
 
 /// Every family that the service shows of itself.
 pub(crate) fn specs() -> impl Iterator<Item = &'static Spec> {
-    let counted = service::SPECS.into_iter().chain(scrapes::SPECS).chain(checkpoints::SPECS);
+    let counted =
+        service::SPECS.into_iter().chain(scrapes::SPECS).chain(checkpoints::SPECS).chain(tokens::SPECS);
     snapshot::SPECS.into_iter().chain(counted).chain(&process::SPECS)
 }
 
@@ -54,7 +58,8 @@ impl Telemetry {
         registry.register(Box::new(ProcessCollector::for_self()))?;
         let service = Service::new(&registry)?;
         let checkpoints = CheckpointMetrics::new(&registry)?;
-        let inner = Inner { registry, service, checkpoints, changed: AtomicBool::new(true) };
+        let tokens = TokenMetrics::new(&registry)?;
+        let inner = Inner { registry, service, checkpoints, tokens, changed: AtomicBool::new(true) };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -68,6 +73,12 @@ impl Telemetry {
     #[must_use]
     pub fn checkpoints(&self) -> &CheckpointMetrics {
         &self.inner.checkpoints
+    }
+
+    /// Checks of the bearer tokens.
+    #[must_use]
+    pub fn tokens(&self) -> &TokenMetrics {
+        &self.inner.tokens
     }
 
     /// Records a scrape that was refused.

@@ -11,7 +11,7 @@ use warp::reject::{InvalidHeader, InvalidQuery, MethodNotAllowed, PayloadTooLarg
 use warp::reply::Response;
 use warp::{Rejection, Reply};
 
-use crate::accounts::{AuthError, TokenError, TokenKind};
+use crate::accounts::{AuthError, TokenError, TokenKind, Unknown};
 use crate::http::observe::made_by;
 use crate::ingest::BatchError;
 use crate::live::RecordError;
@@ -25,9 +25,9 @@ pub enum ApiError {
     /// Another token than the one that counts.
     #[error("Invalid {0} token")]
     WrongToken(TokenKind),
-    /// The token was never read from the database.
-    #[error("The {0} token is not known yet: the database has not been reached since the start")]
-    TokenUnknown(TokenKind),
+    /// No token to compare with.
+    #[error("The {0} token is not known: {1}")]
+    TokenUnknown(TokenKind, Unknown),
     /// More scrapes at once than allowed.
     #[error("Too many scrapes at once; raise MAX_CONCURRENT_SCRAPES if this many are meant")]
     TooManyScrapes,
@@ -40,8 +40,8 @@ pub enum ApiError {
     /// The refresh ended without a report.
     #[error("The refresh was broken off; the log says why")]
     RefreshFailed,
-    /// The settings could not be read or written.
-    #[error("The token could not be read or written: MongoDB does not answer; the log says more")]
+    /// A token could not be read, created or replaced.
+    #[error(transparent)]
     Token(#[from] TokenError),
     /// A login that is none.
     #[error("A login is a JSON object with the texts \"username\" and \"password\"")]
@@ -97,7 +97,7 @@ impl ApiError {
                 AuthError::TooManyFailures { .. } => StatusCode::TOO_MANY_REQUESTS,
                 AuthError::Busy | AuthError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             },
-            Self::TokenUnknown(_)
+            Self::TokenUnknown(..)
             | Self::TooManyScrapes
             | Self::TooManyWebSockets
             | Self::NotReady(_)

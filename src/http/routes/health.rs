@@ -20,8 +20,8 @@ pub(in crate::http) fn ready(
     app: Arc<App>,
 ) -> impl Filter<Extract = (impl Reply,), Error = Rejection> + Clone {
     warp::path!("-" / "ready").and(warp::get()).and(with(app)).map(|app: Arc<App>| {
-        let ready = if !app.tokens.is_known(TokenKind::Metrics) {
-            Err(ApiError::NotReady("the metrics token is not known yet (is MongoDB reachable?)"))
+        let ready = if let Err(unknown) = app.tokens.known(TokenKind::Metrics) {
+            Err(ApiError::TokenUnknown(TokenKind::Metrics, unknown))
         } else if !app.snapshots.load().snapshot.is_taken() {
             Err(ApiError::NotReady("no snapshot was taken yet"))
         } else {

@@ -60,14 +60,14 @@ async fn shown(app: &App, caller: &Caller, kind: TokenKind) -> Result<Response, 
 
 async fn regenerated(app: Arc<App>, caller: &Caller, kind: TokenKind) -> Result<Response, ApiError> {
     let admin = caller.admin_of_this_site(&app, REGENERATE).await?;
-    // Before the tokens are known, live metrics may not be what they were; nobody should get in to see them.
-    if !app.tokens.is_known(kind) {
-        return Err(ApiError::TokenUnknown(kind));
+    // Before the tokens are known, live metrics may not be restored yet; nobody should get in to see them.
+    if let Err(unknown) = app.tokens.known(kind) {
+        return Err(ApiError::TokenUnknown(kind, unknown));
     }
     // A task of its own: once it is written it counts here, even if the client does not wait for the answer.
     let rotation = tokio::spawn(async move {
         let token = app.tokens.rotate(kind).await?;
-        tracing::info!(token = kind.key(), admin = admin.username, "an admin regenerated the token");
+        tracing::info!(token = %kind, admin = admin.username, "an admin regenerated the token");
         Ok::<_, TokenError>(token)
     });
     let token = rotation.await.map_err(|_| ApiError::Internal)??;
