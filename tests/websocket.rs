@@ -274,7 +274,7 @@ async fn who_is_no_admin_any_more_loses_the_connection_within_thirty_seconds() {
         async move { users.update_one(doc! { "username": name }, doc! { "$set": fields }).await.unwrap() }
     };
     set("retired-admin", doc! { "status": "active" }).await;
-    set("carol", doc! { "role": "admin" }).await;
+    set("carol", doc! { "role": "admin", "status": "active" }).await;
     set("alice", doc! { "role": "admin" }).await;
     let session = service.session("admin", "admin-password").await;
     let alice = service.session("alice", "alice-password").await;
