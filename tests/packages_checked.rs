@@ -41,7 +41,7 @@ fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
 fn promtool_takes_the_configuration_that_the_first_steps_of_the_readme_write() {
     let directory = tempfile::tempdir().unwrap();
     let top = Path::new(env!("CARGO_MANIFEST_DIR"));
-    std::os::unix::fs::symlink(top.join("fixtures"), directory.path().join("fixtures")).unwrap();
+    std::os::unix::fs::symlink(top.join("packaging"), directory.path().join("packaging")).unwrap();
     std::fs::write(directory.path().join("playarr-token"), "a token\n").unwrap();
     let configuration = between(&read("README.md"), "cat > prometheus.yml <<'END'\n", "END\n").to_owned();
     let path = directory.path().join("prometheus.yml");
