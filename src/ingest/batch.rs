@@ -3,11 +3,8 @@
 use serde::Deserialize;
 
 use super::diagnosis;
-use super::error::BatchError;
+use super::error::{BatchError, MAX_EVENTS};
 use crate::live::{Event, Label};
-
-/// How many events a batch may have.
-pub const MAX_EVENTS: usize = 10_000;
 
 /// Events to be counted together, once.
 #[derive(Debug, Default, PartialEq, Deserialize)]
@@ -107,7 +104,8 @@ mod tests {
         let twice = "the field \"events\" is there twice at line 1 column 21";
         let no_such_field =
             "there is no field \"event\" in a batch, which has batch_id, events at line 1 column 8";
-        let no_object = "invalid type: sequence, expected an object {\"batch_id\": ..., \"events\": [...]} at line 1 column 0";
+        let no_object = "invalid type: sequence, expected an object {\"batch_id\": ..., \"events\": [...]} \
+                         at line 1 column 0";
         for (body, expected) in [
             ("[]", no_object),
             ("{}", "the field \"events\" is missing at line 1 column 2"),

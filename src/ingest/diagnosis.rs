@@ -7,11 +7,8 @@ use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error as _, MapAcces
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::MAX_EVENTS;
-use super::error::{BatchError, EventError, message, quoted};
-use crate::live::{
-    Count, Endpoint, Event, EventSpec, FieldKind, FieldSpec, Label, LabelError, Seconds, StatusCode,
-};
+use super::error::{BatchError, EventError, MAX_EVENTS, describe, kind, message, quoted};
+use crate::live::{Count, Endpoint, Event, EventSpec, FieldKind, FieldSpec, Label, Seconds, StatusCode};
 
 /// Why this document is no batch; `error` is what the fast reader said.
 pub(super) fn of_document(body: &[u8], error: &serde_json::Error) -> BatchError {
@@ -245,31 +242,6 @@ fn twice(error: &serde_json::Error) -> EventError {
     }
 }
 
-fn describe(value: &Value) -> String {
-    match value {
-        Value::String(text) => match Label::new(&**text) {
-            Err(error @ LabelError::TooLong(_)) => format!("{error}: {}", quoted(text)),
-            Err(error @ LabelError::Control(_)) => error.to_string(),
-            Err(LabelError::Empty) => "an empty text".to_owned(),
-            Ok(_) => format!("the text {}", quoted(text)),
-        },
-        Value::Number(number) => format!("the number {number}"),
-        Value::Bool(value) => value.to_string(),
-        _ => kind(value).to_owned(),
-    }
-}
-
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "true or false",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a text",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -388,7 +360,8 @@ mod tests {
     fn a_request_that_was_not_answered_is_referred_to_the_event_for_errors() {
         let request = |code: &str| {
             complaint(&format!(
-                r#"{{"type":"provider_api_request","provider_id":"a","endpoint":"b","status_code":{code},"duration_seconds":1}}"#
+                r#"{{"type":"provider_api_request","provider_id":"a","endpoint":"b","duration_seconds":1,
+                     "status_code":{code}}}"#
             ))
         };
         let timeout = request("\"timeout\"");

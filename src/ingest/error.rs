@@ -1,8 +1,11 @@
 //! What can be wrong with a batch and with an event.
 
-use crate::live::{Event, LabelError};
+use serde_json::Value;
 
-use super::MAX_EVENTS;
+use crate::live::{Event, Label, LabelError};
+
+/// How many events a batch may have.
+pub const MAX_EVENTS: usize = 10_000;
 
 /// The most that a message repeats of a text it complains about, in bytes.
 const QUOTED_BYTES: usize = 40;
@@ -104,4 +107,31 @@ pub(super) fn message(error: &serde_json::Error) -> String {
     }
     let position = format!(" at line {} column {}", error.line(), error.column());
     format!("{}...{position}", &message[..message.floor_char_boundary(MAX_BYTES)])
+}
+
+/// What a value is, in words.
+pub(super) fn describe(value: &Value) -> String {
+    match value {
+        Value::String(text) => match Label::new(&**text) {
+            Err(error @ LabelError::TooLong(_)) => format!("{error}: {}", quoted(text)),
+            Err(error @ LabelError::Control(_)) => error.to_string(),
+            Err(LabelError::Empty) => "an empty text".to_owned(),
+            Ok(_) => format!("the text {}", quoted(text)),
+        },
+        Value::Number(number) => format!("the number {number}"),
+        Value::Bool(value) => value.to_string(),
+        _ => kind(value).to_owned(),
+    }
+}
+
+/// What sort of value it is.
+pub(super) fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
 }

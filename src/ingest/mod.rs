@@ -7,5 +7,5 @@ mod batch;
 mod diagnosis;
 mod error;
 
-pub use batch::{Batch, MAX_EVENTS};
-pub use error::{BatchError, EventError};
+pub use batch::Batch;
+pub use error::{BatchError, EventError, MAX_EVENTS};

@@ -10,8 +10,8 @@ use serde::ser::{Serialize, Serializer};
 /// histogram for ever.
 pub const MAX_SECONDS: u32 = 30 * 24 * 60 * 60;
 
-/// The highest count of an event: a thousand million. A higher one cannot be meant, and a counter that holds it would no
-/// longer show single events.
+/// The highest count of an event: a thousand million. A higher one cannot be meant, and a counter that holds it would
+/// no longer show single events.
 pub const MAX_COUNT: u64 = 1_000_000_000;
 
 /// A duration of 0 to [`MAX_SECONDS`], to the nanosecond.

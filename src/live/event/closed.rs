@@ -1,8 +1,12 @@
 //! Labels whose values are known beforehand. A family shows all of them, at 0 from the start.
 //!
-//! A variant's text in labels and in JSON is given to strum and to serde; a test compares both.
+//! A variant has one text, which strum knows: that of labels and of JSON.
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use strum::{IntoStaticStr, VariantArray, VariantNames};
 
 /// A set of label values that are known beforehand, each with a text.
@@ -27,6 +31,18 @@ macro_rules! closed_labels {
             }
         }
 
+        impl Serialize for $label {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str((*self).into())
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $label {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_str(TextVisitor(PhantomData))
+            }
+        }
+
         impl super::field::FieldType for $label {
             const KIND: super::field::FieldKind = super::field::FieldKind::OneOf(<Self as ClosedLabel>::TEXTS);
         }
@@ -35,11 +51,24 @@ macro_rules! closed_labels {
 
 closed_labels!(MediaType, Status, CacheOutcome, ProviderErrorType, TitlesKind, WatchlistChange, AdminChange);
 
+/// Reads a value from its text. What serde derives for an enum would take `{"hit": null}` as well.
+struct TextVisitor<T>(PhantomData<T>);
+
+impl<T: ClosedLabel> Visitor<'_> for TextVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "one of {:?}", T::TEXTS)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+        let found = T::ALL.iter().zip(T::TEXTS).find(|(_, known)| **known == text);
+        found.map(|(value, _)| *value).ok_or_else(|| E::unknown_variant(text, T::TEXTS))
+    }
+}
+
 /// What kind of media.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantArray, VariantNames,
-)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, VariantArray, VariantNames)]
 #[strum(serialize_all = "lowercase")]
 pub enum MediaType {
     /// Films.
@@ -51,10 +80,7 @@ pub enum MediaType {
 }
 
 /// How a piece of work ended.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantArray, VariantNames,
-)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, VariantArray, VariantNames)]
 #[strum(serialize_all = "lowercase")]
 pub enum Status {
     /// It did what it should.
@@ -64,10 +90,7 @@ pub enum Status {
 }
 
 /// Whether a look-up in a cache found something.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantArray, VariantNames,
-)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, VariantArray, VariantNames)]
 #[strum(serialize_all = "lowercase")]
 pub enum CacheOutcome {
     /// It did.
@@ -77,14 +100,10 @@ pub enum CacheOutcome {
 }
 
 /// How a provider's API failed.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantArray, VariantNames,
-)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, VariantArray, VariantNames)]
 #[strum(serialize_all = "lowercase")]
 pub enum ProviderErrorType {
     /// It answered 502, bad gateway.
-    #[serde(rename = "502")]
     #[strum(serialize = "502")]
     BadGateway,
     /// It did not answer in time.
@@ -94,10 +113,7 @@ pub enum ProviderErrorType {
 }
 
 /// Whose titles were processed.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantArray, VariantNames,
-)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, VariantArray, VariantNames)]
 #[strum(serialize_all = "lowercase")]
 pub enum TitlesKind {
     /// Titles that a provider lists.
@@ -107,10 +123,7 @@ pub enum TitlesKind {
 }
 
 /// A change of a watchlist.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantArray, VariantNames,
-)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, VariantArray, VariantNames)]
 #[strum(serialize_all = "lowercase")]
 pub enum WatchlistChange {
     /// Something was put on it.
@@ -120,10 +133,7 @@ pub enum WatchlistChange {
 }
 
 /// A change of a provider or a user.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantArray, VariantNames,
-)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, VariantArray, VariantNames)]
 #[strum(serialize_all = "lowercase")]
 pub enum AdminChange {
     /// It was created.
@@ -147,6 +157,8 @@ mod tests {
             assert_eq!(value.into(), text);
         }
         assert!(serde_json::from_str::<T>("\"Movies\"").is_err());
+        let object = format!("{{\"{}\":null}}", T::TEXTS[0]);
+        assert!(serde_json::from_str::<T>(&object).is_err(), "{object}");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Templates of routes as labels.
 //!
 //! A raw path carries secrets: `/SECRETKEY1/manifest.json` has an API key in it, `/movie/alice/PASSWORD/1.mp4` a
-//! password. Each also makes a series of its own. So an endpoint must look like the template of a route. The rule refuses
-//! whatever cannot be one; a secret made of lower-case letters only cannot be told from a word of a route.
+//! password. Each also makes a series of its own. So an endpoint must look like the template of a route. The rule
+//! refuses whatever cannot be one; a secret made of lower-case letters only cannot be told from a word of a route.
 
 use std::borrow::Cow;
 

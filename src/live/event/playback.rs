@@ -139,7 +139,7 @@ const STREAM_REQUESTS_PANELS: &[Panel] = &[
         "Streams",
         "Stream requests per minute.",
         &[(
-            "60 * sum(max by (job, user) (rate(playarr_stream_requests_total{user=~\"$user\"}[$__rate_interval])))",
+            "60 * sum(sum by (job, user) (rate(playarr_stream_requests_total{user=~\"$user\"}[$__rate_interval])))",
             "streams",
         )],
     ),
@@ -150,7 +150,7 @@ const STREAM_REQUESTS_PANELS: &[Panel] = &[
         "Stream requests",
         "Stream requests per minute, by user.",
         &[(
-            "60 * sum by (user) (max by (job, user) (\
+            "60 * sum by (user) (sum by (job, user) (\
              rate(playarr_stream_requests_total{user=~\"$user\"}[$__rate_interval])))",
             "{{user}}",
         )],
@@ -162,7 +162,7 @@ const STREAM_REQUESTS_PANELS: &[Panel] = &[
         "Most streams",
         "The 15 users with the most stream requests in the time shown.",
         &[(
-            "topk(15, sum by (user) (max by (job, user) (\
+            "topk(15, sum by (user) (sum by (job, user) (\
              increase(playarr_stream_requests_total{user=~\"$user\"}[$__range]))))",
             "{{user}}",
         )],
@@ -177,12 +177,12 @@ const TIME_TO_A_STREAM: Panel = Panel::new(
     "Time until stream requests were answered: half of them took less than p50, all but a twentieth less than p95.",
     &[
         (
-            "histogram_quantile(0.5, sum by (media_type, le) (max by (job, media_type, le) (\
+            "histogram_quantile(0.5, sum by (media_type, le) (sum by (job, media_type, le) (\
              rate(playarr_stream_request_duration_seconds_bucket{media_type=~\"$media_type\"}[$__rate_interval]))))",
             "{{media_type}} p50",
         ),
         (
-            "histogram_quantile(0.95, sum by (media_type, le) (max by (job, media_type, le) (\
+            "histogram_quantile(0.95, sum by (media_type, le) (sum by (job, media_type, le) (\
              rate(playarr_stream_request_duration_seconds_bucket{media_type=~\"$media_type\"}[$__rate_interval]))))",
             "{{media_type}} p95",
         ),
@@ -192,9 +192,9 @@ const TIME_TO_A_STREAM: Panel = Panel::new(
 
 const SLOW_STREAMS: Recording = Recording {
     name: "media_type:playarr_stream_request_duration_seconds:p95_30m",
-    expr: "histogram_quantile(0.95, max by (job, media_type, le) (\
+    expr: "histogram_quantile(0.95, sum by (job, media_type, le) (\
            rate(playarr_stream_request_duration_seconds_bucket[30m])))\n\
-           and on (job, media_type) max by (job, media_type) (\
+           and on (job, media_type) sum by (job, media_type) (\
            increase(playarr_stream_request_duration_seconds_count[30m])) >= 5",
 };
 
@@ -215,7 +215,7 @@ const SELECTED_SOURCES: Panel = Panel::new(
     "Selected sources",
     "Selections of each provider's sources as the best ones, per minute.",
     &[(
-        "60 * sum by (provider_id) (max by (job, provider_id) (\
+        "60 * sum by (provider_id) (sum by (job, provider_id) (\
          rate(playarr_best_source_selections_total{provider_id=~\"$provider\"}[$__rate_interval])))",
         "{{provider_id}}",
     )],
@@ -229,12 +229,12 @@ const TIME_TO_A_SOURCE: Panel = Panel::new(
     "Time that it took to find a valid source.",
     &[
         (
-            "histogram_quantile(0.5, sum by (media_type, le) (max by (job, media_type, le) (rate(\
+            "histogram_quantile(0.5, sum by (media_type, le) (sum by (job, media_type, le) (rate(\
              playarr_best_source_selection_duration_seconds_bucket{media_type=~\"$media_type\"}[$__rate_interval]))))",
             "{{media_type}} p50",
         ),
         (
-            "histogram_quantile(0.95, sum by (media_type, le) (max by (job, media_type, le) (rate(\
+            "histogram_quantile(0.95, sum by (media_type, le) (sum by (job, media_type, le) (rate(\
              playarr_best_source_selection_duration_seconds_bucket{media_type=~\"$media_type\"}[$__rate_interval]))))",
             "{{media_type}} p95",
         ),
@@ -249,8 +249,8 @@ const CACHE_PANELS: &[Panel] = &[
         "Cache hits",
         "The part of look-ups in the cache of best sources that had an answer, over the time shown.",
         &[(
-            "sum(max by (job) (increase(playarr_cache_operations_total{operation=\"hit\"}[$__range])))\n\
-             / sum(max by (job, operation) (increase(playarr_cache_operations_total[$__range])))",
+            "sum(sum by (job) (increase(playarr_cache_operations_total{operation=\"hit\"}[$__range])))\n\
+             / sum(sum by (job, operation) (increase(playarr_cache_operations_total[$__range])))",
             "hits",
         )],
     )
@@ -262,7 +262,7 @@ const CACHE_PANELS: &[Panel] = &[
         "Cache of best sources",
         "Look-ups per minute that had an answer (hit) and that had none (miss).",
         &[(
-            "60 * sum by (operation) (max by (job, operation) (\
+            "60 * sum by (operation) (sum by (job, operation) (\
              rate(playarr_cache_operations_total[$__rate_interval])))",
             "{{operation}}",
         )],
@@ -271,9 +271,9 @@ const CACHE_PANELS: &[Panel] = &[
 
 const CACHE_HIT_RATIO: Recording = Recording {
     name: "job:playarr_cache_operations_total:hit_ratio30m",
-    expr: "max by (job) (rate(playarr_cache_operations_total{operation=\"hit\"}[30m]))\n\
-           / (sum by (job) (max by (job, operation) (rate(playarr_cache_operations_total[30m]))) > 0)\n\
-           and on (job) sum by (job) (max by (job, operation) (\
+    expr: "sum by (job) (rate(playarr_cache_operations_total{operation=\"hit\"}[30m]))\n\
+           / (sum by (job) (sum by (job, operation) (rate(playarr_cache_operations_total[30m]))) > 0)\n\
+           and on (job) sum by (job) (sum by (job, operation) (\
            increase(playarr_cache_operations_total[30m]))) >= 20",
 };
 

@@ -149,9 +149,9 @@ const FAILED_SYNCS: Panel = Panel::new(
     "Failed synchronisations",
     "The part of each provider's synchronisations that failed in the time shown.",
     &[(
-        "sum by (provider_id) (max by (job, provider_id) (\
+        "sum by (provider_id) (sum by (job, provider_id) (\
          increase(playarr_provider_sync_total{provider_id=~\"$provider\", status=\"failure\"}[$__range])))\n\
-         / sum by (provider_id) (max by (job, provider_id, status) (\
+         / sum by (provider_id) (sum by (job, provider_id, status) (\
          increase(playarr_provider_sync_total{provider_id=~\"$provider\"}[$__range])))",
         "{{provider_id}}",
     )],
@@ -164,10 +164,10 @@ macro_rules! sync_failures {
         Recording {
             name: concat!("provider:playarr_provider_sync_total:failure_ratio", $window),
             expr: concat!(
-                "max by (job, provider_id) (rate(playarr_provider_sync_total{status=\"failure\"}[",
+                "sum by (job, provider_id) (rate(playarr_provider_sync_total{status=\"failure\"}[",
                 $window,
                 "]))\n",
-                "/ (sum by (job, provider_id) (max by (job, provider_id, status) (",
+                "/ (sum by (job, provider_id) (sum by (job, provider_id, status) (",
                 "rate(playarr_provider_sync_total[",
                 $window,
                 "]))) > 0)"
@@ -209,9 +209,9 @@ const TIME_OF_A_SYNC: Panel = Panel::new(
     "Time of a synchronisation",
     "The mean of the synchronisations that ended within each step.",
     &[(
-        "sum by (provider_id) (max by (job, provider_id) (\
+        "sum by (provider_id) (sum by (job, provider_id) (\
          rate(playarr_provider_sync_duration_seconds_sum{provider_id=~\"$provider\"}[$__rate_interval])))\n\
-         / sum by (provider_id) (max by (job, provider_id) (\
+         / sum by (provider_id) (sum by (job, provider_id) (\
          rate(playarr_provider_sync_duration_seconds_count{provider_id=~\"$provider\"}[$__rate_interval])))",
         "{{provider_id}}",
     )],
@@ -224,7 +224,7 @@ const API_ERRORS: Panel = Panel::new(
     "API errors",
     "Errors of providers' APIs per minute, by type.",
     &[(
-        "60 * sum by (provider_id, error_type) (max by (job, provider_id, error_type) (\
+        "60 * sum by (provider_id, error_type) (sum by (job, provider_id, error_type) (\
          rate(playarr_provider_api_errors_total{provider_id=~\"$provider\"}[$__rate_interval])))",
         "{{provider_id}} {{error_type}}",
     )],
@@ -234,7 +234,7 @@ const API_ERRORS: Panel = Panel::new(
 macro_rules! api_error_rate {
     ($window:literal) => {
         concat!(
-            "sum by (job, provider_id) (max by (job, provider_id, error_type) (",
+            "sum by (job, provider_id) (sum by (job, provider_id, error_type) (",
             "rate(playarr_provider_api_errors_total[",
             $window,
             "])))"
@@ -253,7 +253,7 @@ macro_rules! api_errors {
                 api_error_rate!($window),
                 "\n/ (",
                 api_error_rate!($window),
-                "\n   + (sum by (job, provider_id) (max by (job, provider_id, endpoint, status_code) (",
+                "\n   + (sum by (job, provider_id) (sum by (job, provider_id, endpoint, status_code) (",
                 "rate(playarr_provider_api_requests_total{status_code!~\"5..\"}[",
                 $window,
                 "])))\n      or 0 * ",
@@ -272,7 +272,7 @@ const API_ALERTS: &[Alert] = &[
         hold: "2m",
         expr: "provider:playarr_provider_api_errors_total:ratio1h > 14.4 * 0.05\n\
                and provider:playarr_provider_api_errors_total:ratio5m > 14.4 * 0.05\n\
-               and on (job, provider_id) sum by (job, provider_id) (max by (job, provider_id, error_type) (\
+               and on (job, provider_id) sum by (job, provider_id) (sum by (job, provider_id, error_type) (\
                increase(playarr_provider_api_errors_total[1h]))) >= 5",
         summary: "The API of provider {{ $labels.provider_id }} fails.",
         description: "{{ $value | humanizePercentage }} of the requests to the API of \
@@ -285,7 +285,7 @@ const API_ALERTS: &[Alert] = &[
         hold: "15m",
         expr: "provider:playarr_provider_api_errors_total:ratio6h > 6 * 0.05\n\
                and provider:playarr_provider_api_errors_total:ratio30m > 6 * 0.05\n\
-               and on (job, provider_id) sum by (job, provider_id) (max by (job, provider_id, error_type) (\
+               and on (job, provider_id) sum by (job, provider_id) (sum by (job, provider_id, error_type) (\
                increase(playarr_provider_api_errors_total[6h]))) >= 5",
         summary: "The API of provider {{ $labels.provider_id }} fails too often.",
         description: "{{ $value | humanizePercentage }} of the requests to the API of \
@@ -301,7 +301,7 @@ const API_REQUESTS: Panel = Panel::new(
     "API requests",
     "Requests to providers' APIs per minute, by status code of the answer.",
     &[(
-        "60 * sum by (provider_id, status_code) (max by (job, provider_id, endpoint, status_code) (\
+        "60 * sum by (provider_id, status_code) (sum by (job, provider_id, endpoint, status_code) (\
          rate(playarr_provider_api_requests_total{provider_id=~\"$provider\"}[$__rate_interval])))",
         "{{provider_id}} {{status_code}}",
     )],
@@ -314,7 +314,7 @@ const TIME_OF_API_REQUESTS: Panel = Panel::new(
     "Time of API requests",
     "Time within which all but a twentieth of the requests to each provider's API were answered.",
     &[(
-        "histogram_quantile(0.95, sum by (provider_id, le) (max by (job, provider_id, endpoint, le) (rate(\
+        "histogram_quantile(0.95, sum by (provider_id, le) (sum by (job, provider_id, endpoint, le) (rate(\
          playarr_provider_api_request_duration_seconds_bucket{provider_id=~\"$provider\"}[$__rate_interval]))))",
         "{{provider_id}} p95",
     )],
