@@ -1,11 +1,11 @@
 //! The events: what is counted as it happens.
 //!
-//! An event is a struct in the file of its domain. Its fields are those of its JSON form, and its [`Recorded`] says which
-//! families it moves. Families, and the panels, recording rules and alerts made of them, stand below it. From the list at
-//! the end of this file follow the type [`Event`], the exposition, the JSON form and the documentation.
+//! An event is a struct in the file of its domain. Its fields are those of its JSON form, and its [`Recorded`] says
+//! which families it moves. Families, and the panels, recording rules and alerts made of them, stand below it. From the
+//! list at the end of this file follow the type [`Event`], the exposition, the JSON form and the documentation.
 //!
-//! To add an event, write it in the file of its domain and add it to the list. To add a family, write it below its event,
-//! add it to the event's `FAMILIES` and say in `record_into` how the event moves it.
+//! To add an event, write it in the file of its domain and add it to the list. To add a family, write it below its
+//! event, add it to the event's `FAMILIES` and say in `record_into` how the event moves it.
 
 mod amount;
 mod buckets;
