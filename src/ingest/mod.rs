@@ -1,7 +1,7 @@
 //! Batches of events out of JSON and NDJSON.
 //!
 //! A batch is read in one pass, by what serde derives for the events. Only when that fails is it read again, slowly, to
-//! name every bad event and what is wrong with it ([`diagnosis`]).
+//! name every bad event and what is wrong with it (`diagnosis`).
 
 mod batch;
 mod diagnosis;

@@ -3,9 +3,9 @@
 /// How many streams and cache operations there were.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
-    /// Requested streams, in the order of [`super::MediaType::ALL`].
+    /// Requested streams, in the order of [`super::MediaType`].
     pub streams: [u64; 3],
-    /// Cache operations, in the order of [`super::CacheOperation::ALL`].
+    /// Cache operations, in the order of [`super::CacheOutcome`].
     pub cache: [u64; 2],
 }
 
