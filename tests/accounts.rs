@@ -38,7 +38,8 @@ const HASHES: &[(&str, [&str; 5])] = &[
         ],
     ),
     (
-        "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+        "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\
+         xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
         [
             "$2a$05$hhRb4ywPtOtaRBQWr4RF/uqGBwFJ6QKzu7gtuU9y9PsZBfOZu.sGy",
             "$2b$05$gVJzZZJ0P0pp0ySQfV60A.T2SHnsbrIg7QYh//Mer2t8feJyZNHMW",
@@ -148,8 +149,8 @@ async fn whatever_is_wrong_the_answer_is_the_same_and_takes_the_same_time() {
         ])
         .await
         .unwrap();
-    // What a hash of the highest cost takes on this machine, with whatever else it does. That of `admin` by itself would
-    // take a sixty-fourth, so an eighth tells the two apart.
+    // What a hash of the highest cost takes on this machine, with whatever else it does. That of `admin` by itself
+    // would take a sixty-fourth, so an eighth tells the two apart.
     let full = (0..3).map(|_| {
         let started = Instant::now();
         bcrypt::bcrypt(11, [0; 16], &[0; 32]);

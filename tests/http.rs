@@ -194,7 +194,8 @@ async fn head_works_wherever_get_does_with_the_same_headers() {
         assert!(!get.bytes().await.unwrap().is_empty(), "{path}");
     }
     // Nothing is left behind on the connection: the next request on it is answered in turn.
-    let both = "HEAD /-/healthy HTTP/1.1\r\nHost: a\r\n\r\nGET /-/healthy HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    let both = "HEAD /-/healthy HTTP/1.1\r\nHost: a\r\n\r\n\
+        GET /-/healthy HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
     let answers = raw(&service, both).await;
     assert_eq!(answers.matches("HTTP/1.1 200").count(), 2);
     assert_eq!(answers.matches("healthy").count(), 1, "{answers}");

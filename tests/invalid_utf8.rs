@@ -1,4 +1,5 @@
-//! Text that is not valid UTF-8, as other drivers store it: it fails no refresh, and the document counts under `unknown`.
+//! Text that is not valid UTF-8, as other drivers store it: it fails no refresh, and the document counts under
+//! `unknown`.
 
 use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
 use mongodb::{Collection, Database};

@@ -5,7 +5,6 @@
 mod support;
 
 mod accounts;
-mod architecture;
 mod catalog;
 mod checkpoints;
 mod collect;

@@ -76,12 +76,14 @@ async fn change_in_a_loop(service: Arc<Service>, over: Arc<AtomicBool>) {
     while !over.load(Ordering::Relaxed) {
         number += 1;
         let media = doc! { "season": 1, "sources": [{ "provider_id": "agtv" }] };
-        let show = doc! { "title_key": format!("changing-{number}"), "type": "tvshows", "title": format!("{}", number % 50), "media": [media] };
+        let (key, title) = (format!("changing-{number}"), format!("{}", number % 50));
+        let show = doc! { "title_key": key, "type": "tvshows", "title": title, "media": [media] };
         titles.insert_one(show).await.unwrap();
         if number % 10 == 0 {
             titles.delete_many(doc! { "title_key": { "$regex": "^changing-" } }).await.unwrap();
         }
-        let channel = doc! { "provider_id": "agtv", "channel_id": format!("c{number}"), "group_title": format!("{}", number % 7) };
+        let (id, category) = (format!("c{number}"), format!("{}", number % 7));
+        let channel = doc! { "provider_id": "agtv", "channel_id": id, "group_title": category };
         channels.insert_one(channel).await.unwrap();
     }
 }

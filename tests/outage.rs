@@ -25,7 +25,10 @@ async fn scrapes_go_on_while_mongod_is_dead_and_it_recovers_by_itself() {
     // Enough shows to catch a refresh in the middle.
     let media: Vec<_> =
         (0..200).map(|e| doc! { "season": e / 10, "sources": [{ "provider_id": "agtv" }] }).collect();
-    let shows = (0..3000).map(|show| doc! { "title_key": format!("big-{show}"), "type": "tvshows", "title": format!("{show}"), "media": media.clone() });
+    let shows = (0..3000).map(|show| {
+        let (key, title) = (format!("big-{show}"), format!("{show}"));
+        doc! { "title_key": key, "type": "tvshows", "title": title, "media": media.clone() }
+    });
     library.get_mut("titles").unwrap().extend(shows);
     let service =
         Service::with(library).server(mongod.uri()).setting("MONGODB_URI", mongod.uri()).ready().await;

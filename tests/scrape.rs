@@ -114,10 +114,10 @@ async fn more_scrapes_at_once_than_allowed_are_sent_away() {
     // The body must be too large for the buffers between us, so that a reader who stops keeps its scrape open.
     let mut library = fixtures();
     let shows = (0..400).map(|show| {
-        let media: Vec<_> = (0..60)
-            .map(|season| doc! { "season": season, "sources": [{ "provider_id": "p" }] })
-            .collect();
-        doc! { "title_key": format!("many-{show}"), "type": "tvshows", "title": format!("{show} {}", "x".repeat(600)), "media": media }
+        let media: Vec<_> =
+            (0..60).map(|season| doc! { "season": season, "sources": [{ "provider_id": "p" }] }).collect();
+        let (key, title) = (format!("many-{show}"), format!("{show} {}", "x".repeat(600)));
+        doc! { "title_key": key, "type": "tvshows", "title": title, "media": media }
     });
     library.get_mut("titles").unwrap().extend(shows);
     let service = Service::with(library)

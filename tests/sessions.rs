@@ -16,14 +16,25 @@ use crate::support::service::Service;
 const KEY: &str = "a key shared by Playarr and this service, 0123456789";
 
 /// `{"sub":"admin","role":"admin","exp":4102444800}` (the year 2100), signed with [`KEY`] by PyJWT 2.15.1.
-const PYJWT: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhZG1pbiIsInJvbGUiOiJhZG1pbiIsImV4cCI6NDEwMjQ0NDgwMH0.CyST5Iiy5DdfAo9opKlcmGHDmnuhN7SqcrBqaATLsRo";
+const PYJWT: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.\
+    eyJzdWIiOiJhZG1pbiIsInJvbGUiOiJhZG1pbiIsImV4cCI6NDEwMjQ0NDgwMH0.\
+    CyST5Iiy5DdfAo9opKlcmGHDmnuhN7SqcrBqaATLsRo";
 /// The same with HS384 and HS512.
-const PYJWT_384: &str = "eyJhbGciOiJIUzM4NCIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhZG1pbiIsInJvbGUiOiJhZG1pbiIsImV4cCI6NDEwMjQ0NDgwMH0.DPdu5lys9B2tTpDLdsOVM2DLam3b2hjHfkd9eHdHS6kCAbNe2p2hqM8GycaEU3Fq";
-const PYJWT_512: &str = "eyJhbGciOiJIUzUxMiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhZG1pbiIsInJvbGUiOiJhZG1pbiIsImV4cCI6NDEwMjQ0NDgwMH0.YiU5gCMMjg7Ajk-zA4Bs3ePVTKbJZqtxvWOfNwRDHb5kw0v8gansgMA_BRCd_6abA0Te-VM-LyFMrR2ot6JOGg";
+const PYJWT_384: &str = "eyJhbGciOiJIUzM4NCIsInR5cCI6IkpXVCJ9.\
+    eyJzdWIiOiJhZG1pbiIsInJvbGUiOiJhZG1pbiIsImV4cCI6NDEwMjQ0NDgwMH0.\
+    DPdu5lys9B2tTpDLdsOVM2DLam3b2hjHfkd9eHdHS6kCAbNe2p2hqM8GycaEU3Fq";
+const PYJWT_512: &str = "eyJhbGciOiJIUzUxMiIsInR5cCI6IkpXVCJ9.\
+    eyJzdWIiOiJhZG1pbiIsInJvbGUiOiJhZG1pbiIsImV4cCI6NDEwMjQ0NDgwMH0.\
+    YiU5gCMMjg7Ajk-zA4Bs3ePVTKbJZqtxvWOfNwRDHb5kw0v8gansgMA_BRCd_6abA0Te-VM-LyFMrR2ot6JOGg";
 /// By Node's jsonwebtoken, as Playarr has it make them, which adds `iat`.
-const NODE: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhZG1pbiIsInJvbGUiOiJhZG1pbiIsImV4cCI6NDEwMjQ0NDgwMCwiaWF0IjoxNzk1MzYzOTc4fQ.ytPnw053XYd_jAfzd8j7WIXCd8xGACGxFCeohGq8Dx4";
+const NODE: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.\
+    eyJzdWIiOiJhZG1pbiIsInJvbGUiOiJhZG1pbiIsImV4cCI6NDEwMjQ0NDgwMCwiaWF0IjoxNzk1MzYzOTc4fQ.\
+    ytPnw053XYd_jAfzd8j7WIXCd8xGACGxFCeohGq8Dx4";
 /// By the same, with a key id in the header and other claims.
-const NODE_EXTRA: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6IjEifQ.eyJzdWIiOiJhZG1pbiIsInJvbGUiOiJhZG1pbiIsImV4cCI6NDEwMjQ0NDgwMCwiaWF0IjoxNzAwMDAwMDAwLCJleHRyYSI6eyJhIjpbMSxudWxsXX19.TUgcFJDOo4juztRYKHDcwyFVCMok2imFc9F0z6mmQwQ";
+const NODE_EXTRA: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6IjEifQ.\
+    eyJzdWIiOiJhZG1pbiIsInJvbGUiOiJhZG1pbiIsImV4cCI6NDEwMjQ0NDgwMCwiaWF0IjoxNzAwMDAwMDAwLCJleHRyYSI6eyJhIjpb\
+    MSxudWxsXX19.\
+    TUgcFJDOo4juztRYKHDcwyFVCMok2imFc9F0z6mmQwQ";
 
 const FAR: i64 = 4_102_444_800;
 

@@ -1,6 +1,6 @@
-// Creates the role and the user of playarr-metrics: it reads Playarr's collections, and writes its own settings, its line
-// in job_history and, in a database without users, the first admin (leave "insert" on users away if that is Playarr's
-// job). Safe to run again: the role is brought up to date, the password is set anew.
+// Creates the role and the user of playarr-metrics. The user reads Playarr's collections, and writes its own settings,
+// its line in job_history and, in a database without users, the first admin (remove "insert" on users from the role if
+// Playarr creates it). Safe to run again: the role is brought up to date and the password is set again.
 //
 //   mongosh mongodb://admin@host:27017/?authSource=admin packaging/mongodb/create-user.js
 //

@@ -18,7 +18,8 @@ use warp::{Filter, Rejection, Reply};
 use crate::app::App;
 use crate::live::{self, Endpoint, HttpRequest, Label, StatusCode};
 
-use super::reply::error::{ApiError, AuthenticationFailure, rejected};
+use super::reply::error::{ApiError, rejected};
+use super::reply::extensions::{AuthenticationFailure, Recorded};
 use super::reply::page;
 use super::request::headers::{check_target, join_lines};
 use super::request::negotiate::prefers_html;
@@ -38,10 +39,6 @@ struct Resource {
     template: &'static str,
     methods: Vec<(Method, BoxedFilter<(Response,)>)>,
 }
-
-/// Marks an answer that its handler has recorded itself.
-#[derive(Clone, Copy)]
-pub(super) struct Recorded;
 
 impl Router {
     pub(super) fn new(app: Arc<App>) -> Self {

@@ -5,7 +5,6 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::net::{IpAddr, Ipv4Addr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,6 +16,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use super::request::peer::with_peer;
 use super::router::Router;
 
 /// How many bytes of a body may wait to be sent together. Nothing is copied for it.
@@ -31,17 +31,6 @@ const FIRST_REQUEST: Duration = Duration::from_secs(30);
 
 /// How long to wait before accepting again when the system is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-tokio::task_local! {
-    /// The other end of the connection whose task this is. An extension of each request would be the usual place, and
-    /// three allocations a scrape.
-    static PEER: IpAddr;
-}
-
-/// The address that the request under way was sent from, where it came over a connection of [`serve`].
-pub(super) fn peer() -> IpAddr {
-    PEER.try_with(|peer| *peer).unwrap_or(Ipv4Addr::UNSPECIFIED.into())
-}
 
 /// Serves until `shutdown` is done, then takes no new connections and returns when those under way are done.
 /// Connections that became WebSockets are their handlers' to end.
@@ -77,7 +66,7 @@ pub async fn serve(router: Router, listener: TcpListener, shutdown: impl Future<
         };
         let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
         let mut stopping = stop.subscribe();
-        tokio::spawn(PEER.scope(peer, async move {
+        tokio::spawn(with_peer(peer, async move {
             let mut connection = pin!(connection);
             let ended = tokio::select! {
                 biased;

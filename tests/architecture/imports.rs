@@ -180,7 +180,9 @@ fn inline(text: &str) -> impl Iterator<Item = String> {
             .rev()
             .find(|use_at| **use_at < at)
             .is_some_and(|use_at| !text[*use_at..at].contains(';'));
-        if before.is_alphanumeric() || before == '_' || before == ':' || in_use {
+        // `pub(in crate::http)` says who may see an item. It imports nothing.
+        let is_visibility = text[..at].ends_with("pub(in ");
+        if before.is_alphanumeric() || before == '_' || before == ':' || in_use || is_visibility {
             continue;
         }
         let path: String =

@@ -13,9 +13,11 @@ use crate::accounts::{AuthError, TokenError, TokenKind};
 use crate::ingest::BatchError;
 use crate::live::RecordError;
 
+use super::extensions::{AuthenticationFailure, ErrorText};
+
 /// A request that is answered with an error.
 #[derive(Debug, thiserror::Error)]
-pub enum ApiError {
+pub(in crate::http) enum ApiError {
     /// No bearer token, or an `Authorization` header that is not `Bearer` and one token.
     #[error("Missing or invalid Authorization header")]
     MissingToken,
@@ -224,14 +226,6 @@ impl Reply for ApiError {
 }
 
 impl Reject for ApiError {}
-
-/// The text of an error, in its answer's extensions: a browser gets a page with it.
-#[derive(Clone)]
-pub(in crate::http) struct ErrorText(pub(in crate::http) String);
-
-/// Why somebody could not prove who they are, in the answer's extensions: it is counted by the route's template.
-#[derive(Clone, Copy)]
-pub(in crate::http) struct AuthenticationFailure(pub(in crate::http) &'static str);
 
 /// The answer to a request that a route's filters did not take.
 pub(in crate::http) fn rejected(rejection: &Rejection) -> Response {

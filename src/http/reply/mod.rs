@@ -1,6 +1,7 @@
 //! Making answers.
 
 pub(super) mod error;
+pub(super) mod extensions;
 pub(super) mod json;
 pub(super) mod page;
 mod time;

@@ -12,7 +12,7 @@ use askama::Template;
 
 use crate::web::NoticePage;
 
-use super::error::ErrorText;
+use super::extensions::ErrorText;
 
 /// Scripts, styles, images and connections of this service only, and no frames around it.
 const HEADERS: [(HeaderName, HeaderValue); 4] = [

@@ -9,7 +9,8 @@ use warp::{Filter, Rejection};
 
 use crate::accounts::{Client, Credentials};
 use crate::config::Secret;
-use crate::http::server;
+
+use super::peer::peer;
 
 /// The cookie of Playarr's sessions.
 pub(in crate::http) const COOKIE_NAME: &str = "access_token";
@@ -30,7 +31,7 @@ pub(in crate::http) fn caller() -> impl Filter<Extract = (Caller,), Error = Reje
 impl Caller {
     fn new(headers: HeaderMap) -> Self {
         let forwarded_for = headers.get("x-forwarded-for").and_then(|value| value.to_str().ok());
-        Self { client: Client::of(server::peer(), forwarded_for), headers }
+        Self { client: Client::of(peer(), forwarded_for), headers }
     }
 
     /// The address that the request comes from.

@@ -7,6 +7,7 @@ pub(super) mod caller;
 pub(super) mod headers;
 pub(super) mod negotiate;
 pub(super) mod parameter;
+pub(super) mod peer;
 
 use serde::de::DeserializeOwned;
 use warp::{Filter, Rejection};

@@ -17,12 +17,12 @@ use crate::accounts::{Client, TokenKind};
 use crate::app::App;
 use crate::exposition::Format;
 use crate::http::reply::error::ApiError;
+use crate::http::reply::extensions::Recorded;
 use crate::http::request::access::anyone;
 use crate::http::request::bearer::Bearer;
 use crate::http::request::headers::header;
 use crate::http::request::negotiate;
-use crate::http::router::Recorded;
-use crate::http::server;
+use crate::http::request::peer::peer;
 use crate::scrape::{Body, ScrapePermit};
 use crate::telemetry::{Cause, Outcome, Scrape, UserAgent};
 
@@ -86,7 +86,7 @@ fn request() -> impl Filter<Extract = (Request,), Error = Rejection> + Copy {
                 format: format.map_or(Format::Text, |Preferred(format)| format),
                 gzip: gzip.is_some_and(|Gzip(gzip)| gzip),
                 user_agent,
-                client: Client::of(server::peer(), proxied.as_deref()).address,
+                client: Client::of(peer(), proxied.as_deref()).address,
             }
         })
 }

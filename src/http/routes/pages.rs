@@ -12,7 +12,7 @@ use warp::{Filter, Rejection};
 
 use crate::accounts::{AuthError, Reason, User};
 use crate::app::App;
-use crate::http::reply::error::AuthenticationFailure;
+use crate::http::reply::extensions::AuthenticationFailure;
 use crate::http::reply::page::{html, page, see_other};
 use crate::http::request::caller::Caller;
 use crate::web::{HOME, LoginPage, NoticePage, Page, Target, Visit};

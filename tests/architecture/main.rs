@@ -3,6 +3,8 @@
 //! Imports are read from the `use` lines and from paths that start with `crate::`, `super::` or `playarr_jobs::`. An
 //! import through a re-export counts as an import of the file that defines the name. Unit tests are not looked at.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
+
 mod imports;
 
 use std::collections::BTreeSet;
@@ -17,7 +19,11 @@ const FLOORS: &[&[&str]] = &[
     &["src/lib.rs"],
     &["src/commands"],
     &["src/serve.rs"],
-    &["src/http"],
+    &["src/http/mod.rs"],
+    &["src/http/table.rs", "src/http/server.rs", "src/http/starting.rs"],
+    &["src/http/router.rs", "src/http/routes"],
+    &["src/http/request"],
+    &["src/http/reply"],
     &["src/app.rs"],
     &["src/web", "src/overview", "src/scrape"],
     &["src/catalog"],
@@ -45,9 +51,9 @@ const MAX_LINES: usize = 400;
 /// The widest line, in characters.
 const MAX_COLUMNS: usize = 120;
 
-/// What does not keep to the rules yet: a rule, then what breaks it. Lines leave this list and never join it; one that is
-/// no longer needed fails the tests as well.
-const KNOWN: &str = include_str!("architecture/known.txt");
+/// What does not keep to the rules yet: a rule, then what breaks it. Lines leave this list and never join it; one that
+/// is no longer needed fails the tests as well.
+const KNOWN: &str = include_str!("known.txt");
 
 /// Fails for whatever breaks a rule and is not known, and for whatever is known and does not break it.
 fn check(rule: &str, broken: impl IntoIterator<Item = String>) {
