@@ -10,7 +10,10 @@ use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 use playarr_metrics::ingest::Batch;
-use playarr_metrics::live::{CacheOperation, Event, Label, Live, MediaType, Status, StatusCode};
+use playarr_metrics::live::{
+    BestSourceSelected, CacheOperation, CacheOutcome, Endpoint, Event, HttpRequest, Label, Live, MediaType,
+    ProviderApiRequest, ProviderSync, Status, StatusCode, StreamRequest,
+};
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts};
 
 use support::ingest::Server;
@@ -101,11 +104,9 @@ fn rate(live: &Live, threads: usize, users: &[String]) -> f64 {
         barrier.wait();
         let started = Instant::now();
         for (_, user) in (0..EVENTS).zip(labels.iter().cycle()) {
-            live.record(black_box(&Event::StreamRequest {
-                user: user.clone(),
-                media_type: MediaType::Live,
-                duration: Duration::from_millis(231),
-            }));
+            let duration_seconds = Duration::from_millis(231).into();
+            let request = StreamRequest { user: user.clone(), media_type: MediaType::Live, duration_seconds };
+            live.record(black_box(&request.into()));
         }
         (started, Instant::now())
     };
@@ -128,7 +129,11 @@ fn parsing() -> Result<(), Box<dyn std::error::Error>> {
     let read =
         median((0..ROUNDS * 20).map(|_| seconds(|| drop(black_box(Batch::from_json(&body))))).collect());
     let batch = Batch::from_json(&body)?;
-    let recorded = median((0..ROUNDS * 20).map(|_| seconds(|| drop(live.record_batch(&batch)))).collect());
+    let recorded = median(
+        (0..ROUNDS * 20)
+            .map(|_| seconds(|| drop(live.record_batch(batch.id.as_ref(), &batch.events))))
+            .collect(),
+    );
     println!(
         "a batch of 1,000 events of all types, {} bytes: read in {:.0} µs, recorded in {:.0} µs",
         body.len(),
@@ -171,21 +176,22 @@ fn body(events: usize) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
 }
 
 fn events() -> Result<Vec<(&'static str, Event<'static>)>, Box<dyn std::error::Error>> {
-    let duration = Duration::from_millis(231);
-    let (user, provider_id, endpoint) =
-        (Label::new("alice")?, Label::new("agtv")?, Label::new("/api/titles/:id")?);
-    let ok = StatusCode::new(200).ok_or("200 is a status code")?;
-    let events = vec![
-        Event::CacheOperation { operation: CacheOperation::Hit },
-        Event::StreamRequest { user, media_type: MediaType::Movies, duration },
-        Event::BestSourceSelected {
+    let duration_seconds = Duration::from_millis(231).into();
+    let (user, provider_id) = (Label::new("alice")?, Label::new("agtv")?);
+    let status_code = StatusCode::new(200).ok_or("200 is a status code")?;
+    let (status, action) = (Status::Success, Label::new("get_live_streams")?);
+    let events: Vec<Event<'_>> = vec![
+        CacheOperation { operation: CacheOutcome::Hit }.into(),
+        StreamRequest { user, media_type: MediaType::Movies, duration_seconds }.into(),
+        BestSourceSelected {
             provider_id: provider_id.clone(),
             media_type: MediaType::TvShows,
-            duration,
-        },
-        Event::ProviderSync { provider_id: provider_id.clone(), status: Status::Success, duration },
-        Event::HttpRequest { endpoint: endpoint.clone(), status_code: ok, duration },
-        Event::ProviderApiRequest { provider_id, endpoint, status_code: ok, duration },
+            duration_seconds,
+        }
+        .into(),
+        ProviderSync { provider_id: provider_id.clone(), status, duration_seconds }.into(),
+        HttpRequest { endpoint: Endpoint::new("/api/titles/:id")?, status_code, duration_seconds }.into(),
+        ProviderApiRequest { provider_id, endpoint: action, status_code, duration_seconds }.into(),
     ];
     Ok(events.into_iter().map(|event| (event.type_name(), event)).collect())
 }

@@ -14,7 +14,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::accounts::{Admins, TokenError, Tokens};
 use crate::config::Config;
 use crate::database::{ConnectError, Connection};
-use crate::live::{Event, Label, Live, Status};
+use crate::live::{JobExecution, Label, Live, Status};
 use crate::overview::OverviewData;
 use crate::scrape::{Exposition, Page, ScrapePermits};
 use crate::telemetry::{Feed, Telemetry};
@@ -106,11 +106,12 @@ impl App {
             progress: Box::new(move |progress| {
                 if let Progress::Finished(report) = progress {
                     counters.service().refreshed(report);
-                    recorder.record(&Event::JobExecution {
+                    let execution = JobExecution {
                         job_type: Label::repaired(JOB_NAME),
                         status: if report.is_success() { Status::Success } else { Status::Failure },
-                        duration: report.duration,
-                    });
+                        duration_seconds: report.duration.into(),
+                    };
+                    recorder.record(&execution.into());
                 }
                 watchers.publish(progress);
             }),

@@ -13,7 +13,7 @@ mod rules;
 pub use output::{DOCS, Output};
 
 use playarr_jobs::gauges::{self, EpisodesDetail};
-use playarr_jobs::metric::{Alert, Kind, Monitoring, Panel, Recording, Spec, Text};
+use playarr_jobs::metric::{Alert, Kind, LabelSpec, Monitoring, Panel, Recording, Spec, Text};
 
 use crate::{live, telemetry};
 
@@ -94,21 +94,8 @@ impl Catalog {
             origin: Origin::Database,
             monitoring: gauge.monitoring,
         });
-        let live = live::FAMILIES.iter().map(|family| Entry {
-            name: family.name.into(),
-            kind: family.kind,
-            labels: family
-                .labels
-                .iter()
-                .map(|label| Label { name: label.name.into(), values: label.closed })
-                .collect(),
-            unit: family.unit.into(),
-            bounds: family.bounds,
-            help: family.help.into(),
-            origin: Origin::Live,
-            monitoring: family.monitoring,
-        });
-        let own = telemetry::specs().chain([&live::FOLDED_TOTAL]).map(own);
+        let live = live::FAMILIES.iter().map(|spec| entry(spec, Origin::Live));
+        let own = telemetry::specs().chain([&live::FOLDED_TOTAL]).map(|spec| entry(spec, Origin::Service));
         Self { entries: gauges.chain(live).chain(own).collect() }
     }
 
@@ -134,15 +121,16 @@ impl Default for Catalog {
     }
 }
 
-fn own(spec: &Spec) -> Entry {
+fn entry(spec: &Spec, origin: Origin) -> Entry {
+    let label = |label: LabelSpec| Label { name: label.name.into(), values: label.values };
     Entry {
         name: spec.name.into(),
         kind: spec.kind,
-        labels: spec.labels.iter().map(|&name| Label { name: name.into(), values: &[] }).collect(),
+        labels: spec.label_specs().map(label).collect(),
         unit: spec.unit.into(),
         bounds: spec.bounds,
         help: spec.help.into(),
-        origin: Origin::Service,
+        origin,
         monitoring: spec.monitoring,
     }
 }

@@ -16,7 +16,7 @@ use warp::reply::Response;
 use warp::{Filter, Rejection, Reply};
 
 use crate::app::App;
-use crate::live::{Event, Label, StatusCode};
+use crate::live::{self, Endpoint, HttpRequest, Label, StatusCode};
 
 use super::reply::error::{ApiError, AuthenticationFailure, rejected};
 use super::reply::page;
@@ -143,10 +143,11 @@ impl Router {
 
     /// Records an answer of a route with this template.
     fn record(&self, template: &'static str, response: &Response, started: Instant) {
-        let endpoint = || Label::repaired(template);
+        let endpoint = || Endpoint::of_route(template);
         if let Some(AuthenticationFailure(reason)) = response.extensions().get() {
             let reason = Label::repaired(reason);
-            self.app.live.record(&Event::AuthenticationFailure { endpoint: endpoint(), reason });
+            let failure = live::AuthenticationFailure { endpoint: endpoint(), reason };
+            self.app.live.record(&failure.into());
         }
         if response.extensions().get::<Recorded>().is_some() {
             return;
@@ -154,7 +155,8 @@ impl Router {
         // Every status code of HTTP has three digits.
         let Some(status_code) = StatusCode::new(response.status().as_u16()) else { return };
         let duration = started.elapsed();
-        self.app.live.record(&Event::HttpRequest { endpoint: endpoint(), status_code, duration });
+        let request = HttpRequest { endpoint: endpoint(), status_code, duration_seconds: duration.into() };
+        self.app.live.record(&request.into());
     }
 }
 

@@ -1,8 +1,11 @@
-//! Events out of JSON and NDJSON.
+//! Batches of events out of JSON and NDJSON.
+//!
+//! A batch is read in one pass, by what serde derives for the events. Only when that fails is it read again, slowly, to
+//! name every bad event and what is wrong with it ([`diagnosis`]).
 
 mod batch;
-mod event;
+mod diagnosis;
+mod error;
 
-pub use batch::{Batch, BatchError, MAX_EVENTS};
-pub use event::EventError;
-pub(crate) use event::{Field, Fields};
+pub use batch::{Batch, MAX_EVENTS};
+pub use error::{BatchError, EventError};

@@ -6,24 +6,25 @@
 //! ```
 //! use std::time::Duration;
 //!
-//! use playarr_metrics::live::{Event, Label, Live, MediaType};
+//! use playarr_metrics::live::{Label, Live, MediaType, ProviderSync, StreamRequest};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let live = Live::new();
 //!
 //! // Closed labels are types, open ones are checked. `Label::repaired` never fails.
-//! live.record(&Event::StreamRequest {
+//! let request = StreamRequest {
 //!     user: Label::new("alice")?,
 //!     media_type: MediaType::Movies,
-//!     duration: Duration::from_millis(231),
-//! });
+//!     duration_seconds: Duration::from_millis(231).into(),
+//! };
+//! live.record(&request.into());
 //!
 //! // Records a failure if `sync` returns early, a success with its duration if it comes to the end.
 //! fn sync(live: &Live, provider: &str) -> Result<(), std::io::Error> {
-//!     let timer = live.timer(|status, duration| Event::ProviderSync {
+//!     let timer = live.timer(|status, duration| ProviderSync {
 //!         provider_id: Label::repaired(provider),
 //!         status,
-//!         duration,
+//!         duration_seconds: duration.into(),
 //!     });
 //!     std::fs::metadata("/nowhere")?;
 //!     timer.success();
@@ -54,12 +55,14 @@ use playarr_jobs::metric::Family;
 
 pub use checkpoint::{Checkpoint, DamagedCheckpoint};
 pub use connections::Connection;
-pub(crate) use event::label::ClosedSet;
-pub use event::label::{
-    AdminOperation, CacheOperation, Label, LabelError, MAX_LABEL_BYTES, MediaType, ProviderErrorType, Status,
-    StatusCode, TitlesKind, WatchlistOperation,
+pub use event::{
+    AdminChange, AuthenticationFailure, BestSourceSelected, CacheOperation, CacheOutcome, CategoriesSynced,
+    ClosedLabel, Count, Endpoint, EndpointError, Event, EventSpec, FAMILIES, FieldKind, FieldSpec, HTTP,
+    HttpRequest, JobExecution, Label, LabelError, MAX_COUNT, MAX_LABEL_BYTES, MAX_SECONDS, ManagedError,
+    MediaType, ProviderApiError, ProviderApiRequest, ProviderErrorType, ProviderOperation, ProviderSync,
+    Seconds, Status, StatusCode, StreamRequest, TitlesKind, TitlesProcessed, UserOperation, WatchlistChange,
+    WatchlistOperation, WebsocketConnections,
 };
-pub use event::{Event, EventSpec, FAMILIES, FamilySpec, FieldSpec, HTTP, LabelSpec};
 pub use recorder::registry::LIVE_SERIES_BUDGET;
 pub use recorder::sums::FOLDED_TOTAL;
 pub use timer::Timer;
@@ -69,8 +72,6 @@ use batches::{BatchMark, Batches, Clock, Turn};
 use connections::Connections;
 use event::FamilyId;
 use recorder::Recorder;
-
-use crate::ingest::Batch;
 
 /// The live metrics. Clones are handles to the same ones.
 #[derive(Clone)]
@@ -119,9 +120,10 @@ impl Live {
     }
 
     /// Times a piece of work; `event` makes the event of how it ended and how long it took.
-    pub fn timer<'a, F>(&self, event: F) -> Timer<'a, F>
+    pub fn timer<'a, E, F>(&self, event: F) -> Timer<'a, E, F>
     where
-        F: Fn(Status, Duration) -> Event<'a>,
+        E: Into<Event<'a>>,
+        F: Fn(Status, Duration) -> E,
     {
         Timer::new(self.clone(), event)
     }
@@ -131,11 +133,11 @@ impl Live {
     ///
     /// # Errors
     /// When it has an id that could not be remembered, or the service stops.
-    pub fn record_batch(&self, batch: &Batch<'_>) -> Result<usize, RecordError> {
-        let mark = match &batch.id {
+    pub fn record_batch(&self, id: Option<&Label<'_>>, events: &[Event<'_>]) -> Result<usize, RecordError> {
+        let mark = match id {
             None => None,
             Some(id) => {
-                let events = u16::try_from(batch.events.len()).unwrap_or(u16::MAX);
+                let events = u16::try_from(events.len()).unwrap_or(u16::MAX);
                 let mut batches = self.inner.batches.lock().unwrap_or_else(PoisonError::into_inner);
                 match batches.take(id.as_str(), events, self.inner.clock.seconds()) {
                     Turn::Count(mark) => Some(mark),
@@ -144,10 +146,10 @@ impl Live {
                 }
             }
         };
-        if !self.inner.recorder.record_all(&batch.events, mark) {
+        if !self.inner.recorder.record_all(events, mark) {
             return Err(RecordError::Stopping);
         }
-        Ok(batch.events.len())
+        Ok(events.len())
     }
 
     /// Counts an open WebSocket connection of this service until the guard is dropped.
@@ -232,8 +234,8 @@ impl Live {
     #[must_use]
     pub fn traffic(&self) -> Traffic {
         Traffic {
-            streams: self.inner.recorder.counted(FamilyId::StreamRequestDuration),
-            cache: self.inner.recorder.counted(FamilyId::CacheOperations),
+            streams: self.inner.recorder.counted(FamilyId::STREAM_REQUEST_DURATION),
+            cache: self.inner.recorder.counted(FamilyId::CACHE_OPERATIONS),
         }
     }
 }

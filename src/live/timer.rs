@@ -4,15 +4,15 @@ use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 
 use super::Live;
-use super::event::Event;
-use super::event::label::Status;
+use super::event::{Event, Status};
 
 /// Times a piece of work from [`Live::timer`] on. Records a failure when it is dropped, be it by `?`, by a panic or
 /// because the caller gave up; a success only when it is told of one.
 #[must_use = "what is timed ends when this is dropped"]
-pub struct Timer<'a, F>
+pub struct Timer<'a, E, F>
 where
-    F: Fn(Status, Duration) -> Event<'a>,
+    E: Into<Event<'a>>,
+    F: Fn(Status, Duration) -> E,
 {
     live: Live,
     started: Instant,
@@ -21,9 +21,10 @@ where
     borrowed: PhantomData<fn() -> Event<'a>>,
 }
 
-impl<'a, F> Timer<'a, F>
+impl<'a, E, F> Timer<'a, E, F>
 where
-    F: Fn(Status, Duration) -> Event<'a>,
+    E: Into<Event<'a>>,
+    F: Fn(Status, Duration) -> E,
 {
     pub(super) fn new(live: Live, event: F) -> Self {
         Self { live, started: Instant::now(), status: Status::Failure, event, borrowed: PhantomData }
@@ -35,29 +36,30 @@ where
     }
 }
 
-impl<'a, F> Drop for Timer<'a, F>
+impl<'a, E, F> Drop for Timer<'a, E, F>
 where
-    F: Fn(Status, Duration) -> Event<'a>,
+    E: Into<Event<'a>>,
+    F: Fn(Status, Duration) -> E,
 {
     fn drop(&mut self) {
-        self.live.record(&(self.event)(self.status, self.started.elapsed()));
+        self.live.record(&(self.event)(self.status, self.started.elapsed()).into());
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::live::Label;
+    use crate::live::{JobExecution, Label};
 
     #[test]
     fn a_timer_records_how_the_work_ended_once() {
         let live = Live::new();
         let name = "Sync".to_owned();
         let timer = || {
-            live.timer(|status, duration| Event::JobExecution {
+            live.timer(|status, duration| JobExecution {
                 job_type: Label::repaired(&name),
                 status,
-                duration,
+                duration_seconds: duration.into(),
             })
         };
         timer().success();

@@ -105,8 +105,8 @@ impl PackedBatch {
             Layout::Document => Batch::from_json(&body),
             Layout::Lines => Batch::from_lines(&body),
         }?;
-        batch.name(self.id.as_deref())?;
-        Ok(app.live.record_batch(&batch)?)
+        batch.set_id(self.id.as_deref())?;
+        Ok(app.live.record_batch(batch.id.as_ref(), &batch.events)?)
     }
 }
 

@@ -1,32 +1,24 @@
-//! Label values of live metrics: open ones are validated texts, closed ones are types.
+//! Labels that take any text, and status codes.
 
 use std::borrow::Cow;
 use std::fmt;
 
-use arrayvec::ArrayString;
+use serde::de::{self, Deserialize, Deserializer, Unexpected, Visitor};
+use serde::ser::{Serialize, Serializer};
 
-/// The longest open label, in bytes.
+/// The longest open label of a live metric, in bytes.
 pub const MAX_LABEL_BYTES: usize = 128;
-
-/// Room for the open labels of a series: two labels and a status code, with what tells them apart.
-pub(crate) const KEY_BYTES: usize = 2 * (MAX_LABEL_BYTES + 1) + 4;
-
-/// The open labels of a series, one after the other; no label can hold the separator.
-pub(crate) type Key = ArrayString<KEY_BYTES>;
-
-/// Between the open labels of a [`Key`]: a control character, which no label has.
-pub(crate) const SEPARATOR: char = '\0';
 
 /// A text that cannot be a label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LabelError {
-    /// Nothing in it.
+    /// The empty text.
     #[error("an empty text; a label has 1 to {MAX_LABEL_BYTES} bytes")]
     Empty,
-    /// Too much in it.
+    /// A text of more than [`MAX_LABEL_BYTES`].
     #[error("a text of {0} bytes; a label has 1 to {MAX_LABEL_BYTES} bytes")]
     TooLong(usize),
-    /// Something in it that no label should have.
+    /// A text with a control character.
     #[error("a text with the control character U+{:04X}; a label has none", u32::from(*.0))]
     Control(char),
 }
@@ -48,7 +40,7 @@ impl<'a> Label<'a> {
         }
     }
 
-    /// This text made into a label, for callers who count what happened whatever it is called: an empty one reads
+    /// This text made into a label, for callers who must count the event whatever its name: an empty text becomes
     /// `unknown`, a long one is cut at a character boundary, control characters become U+FFFD.
     #[must_use]
     pub fn repaired(text: &'a str) -> Self {
@@ -74,11 +66,6 @@ impl<'a> Label<'a> {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-
-    /// Takes the text if it can be a label, else leaves it where it is.
-    pub(crate) fn take(text: &mut Cow<'a, str>) -> Option<Self> {
-        fault(text).is_none().then(|| Self(std::mem::take(text)))
-    }
 }
 
 fn fault(text: &str) -> Option<LabelError> {
@@ -95,7 +82,42 @@ fn fault(text: &str) -> Option<LabelError> {
     text.chars().find(|character| character.is_control()).map(LabelError::Control)
 }
 
-/// An HTTP status code as a label, 100 to 999: the standard's three digits, whatever they say.
+impl Serialize for Label<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Label<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(TextVisitor).and_then(|text| Self::new(text).map_err(de::Error::custom))
+    }
+}
+
+/// Takes a text, borrowed from the document if it stands there as it is.
+pub(super) struct TextVisitor;
+
+impl<'de> Visitor<'de> for TextVisitor {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Borrowed(text))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Owned(text.to_owned()))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Owned(text))
+    }
+}
+
+/// An HTTP status code as a label, 100 to 999.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StatusCode(u16);
 
@@ -113,158 +135,17 @@ impl StatusCode {
     }
 }
 
-/// How a value takes its part in telling series apart.
-pub(crate) trait LabelValue {
-    /// Every value there is, if they are known beforehand; empty for open labels.
-    const CLOSED: &'static [&'static str];
-
-    /// Adds the value to the open labels of a series, or to the number of its combination of closed ones.
-    fn place(&self, key: &mut Key, combination: &mut usize);
-}
-
-impl LabelValue for Label<'_> {
-    const CLOSED: &'static [&'static str] = &[];
-
-    #[inline]
-    fn place(&self, key: &mut Key, _: &mut usize) {
-        push(key, &self.0);
+impl Serialize for StatusCode {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u16(self.0)
     }
 }
 
-impl LabelValue for StatusCode {
-    const CLOSED: &'static [&'static str] = &[];
-
-    #[inline]
-    fn place(&self, key: &mut Key, _: &mut usize) {
-        push(key, itoa::Buffer::new().format(self.0));
-    }
-}
-
-#[inline]
-fn push(key: &mut Key, text: &str) {
-    if !key.is_empty() {
-        key.push(SEPARATOR);
-    }
-    key.push_str(text);
-}
-
-/// A type whose values are known beforehand and have texts.
-pub(crate) trait ClosedSet: Sized + Copy {
-    /// What is accepted, for people.
-    const ACCEPTS: &'static str;
-
-    /// The value with this text.
-    fn from_text(text: &str) -> Option<Self>;
-
-    /// The text in labels and in JSON.
-    fn as_str(self) -> &'static str;
-}
-
-/// A closed set of label values: a type whose variants have texts.
-macro_rules! closed_sets {
-    ($($(#[doc = $doc:literal])+ $set:ident { $($(#[doc = $variant_doc:literal])+ $variant:ident = $text:literal,)+ })+) => {$(
-        $(#[doc = $doc])+
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum $set { $($(#[doc = $variant_doc])+ $variant,)+ }
-
-        impl $set {
-            /// Every value, in the order in which they are shown.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// The text in labels and in JSON.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $text,)+ }
-            }
-        }
-
-        impl ClosedSet for $set {
-            const ACCEPTS: &'static str = concat!("one of", $(" \"", $text, "\""),+);
-
-            fn from_text(text: &str) -> Option<Self> {
-                match text {
-                    $($text => Some(Self::$variant),)+
-                    _ => None,
-                }
-            }
-
-            fn as_str(self) -> &'static str {
-                self.as_str()
-            }
-        }
-
-        impl LabelValue for $set {
-            const CLOSED: &'static [&'static str] = &[$($text),+];
-
-            #[inline]
-            fn place(&self, _: &mut Key, combination: &mut usize) {
-                *combination = *combination * Self::CLOSED.len() + *self as usize;
-            }
-        }
-
-        impl fmt::Display for $set {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-    )+};
-}
-
-closed_sets! {
-    /// What kind of media.
-    MediaType {
-        /// Films.
-        Movies = "movies",
-        /// Series.
-        TvShows = "tvshows",
-        /// Live channels.
-        Live = "live",
-    }
-    /// How a piece of work ended.
-    Status {
-        /// As it should.
-        Success = "success",
-        /// Otherwise.
-        Failure = "failure",
-    }
-    /// Whether the cache had it.
-    CacheOperation {
-        /// It had.
-        Hit = "hit",
-        /// It had not.
-        Miss = "miss",
-    }
-    /// How a provider's API failed.
-    ProviderErrorType {
-        /// Bad gateway.
-        BadGateway = "502",
-        /// No answer in time.
-        Timeout = "timeout",
-        /// In any other way.
-        Other = "other",
-    }
-    /// Whose titles were processed.
-    TitlesKind {
-        /// Those that a provider lists.
-        Provider = "provider",
-        /// Those of the merged library.
-        Main = "main",
-    }
-    /// What was done to a watchlist.
-    WatchlistOperation {
-        /// Something was put on it.
-        Add = "add",
-        /// Something was taken off it.
-        Remove = "remove",
-    }
-    /// What was done to a provider or a user.
-    AdminOperation {
-        /// It is new.
-        Create = "create",
-        /// It was changed.
-        Update = "update",
-        /// It is gone.
-        Delete = "delete",
+impl<'de> Deserialize<'de> for StatusCode {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let code = super::amount::whole(deserializer)?;
+        let small = u16::try_from(code).ok().and_then(Self::new);
+        small.ok_or_else(|| de::Error::invalid_value(Unexpected::Unsigned(code), &"a number from 100 to 999"))
     }
 }
 
@@ -287,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_label_can_be_made_into_one() {
+    fn any_text_can_be_repaired_into_a_label() {
         assert_eq!(Label::repaired("").as_str(), "unknown");
         assert_eq!(Label::repaired("a\nb").as_str(), "a\u{fffd}b");
         assert_eq!(Label::repaired(&"é".repeat(100)).as_str(), "é".repeat(64));
@@ -295,11 +176,21 @@ mod tests {
     }
 
     #[test]
-    fn every_text_of_a_closed_set_is_read_back() {
-        for &media_type in MediaType::ALL {
-            assert_eq!(MediaType::from_text(media_type.as_str()), Some(media_type));
+    fn a_label_is_borrowed_from_the_document() {
+        let label: Label<'_> = serde_json::from_str("\"alice\"").unwrap();
+        assert!(matches!(label.0, Cow::Borrowed("alice")));
+        assert_eq!(serde_json::from_str::<Label<'_>>(r#""al\u0069ce""#).unwrap(), label);
+        assert!(serde_json::from_str::<Label<'_>>("7").is_err());
+    }
+
+    #[test]
+    fn a_status_code_has_three_digits() {
+        for (json, code) in [("200", Some(200)), ("200.0", Some(200)), ("100", Some(100)), ("999", Some(999))]
+            .into_iter()
+            .chain(["99", "1000", "200.5", "-200", "\"200\"", "null"].map(|json| (json, None)))
+        {
+            let read = serde_json::from_str::<StatusCode>(json).ok();
+            assert_eq!(read.map(StatusCode::get), code, "{json}");
         }
-        assert_eq!(ProviderErrorType::from_text("502"), Some(ProviderErrorType::BadGateway));
-        assert_eq!(MediaType::from_text("Movies"), None);
     }
 }

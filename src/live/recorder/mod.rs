@@ -16,11 +16,10 @@ use std::time::{Duration, Instant};
 
 use crossbeam_utils::CachePadded;
 use foldhash::fast::RandomState;
-use playarr_jobs::metric::Family;
+use playarr_jobs::metric::{Family, Spec};
 
 use crate::live::batches::BatchMark;
-use crate::live::event::label::{Key, SEPARATOR};
-use crate::live::event::{Event, FAMILIES, FamilyId, FamilySpec};
+use crate::live::event::{Event, FAMILIES, FamilyId, Key, SEPARATOR, Sink};
 use registry::{Admission, FOLDED, Registry};
 use reporters::Reporters;
 use sums::Sums;
@@ -56,7 +55,7 @@ impl Recorder {
     /// Records one event.
     #[inline]
     pub(in crate::live) fn record(&self, event: &Event<'_>) {
-        event.pour(&mut self.sink());
+        event.record_into(&mut self.sink());
         self.mark_changed();
     }
 
@@ -68,7 +67,7 @@ impl Recorder {
             return false;
         }
         for event in events {
-            event.pour(&mut sink);
+            event.record_into(&mut sink);
         }
         if self.keeps_marks.load(Ordering::Relaxed) {
             sink.shard.marks.extend(mark);
@@ -105,10 +104,10 @@ impl Recorder {
         let mut sink = self.sink();
         let mut key = Key::new();
         key.push_str(endpoint);
-        sink.add(FamilyId::HttpRequestDuration, &key, 0, buckets, nanoseconds);
+        sink.add(FamilyId::HTTP_REQUEST_DURATION, &key, 0, buckets, nanoseconds);
         key.push(SEPARATOR);
         key.push_str(status);
-        sink.add(FamilyId::HttpRequests, &key, 0, &[requests], 0);
+        sink.add(FamilyId::HTTP_REQUESTS, &key, 0, &[requests], 0);
     }
 
     /// Whether anything was recorded since [`Recorder::look`].
@@ -145,11 +144,11 @@ impl Recorder {
 
     /// How much a family has counted, by combination of its closed labels.
     pub(in crate::live) fn counted<const N: usize>(&self, family: FamilyId) -> [u64; N] {
-        debug_assert_eq!(FAMILIES[family as usize].combinations(), N);
+        debug_assert_eq!(FAMILIES[family.index()].combinations(), N);
         let mut counted = [0; N];
         for shard in &self.shards {
             let shard = lock(shard);
-            let cells = &shard.families[family as usize];
+            let cells = &shard.families[family.index()];
             for (place, count) in cells.counts.iter().enumerate() {
                 let sum: &mut u64 = &mut counted[place / cells.stride % N];
                 *sum = sum.saturating_add(*count);
@@ -202,9 +201,9 @@ impl Recorder {
     }
 
     #[inline]
-    fn sink(&self) -> Sink<'_> {
+    fn sink(&self) -> ShardSink<'_> {
         let shard = lock(&self.shards[place() & (self.shards.len() - 1)]);
-        Sink { shard, registry: &self.registry, reporters: &self.reporters }
+        ShardSink { shard, registry: &self.registry, reporters: &self.reporters }
     }
 }
 
@@ -236,7 +235,7 @@ struct Shard {
 
 impl Default for Shard {
     fn default() -> Self {
-        Self { families: FAMILIES.iter().map(Cells::new).collect(), marks: Vec::new() }
+        Self { families: FAMILIES.iter().map(|spec| Cells::new(spec)).collect(), marks: Vec::new() }
     }
 }
 
@@ -258,7 +257,7 @@ pub(in crate::live) struct Cells {
 }
 
 impl Cells {
-    fn new(spec: &FamilySpec) -> Self {
+    fn new(spec: &Spec) -> Self {
         Self {
             rows: HashMap::default(),
             counts: Vec::new(),
@@ -322,46 +321,39 @@ impl Cells {
     }
 }
 
-/// Where events pour their numbers: a shard, for as long as it is held.
-pub(in crate::live) struct Sink<'a> {
+/// Records into a shard, which is locked for as long as this is held.
+struct ShardSink<'a> {
     shard: MutexGuard<'a, Shard>,
     registry: &'a Registry,
     reporters: &'a Mutex<Reporters>,
 }
 
-impl Sink<'_> {
-    /// Adds to a counter.
+impl Sink for ShardSink<'_> {
     #[inline]
-    pub(in crate::live) fn count(&mut self, family: FamilyId, key: &Key, combination: usize, amount: u64) {
-        let cells = &mut self.shard.families[family as usize];
+    fn add_count(&mut self, family: FamilyId, key: &Key, combination: usize, amount: u64) {
+        let cells = &mut self.shard.families[family.index()];
         let cell = cells.cell(family, key, combination, 1, self.registry);
         cells.counts[cell] = cells.counts[cell].saturating_add(amount);
     }
 
-    /// Puts a duration into a histogram.
     #[inline]
-    pub(in crate::live) fn observe(
-        &mut self,
-        family: FamilyId,
-        key: &Key,
-        combination: usize,
-        duration: Duration,
-    ) {
-        let cells = &mut self.shard.families[family as usize];
+    fn add_duration(&mut self, family: FamilyId, key: &Key, combination: usize, duration: Duration) {
+        let cells = &mut self.shard.families[family.index()];
         let cell = cells.cell(family, key, combination, 1, self.registry);
         let bucket = cells.bounds.iter().position(|&bound| duration <= bound).unwrap_or(cells.bounds.len());
         cells.counts[cell * cells.stride + bucket] += 1;
         cells.nanoseconds[cell] = cells.nanoseconds[cell].saturating_add(duration.as_nanos());
     }
 
-    /// Sets the number of connections of a process.
-    pub(in crate::live) fn report(&mut self, reporter: &str, count: u64) {
-        lock(self.reporters).set(reporter, count, Instant::now());
+    fn set_connections(&mut self, reporter: &str, connections: u64) {
+        lock(self.reporters).set(reporter, connections, Instant::now());
     }
+}
 
+impl ShardSink<'_> {
     /// Adds a series as it was somewhere else: its counts as they stand in a cell, and its durations.
     fn add(&mut self, family: FamilyId, key: &Key, combination: usize, counts: &[u64], nanoseconds: u128) {
-        let cells = &mut self.shard.families[family as usize];
+        let cells = &mut self.shard.families[family.index()];
         let events = counts.iter().fold(0, |sum: u64, &count| sum.saturating_add(count));
         let cell = cells.cell(family, key, combination, events, self.registry);
         for (count, more) in cells.counts[cell * cells.stride..].iter_mut().zip(counts) {
@@ -376,15 +368,16 @@ impl Sink<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::live::event::label::{Label, MediaType};
+    use crate::live::event::{Label, MediaType, StreamRequest};
 
     fn watched(user: &str) -> Event<'_> {
         let duration = Duration::from_millis(100);
-        Event::StreamRequest { user: Label::repaired(user), media_type: MediaType::Live, duration }
+        let (user, media_type) = (Label::repaired(user), MediaType::Live);
+        StreamRequest { user, media_type, duration_seconds: duration.into() }.into()
     }
 
     fn requests(families: &[Family]) -> (usize, f64) {
-        let family = &families[FamilyId::StreamRequests as usize];
+        let family = families.iter().find(|family| family.name == "playarr_stream_requests_total").unwrap();
         let playarr_jobs::metric::Points::Numbers(counts) = &family.points else { panic!() };
         (counts.len(), counts.iter().sum())
     }

@@ -7,8 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use foldhash::fast::RandomState;
 use playarr_jobs::metric::OTHER;
 
-use crate::live::event::label::{Key, SEPARATOR};
-use crate::live::event::{FAMILIES, FamilyId};
+use crate::live::event::{FAMILIES, FamilyId, Key, SEPARATOR};
 
 /// How many series a family with open labels may have before further ones are folded into `_other`.
 pub const LIVE_SERIES_BUDGET: usize = 1_000;
@@ -54,7 +53,7 @@ impl Registry {
 
     /// The rows of a family as they are now.
     pub(in crate::live) fn rows(&self, family: FamilyId) -> MutexGuard<'_, Rows> {
-        self.families[family as usize].lock().unwrap_or_else(PoisonError::into_inner)
+        self.families[family.index()].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

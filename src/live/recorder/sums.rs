@@ -4,15 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use playarr_jobs::metric::{
-    Alert, Column, Family, Histogram, Kind, Monitoring, OTHER, Panel, PanelKind, Points, Section, Severity,
-    Spec, Unit,
+    Alert, Column, Family, Histogram, Kind, LabelSpec, Monitoring, OTHER, Panel, PanelKind, Points, Section,
+    Severity, Spec, Unit,
 };
 
 use super::Cells;
 use super::registry::{FOLDED, Registry};
 use super::totals::{ReporterTotal, Total, Totals};
-use crate::live::event::label::SEPARATOR;
-use crate::live::event::{FAMILIES, FamilyId, FamilySpec};
+use crate::live::event::{FAMILIES, FamilyId, SEPARATOR, label_values};
 
 /// Tells of the live metrics themselves.
 pub static FOLDED_TOTAL: Spec = Spec::new(
@@ -74,7 +73,7 @@ impl Sums {
     pub(in crate::live) fn families(&self, registry: &Registry, connections: u64) -> Vec<Family> {
         let mut families: Vec<_> =
             self.by_family().map(|(id, spec, sum)| sum.family(id, spec, registry)).collect();
-        families[FamilyId::WebsocketConnections as usize].points = Points::Numbers(vec![double(connections)]);
+        families[FamilyId::WEBSOCKET_CONNECTIONS.index()].points = Points::Numbers(vec![double(connections)]);
         families.push(self.folded());
         families
     }
@@ -92,7 +91,7 @@ impl Sums {
                     if counts.iter().any(|&count| count > 0) {
                         series.push(Total {
                             family: spec.name.to_owned(),
-                            labels: spec.values(key, combination).map(str::to_owned).collect(),
+                            labels: label_values(spec, key, combination).map(str::to_owned).collect(),
                             bounds: spec.bounds.to_vec(),
                             counts: counts.to_vec(),
                             nanoseconds: sum.nanoseconds.get(cell).copied().unwrap_or_default(),
@@ -107,8 +106,8 @@ impl Sums {
         Totals { series, folded, reporters }
     }
 
-    fn by_family(&self) -> impl Iterator<Item = (FamilyId, &'static FamilySpec, &Sum)> {
-        FamilyId::ALL.iter().zip(FAMILIES).zip(&self.families).map(|((&id, spec), sum)| (id, spec, sum))
+    fn by_family(&self) -> impl Iterator<Item = (FamilyId, &'static Spec, &Sum)> {
+        FamilyId::all().zip(&self.families).map(|(id, sum)| (id, id.spec(), sum))
     }
 
     fn folded(&self) -> Family {
@@ -124,17 +123,17 @@ impl Sums {
 }
 
 /// Visits the rows of a family in the order in which they are shown, with their open labels: that of the folded last.
-fn for_each_row(id: FamilyId, spec: &FamilySpec, registry: &Registry, mut visit: impl FnMut(u32, &str)) {
+fn for_each_row(id: FamilyId, spec: &Spec, registry: &Registry, mut visit: impl FnMut(u32, &str)) {
     for (row, key) in registry.rows(id).iter() {
         visit(row, key);
     }
-    let open = spec.labels.iter().filter(|label| label.is_open()).map(|_| OTHER);
+    let open = spec.label_specs().filter(LabelSpec::is_open).map(|_| OTHER);
     visit(FOLDED, &open.collect::<Vec<_>>().join(SEPARATOR.encode_utf8(&mut [0; 4])));
 }
 
 impl Sum {
-    fn family(&self, id: FamilyId, spec: &'static FamilySpec, registry: &Registry) -> Family {
-        let mut columns: Vec<_> = spec.labels.iter().map(|label| Column::new(label.name)).collect();
+    fn family(&self, id: FamilyId, spec: &'static Spec, registry: &Registry) -> Family {
+        let mut columns: Vec<_> = spec.labels.iter().map(|&label| Column::new(label)).collect();
         let (mut numbers, mut histograms) = (Vec::new(), Vec::new());
         let combinations = spec.combinations();
         for_each_row(id, spec, registry, |row, key| {
@@ -144,7 +143,7 @@ impl Sum {
                 return;
             }
             for (combination, cell) in cells.enumerate() {
-                for (column, value) in columns.iter_mut().zip(spec.values(key, combination)) {
+                for (column, value) in columns.iter_mut().zip(label_values(spec, key, combination)) {
                     column.push(value);
                 }
                 match spec.kind {
@@ -169,11 +168,11 @@ impl Sum {
         self.counts.get(at).copied().unwrap_or_default()
     }
 
-    fn is_zero(&self, spec: &FamilySpec, cell: usize) -> bool {
+    fn is_zero(&self, spec: &Spec, cell: usize) -> bool {
         (0..spec.stride()).all(|bucket| self.count(cell * spec.stride() + bucket) == 0)
     }
 
-    fn histogram(&self, spec: &FamilySpec, cell: usize) -> Histogram {
+    fn histogram(&self, spec: &Spec, cell: usize) -> Histogram {
         let mut count = 0_u64;
         let mut buckets = Vec::with_capacity(spec.bounds.len());
         for (bucket, &bound) in spec.bounds.iter().enumerate() {

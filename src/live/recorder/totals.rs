@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::live::event::label::{Key, Label, SEPARATOR};
-use crate::live::event::{FAMILIES, FamilyId};
+use crate::live::event::{FamilyId, Key, place_of};
 
 /// Everything recorded as of one moment.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -44,27 +43,12 @@ impl Total {
     /// Where the series is today: its family, its open labels and the combination of its closed ones. None if there is
     /// no such series any more.
     pub(in crate::live) fn place(&self) -> Option<(FamilyId, Key, usize)> {
-        let family = FAMILIES.iter().position(|spec| spec.name == self.family)?;
-        let spec = &FAMILIES[family];
-        if self.labels.len() != spec.labels.len()
-            || self.bounds != spec.bounds
-            || self.counts.len() != spec.stride()
-        {
+        let family = FamilyId::named(&self.family)?;
+        let spec = family.spec();
+        if self.bounds != spec.bounds || self.counts.len() != spec.stride() {
             return None;
         }
-        let (mut key, mut combination) = (Key::new(), 0);
-        for (label, value) in spec.labels.iter().zip(&self.labels) {
-            if label.is_open() {
-                Label::new(&**value).ok()?;
-                if !key.is_empty() {
-                    key.try_push(SEPARATOR).ok()?;
-                }
-                key.try_push_str(value).ok()?;
-            } else {
-                let position = label.closed.iter().position(|closed| closed == value)?;
-                combination = combination * label.closed.len() + position;
-            }
-        }
-        Some((FamilyId::ALL[family], key, combination))
+        let (key, combination) = place_of(spec, &self.labels)?;
+        Some((family, key, combination))
     }
 }
