@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use playarr_metrics::ingest::Batch;
 use playarr_metrics::live::{
-    BestSourceSelected, CacheOperation, CacheOutcome, Endpoint, Event, HttpRequest, Label, Live, MediaType,
-    ProviderApiRequest, ProviderSync, Status, StatusCode, StreamRequest,
+    ApiCall, BestSourceSelected, CacheOperation, CacheOutcome, Endpoint, Event, HttpRequest, Label, Live,
+    MediaType, ProviderApiRequest, ProviderSync, Status, StatusCode, StreamRequest,
 };
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts};
 
@@ -55,7 +55,8 @@ fn in_process() -> Result<(), Box<dyn std::error::Error>> {
         let (ours, theirs): (Vec<_>, Vec<_>) = rounds.unzip();
         let (ours, theirs) = (median(ours), median(theirs));
         println!(
-            "  {name:<22} {ours:>6.1} ns: {:.2} of the prometheus crate's {theirs:.1} ns for the families of an http_request",
+            "  {name:<22} {ours:>6.1} ns: {:.2} of the prometheus crate's {theirs:.1} ns for the families of an \
+             http_request",
             ours / theirs
         );
     }
@@ -179,7 +180,7 @@ fn events() -> Result<Vec<(&'static str, Event<'static>)>, Box<dyn std::error::E
     let duration_seconds = Duration::from_millis(231).into();
     let (user, provider_id) = (Label::new("alice")?, Label::new("agtv")?);
     let status_code = StatusCode::new(200).ok_or("200 is a status code")?;
-    let (status, action) = (Status::Success, Label::new("get_live_streams")?);
+    let (status, action) = (Status::Success, ApiCall::new("get_live_streams")?);
     let events: Vec<Event<'_>> = vec![
         CacheOperation { operation: CacheOutcome::Hit }.into(),
         StreamRequest { user, media_type: MediaType::Movies, duration_seconds }.into(),

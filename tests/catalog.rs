@@ -1,5 +1,5 @@
-//! The catalog: that it is what the service exposes, that all made of it is up to date, and that rules and panels speak of
-//! what exists.
+//! The catalog: that it is what the service exposes, that all made of it is up to date, and that rules and panels use
+//! only metrics and labels that exist.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -340,22 +340,29 @@ async fn a_value_that_cannot_be_meant_is_refused_and_moves_nothing() {
     let service = Service::empty().ready().await;
     let month = r#"{"type":"provider_sync","provider_id":"a","status":"success","duration_seconds":2592000}"#;
     assert_eq!(post(&service, format!(r#"{{"events":[{month}]}}"#)).await.status(), 200);
+    let before = live(&service.series().await);
     for event in [
         r#"{"type":"provider_sync","provider_id":"a","status":"success","duration_seconds":2592001}"#,
         r#"{"type":"provider_sync","provider_id":"a","status":"success","duration_seconds":1e308}"#,
         r#"{"type":"provider_sync","provider_id":"a","status":{"success":null},"duration_seconds":1}"#,
         r#"{"type":"http_request","endpoint":"/SECRETKEY1/manifest.json","status_code":200,"duration_seconds":1}"#,
         r#"{"type":"authentication_failure","endpoint":"/movie/alice/PASSWORD/1.mp4","reason":"key"}"#,
-        r#"{"type":"provider_api_request","provider_id":"a","endpoint":"b","status_code":"timeout","duration_seconds":1}"#,
+        r#"{"type":"provider_api_request","provider_id":"a","endpoint":"b","status_code":"timeout",
+            "duration_seconds":1}"#,
+        r#"{"type":"provider_api_request","provider_id":"a","status_code":200,"duration_seconds":1,
+            "endpoint":"/player_api.php?username=alice&password=PASSWORD"}"#,
         r#"{"type":"websocket_connections","reporter":"a","count":1000000001}"#,
     ] {
         let response = post(&service, format!(r#"{{"events":[{event}]}}"#)).await;
         assert_eq!(response.status(), 400, "{event}");
         let body: Value = response.json().await.unwrap();
         assert_eq!(body["events"][0]["index"], 0, "{event}: {body}");
+        let answer = body.to_string();
+        assert!(!answer.contains("SECRETKEY1") && !answer.contains("PASSWORD"), "{answer}");
     }
-    let series = service.series().await;
-    let sum = value(&series, "playarr_provider_sync_duration_seconds_sum", &[("provider_id", "a")]);
+    let after = service.series().await;
+    assert_eq!(live(&after), before);
+    let sum = value(&after, "playarr_provider_sync_duration_seconds_sum", &[("provider_id", "a")]);
     assert_eq!(sum, Some(2_592_000.0), "the sum is what was accepted");
 }
 

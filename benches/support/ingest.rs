@@ -67,7 +67,8 @@ impl Server {
                         let nonce = started.elapsed().as_nanos();
                         let head = format!(
                             "POST /api/metrics/events HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {token}\r\n\
-                             Content-Type: application/json\r\nX-Batch-Id: {connection}/{batch}/{nonce}\r\nContent-Length: {}\r\n\r\n",
+                             Content-Type: application/json\r\nX-Batch-Id: {connection}/{batch}/{nonce}\r\n\
+                             Content-Length: {}\r\n\r\n",
                             self.address,
                             body.len()
                         );

@@ -137,8 +137,8 @@ export class MetricsClient {
 
   /**
    * Sends everything recorded so far and waits for it. Never rejects.
-   * @returns {Promise<boolean>} whether all of it was sent (or dropped for good) within `drainTimeout`; if not, it stays
-   *   in the queue, and sending goes on
+   * @returns {Promise<boolean>} whether all of it was sent (or dropped for good) within `drainTimeout`; if not, it
+   *   stays in the queue, and sending goes on
    */
   async flush() {
     this.#pairs.settle();

@@ -4,10 +4,10 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use playarr_metrics::live::{
-    AdminChange, AuthenticationFailure, BestSourceSelected, CacheOperation, CacheOutcome, CategoriesSynced,
-    ClosedLabel, Count, Endpoint, Event, HttpRequest, JobExecution, Label, ManagedError, MediaType,
-    ProviderApiError, ProviderApiRequest, ProviderErrorType, ProviderOperation, ProviderSync, Seconds,
-    Status, StatusCode, StreamRequest, TitlesKind, TitlesProcessed, UserOperation, WatchlistChange,
+    AdminChange, ApiCall, AuthenticationFailure, BestSourceSelected, CacheOperation, CacheOutcome,
+    CategoriesSynced, ClosedLabel, Count, Endpoint, Event, HttpRequest, JobExecution, Label, ManagedError,
+    MediaType, ProviderApiError, ProviderApiRequest, ProviderErrorType, ProviderOperation, ProviderSync,
+    Seconds, Status, StatusCode, StreamRequest, TitlesKind, TitlesProcessed, UserOperation, WatchlistChange,
     WatchlistOperation, WebsocketConnections,
 };
 use rand::seq::IndexedRandom;
@@ -95,7 +95,7 @@ fn synchronise(random: &mut impl Rng, events: &mut Vec<Event<'static>>) {
             events.push(
                 ProviderApiRequest {
                     provider_id: provider_id.clone(),
-                    endpoint: label(action),
+                    endpoint: ApiCall::new(action).expect("the name of a call"),
                     status_code: status_code(random),
                     duration_seconds: duration(random, 1.5),
                 }

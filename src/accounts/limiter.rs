@@ -36,8 +36,8 @@ impl Kind {
         }
     }
 
-    /// Whether an attempt counts as a failure if whoever made it does not wait for the outcome. A login costs enough work
-    /// for that; a program with the right key may be impatient when the database is slow, and a guesser who does not
+    /// Whether an attempt counts as a failure if the caller does not wait for the outcome. A login costs enough work
+    /// for that. A program with the right key may be impatient when the database is slow, and a guesser who does not
     /// wait learns nothing.
     fn fails_unless_forgiven(self) -> bool {
         self == Self::Login

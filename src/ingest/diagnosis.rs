@@ -8,7 +8,9 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::error::{BatchError, EventError, MAX_EVENTS, describe, kind, message, quoted};
-use crate::live::{Count, Endpoint, Event, EventSpec, FieldKind, FieldSpec, Label, Seconds, StatusCode};
+use crate::live::{
+    ApiCall, Count, Endpoint, Event, EventSpec, FieldKind, FieldSpec, Label, Seconds, StatusCode, TextVisitor,
+};
 
 /// Why this document is no batch; `error` is what the fast reader said.
 pub(super) fn of_document(body: &[u8], error: &serde_json::Error) -> BatchError {
@@ -148,25 +150,7 @@ struct Text<'a>(Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Text<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TextVisitor;
-
-        impl<'de> Visitor<'de> for TextVisitor {
-            type Value = Text<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
-            }
-        }
-
-        deserializer.deserialize_str(TextVisitor)
+        deserializer.deserialize_str(TextVisitor).map(Self)
     }
 }
 
@@ -211,6 +195,7 @@ fn of_field(event: &EventSpec, field: &FieldSpec, value: &Value) -> Result<(), E
     let is_accepted = match field.kind {
         FieldKind::Label => Label::deserialize(value).is_ok(),
         FieldKind::Endpoint => Endpoint::deserialize(value).is_ok(),
+        FieldKind::ApiCall => ApiCall::deserialize(value).is_ok(),
         FieldKind::OneOf(texts) => value.as_str().is_some_and(|text| texts.contains(&text)),
         FieldKind::StatusCode => StatusCode::deserialize(value).is_ok(),
         FieldKind::Seconds => Seconds::deserialize(value).is_ok(),
@@ -223,6 +208,9 @@ fn of_field(event: &EventSpec, field: &FieldSpec, value: &Value) -> Result<(), E
         // It may hold a key or a password.
         (FieldKind::Endpoint, Value::String(text)) => {
             Endpoint::new(&**text).err().map_or_else(|| kind(value).to_owned(), |error| error.to_string())
+        }
+        (FieldKind::ApiCall, Value::String(text)) => {
+            ApiCall::new(&**text).err().map_or_else(|| kind(value).to_owned(), |error| error.to_string())
         }
         _ => describe(value),
     };

@@ -79,8 +79,8 @@ fn digest(id: &str) -> u64 {
     u64::from_be_bytes([a, b, c, d, e, f, g, h])
 }
 
-/// Seconds that only go forward, whatever is done to the system's clock. They begin late enough that a batch of the last
-/// run can be older than this one.
+/// Seconds that only go forward, whatever is done to the system's clock. They begin late enough that a batch of the
+/// last run can be older than this one.
 pub(super) struct Clock {
     started: Instant,
 }

@@ -56,12 +56,12 @@ use playarr_jobs::metric::Family;
 pub use checkpoint::{Checkpoint, DamagedCheckpoint};
 pub use connections::Connection;
 pub use event::{
-    AdminChange, AuthenticationFailure, BestSourceSelected, CacheOperation, CacheOutcome, CategoriesSynced,
-    ClosedLabel, Count, Endpoint, EndpointError, Event, EventSpec, FAMILIES, FieldKind, FieldSpec, HTTP,
-    HttpRequest, JobExecution, Label, LabelError, MAX_COUNT, MAX_LABEL_BYTES, MAX_SECONDS, ManagedError,
-    MediaType, ProviderApiError, ProviderApiRequest, ProviderErrorType, ProviderOperation, ProviderSync,
-    Seconds, Status, StatusCode, StreamRequest, TitlesKind, TitlesProcessed, UserOperation, WatchlistChange,
-    WatchlistOperation, WebsocketConnections,
+    AdminChange, ApiCall, ApiCallError, AuthenticationFailure, BestSourceSelected, CacheOperation,
+    CacheOutcome, CategoriesSynced, ClosedLabel, Count, Endpoint, EndpointError, Event, EventSpec, FAMILIES,
+    FieldKind, FieldSpec, HTTP, HttpRequest, JobExecution, Label, LabelError, MAX_COUNT, MAX_LABEL_BYTES,
+    MAX_SECONDS, ManagedError, MediaType, ProviderApiError, ProviderApiRequest, ProviderErrorType,
+    ProviderOperation, ProviderSync, Seconds, Status, StatusCode, StreamRequest, TextVisitor, TitlesKind,
+    TitlesProcessed, UserOperation, WatchlistChange, WatchlistOperation, WebsocketConnections,
 };
 pub use recorder::registry::LIVE_SERIES_BUDGET;
 pub use recorder::sums::FOLDED_TOTAL;

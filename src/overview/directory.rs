@@ -14,7 +14,8 @@ const UNKNOWN: &str = "unknown";
 #[derive(Debug, Default)]
 pub struct Directory {
     providers: BTreeMap<String, Provider>,
-    /// Whether a provider that is not listed was removed. Without that family, or with folded series in it, nobody knows.
+    /// Whether a provider that is not listed was removed. Without that family, or with folded series in it, this is not
+    /// known.
     is_complete: bool,
 }
 

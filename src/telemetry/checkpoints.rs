@@ -104,7 +104,7 @@ impl CheckpointMetrics {
         }
     }
 
-    /// Records what became of the last run's checkpoint.
+    /// Records whether the checkpoint of the last run was restored.
     pub fn restored(&self, outcome: RestoreOutcome) {
         for other in RestoreOutcome::ALL {
             self.restore.with_label_values(&[other.as_str()]).set(i64::from(other == outcome));

@@ -1,5 +1,5 @@
-//! Which labels a PromQL expression has to do with, worked out from the catalog: what names a metric or a label that does
-//! not exist is found without any data.
+//! Which labels a PromQL expression uses, worked out from the catalog. A metric or a label that does not exist is found
+//! without any data.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -129,7 +129,7 @@ pub struct Panel {
     pub unit: Unit,
     /// Queries, each with its legend (`{{label}}` stands for the value of a label; a table's is the column's heading).
     pub queries: &'static [(&'static str, &'static str)],
-    /// From which number on it is how well; the first number is of no account.
+    /// The lowest number of each level, in ascending order. The first level has no lower end: its number is ignored.
     pub levels: &'static [(f64, Level)],
 }
 

@@ -125,7 +125,8 @@ fn scrape(scrape: &Scrape, clock: &Clock) -> Value {
     shown
 }
 
-/// One moment on both clocks. Scrapes keep an `Instant`, so their order and ages are right whatever the wall clock does.
+/// One moment on both clocks. Scrapes keep an `Instant`, so their order and ages are right whatever the wall clock
+/// does.
 struct Clock {
     instant: Instant,
     time: SystemTime,

@@ -39,7 +39,7 @@ macro_rules! closed_labels {
 
         impl<'de> Deserialize<'de> for $label {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                deserializer.deserialize_str(TextVisitor(PhantomData))
+                deserializer.deserialize_str(ClosedLabelVisitor(PhantomData))
             }
         }
 
@@ -52,9 +52,9 @@ macro_rules! closed_labels {
 closed_labels!(MediaType, Status, CacheOutcome, ProviderErrorType, TitlesKind, WatchlistChange, AdminChange);
 
 /// Reads a value from its text. What serde derives for an enum would take `{"hit": null}` as well.
-struct TextVisitor<T>(PhantomData<T>);
+struct ClosedLabelVisitor<T>(PhantomData<T>);
 
-impl<T: ClosedLabel> Visitor<'_> for TextVisitor<T> {
+impl<T: ClosedLabel> Visitor<'_> for ClosedLabelVisitor<T> {
     type Value = T;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -10,6 +10,7 @@ use arrayvec::ArrayString;
 use playarr_jobs::metric::{Kind, Spec};
 
 use super::amount::{Count, Seconds};
+use super::api_call::ApiCall;
 use super::endpoint::Endpoint;
 use super::label::{Label, MAX_LABEL_BYTES, StatusCode};
 use super::{FAMILIES, http, playback, users};
@@ -219,6 +220,15 @@ impl LabelValue for Label<'_> {
 }
 
 impl LabelValue for Endpoint<'_> {
+    const VALUES: &'static [&'static str] = &[];
+
+    #[inline]
+    fn place(&self, key: &mut Key, _: &mut usize) {
+        push(key, self.as_str());
+    }
+}
+
+impl LabelValue for ApiCall<'_> {
     const VALUES: &'static [&'static str] = &[];
 
     #[inline]

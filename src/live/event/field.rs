@@ -1,6 +1,7 @@
 //! The JSON form of events as data, for documentation, for clients and for error messages.
 
 use super::amount::{Count, MAX_COUNT, MAX_SECONDS, Seconds};
+use super::api_call::ApiCall;
 use super::endpoint::Endpoint;
 use super::label::{Label, MAX_LABEL_BYTES, StatusCode};
 
@@ -31,6 +32,8 @@ pub enum FieldKind {
     Label,
     /// The template of a route.
     Endpoint,
+    /// The name of a call of a provider's API.
+    ApiCall,
     /// One of these texts.
     OneOf(&'static [&'static str]),
     /// An HTTP status code.
@@ -42,19 +45,6 @@ pub enum FieldKind {
 }
 
 impl FieldKind {
-    /// The name of the kind, for programs.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Label => "label",
-            Self::Endpoint => "endpoint",
-            Self::OneOf(_) => "one_of",
-            Self::StatusCode => "status_code",
-            Self::Seconds => "seconds",
-            Self::Count => "count",
-        }
-    }
-
     /// What is accepted, for people.
     #[must_use]
     pub fn accepts(self) -> String {
@@ -62,6 +52,10 @@ impl FieldKind {
             Self::Label => format!("a text of 1 to {MAX_LABEL_BYTES} bytes without control characters"),
             Self::Endpoint => {
                 "the template of a route, such as \"/api/titles/:title_key\", or \"unmatched\"".to_owned()
+            }
+            Self::ApiCall => {
+                "the name of a call, such as \"get_live_streams\": up to 40 lower-case letters, digits, _ and -"
+                    .to_owned()
             }
             Self::OneOf(texts) => {
                 let texts: Vec<_> = texts.iter().map(|text| format!("\"{text}\"")).collect();
@@ -86,6 +80,10 @@ impl FieldType for Label<'_> {
 
 impl FieldType for Endpoint<'_> {
     const KIND: FieldKind = FieldKind::Endpoint;
+}
+
+impl FieldType for ApiCall<'_> {
+    const KIND: FieldKind = FieldKind::ApiCall;
 }
 
 impl FieldType for StatusCode {

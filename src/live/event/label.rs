@@ -95,7 +95,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Label<'a> {
 }
 
 /// Takes a text, borrowed from the document if it stands there as it is.
-pub(super) struct TextVisitor;
+pub struct TextVisitor;
 
 impl<'de> Visitor<'de> for TextVisitor {
     type Value = Cow<'de, str>;

@@ -8,6 +8,7 @@
 //! event, add it to the event's `FAMILIES` and say in `record_into` how the event moves it.
 
 mod amount;
+mod api_call;
 mod buckets;
 mod closed;
 mod endpoint;
@@ -24,6 +25,7 @@ use playarr_jobs::metric::Spec;
 use serde::{Deserialize, Serialize};
 
 pub use amount::{Count, MAX_COUNT, MAX_SECONDS, Seconds};
+pub use api_call::{ApiCall, ApiCallError};
 pub use buckets::HTTP;
 pub use closed::{
     AdminChange, CacheOutcome, ClosedLabel, MediaType, ProviderErrorType, Status, TitlesKind, WatchlistChange,
@@ -33,7 +35,7 @@ pub(in crate::live) use family::{FamilyId, Key, SEPARATOR, Sink, label_values, p
 pub use field::{EventSpec, FieldKind, FieldSpec};
 pub use http::{AuthenticationFailure, HttpRequest, ManagedError};
 pub use jobs::{CategoriesSynced, JobExecution, TitlesProcessed};
-pub use label::{Label, LabelError, MAX_LABEL_BYTES, StatusCode};
+pub use label::{Label, LabelError, MAX_LABEL_BYTES, StatusCode, TextVisitor};
 pub use playback::{BestSourceSelected, CacheOperation, StreamRequest};
 pub use providers::{ProviderApiError, ProviderApiRequest, ProviderSync};
 pub use users::{ProviderOperation, UserOperation, WatchlistOperation, WebsocketConnections};
@@ -199,6 +201,7 @@ mod tests {
                 let value: serde_json::Value = match field.kind {
                     FieldKind::Label => "a label".into(),
                     FieldKind::Endpoint => "/api/titles/:id".into(),
+                    FieldKind::ApiCall => "get_series".into(),
                     FieldKind::OneOf(texts) => texts[texts.len() - 1].into(),
                     FieldKind::StatusCode => 404.into(),
                     FieldKind::Seconds => 0.25.into(),

@@ -1,26 +1,26 @@
 //! The only writer of live metrics.
 //!
-//! Threads record into shards of their own, so that they do not wait for each other; whoever looks adds the shards up.
+//! Threads record into shards of their own, so that they do not wait for each other. A reader adds the shards up.
 //! Counts and durations are whole numbers (of nanoseconds), so sums are exact in whatever order they are made.
 
+mod cells;
 pub(super) mod registry;
 mod reporters;
 pub(super) mod sums;
 pub(super) mod totals;
 
 use std::cell::Cell;
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_utils::CachePadded;
-use foldhash::fast::RandomState;
-use playarr_jobs::metric::{Family, Spec};
+use playarr_jobs::metric::Family;
 
 use crate::live::batches::BatchMark;
 use crate::live::event::{Event, FAMILIES, FamilyId, Key, SEPARATOR, Sink};
-use registry::{Admission, FOLDED, Registry};
+use cells::Cells;
+use registry::Registry;
 use reporters::Reporters;
 use sums::Sums;
 use totals::Totals;
@@ -59,8 +59,8 @@ impl Recorder {
         self.mark_changed();
     }
 
-    /// Records events at once: whoever looks sees all of them or none, and the mark together with them. False, and
-    /// nothing recorded, after the last cut.
+    /// Records a batch: a reader sees all of its events and its mark, or nothing of it. Returns false, and records
+    /// nothing, after the last cut.
     pub(in crate::live) fn record_all(&self, events: &[Event<'_>], mark: Option<BatchMark>) -> bool {
         let mut sink = self.sink();
         if self.is_closed.load(Ordering::Relaxed) {
@@ -87,8 +87,7 @@ impl Recorder {
         }
     }
 
-    /// Records requests that were counted elsewhere, by bucket of their duration. Not a change that the next scrape must
-    /// show.
+    /// Records requests that were counted elsewhere, by bucket of their duration. The next scrape need not show them.
     pub(in crate::live) fn absorb_http_requests(
         &self,
         endpoint: &str,
@@ -97,7 +96,7 @@ impl Recorder {
         nanoseconds: u128,
     ) {
         let requests: u64 = buckets.iter().sum();
-        // A request's time may come a look later than the request.
+        // The duration of a request may arrive later than its count.
         if requests == 0 && nanoseconds == 0 {
             return;
         }
@@ -173,7 +172,8 @@ impl Recorder {
         (sums.totals(&self.registry, reporters), marks)
     }
 
-    /// Adds what was recorded before a restart, so long ago. What the code does not know any more is left out and named.
+    /// Adds what was recorded before a restart; `age` is the time since then. Returns the families of which something
+    /// was left out because this version does not know it.
     pub(in crate::live) fn restore(&self, totals: &Totals, age: Duration, now: Instant) -> Vec<String> {
         let mut sink = self.sink();
         let mut left_out = Vec::new();
@@ -236,88 +236,6 @@ struct Shard {
 impl Default for Shard {
     fn default() -> Self {
         Self { families: FAMILIES.iter().map(|spec| Cells::new(spec)).collect(), marks: Vec::new() }
-    }
-}
-
-/// A family's part of a shard: a row for each set of open labels, in it a cell for each combination of closed ones.
-pub(in crate::live) struct Cells {
-    /// What this shard knows of the registry.
-    rows: HashMap<Arc<str>, u32, RandomState>,
-    /// By cell; a histogram's has one count for each bucket, the last without a bound.
-    pub(in crate::live) counts: Vec<u64>,
-    /// By cell, of a histogram.
-    pub(in crate::live) nanoseconds: Vec<u128>,
-    /// How many events went to the row of the folded.
-    pub(in crate::live) folded: u64,
-    /// The upper bounds of the buckets.
-    bounds: Box<[Duration]>,
-    stride: usize,
-    combinations: usize,
-    is_open: bool,
-}
-
-impl Cells {
-    fn new(spec: &Spec) -> Self {
-        Self {
-            rows: HashMap::default(),
-            counts: Vec::new(),
-            nanoseconds: Vec::new(),
-            folded: 0,
-            bounds: spec.bounds.iter().map(|&bound| Duration::from_secs_f64(bound)).collect(),
-            stride: spec.stride(),
-            combinations: spec.combinations(),
-            is_open: spec.is_open(),
-        }
-    }
-
-    /// The cell of a series, which there is from now on.
-    #[inline]
-    fn cell(
-        &mut self,
-        family: FamilyId,
-        key: &Key,
-        combination: usize,
-        events: u64,
-        registry: &Registry,
-    ) -> usize {
-        let row = if !self.is_open {
-            FOLDED
-        } else if let Some(&row) = self.rows.get(key.as_str()) {
-            row
-        } else {
-            self.admit(family, key, events, registry)
-        };
-        let cell = row as usize * self.combinations + combination;
-        if cell * self.stride >= self.counts.len() {
-            self.grow(row);
-        }
-        cell
-    }
-
-    /// The row of a set of open labels that this shard does not know.
-    #[cold]
-    fn admit(&mut self, family: FamilyId, key: &Key, events: u64, registry: &Registry) -> u32 {
-        match registry.admit(family, key) {
-            Admission::Row(row, key) => {
-                self.rows.insert(key, row);
-                row
-            }
-            Admission::Folded => {
-                self.folded = self.folded.saturating_add(events);
-                FOLDED
-            }
-            Admission::Other => FOLDED,
-        }
-    }
-
-    /// Makes room for a row.
-    #[cold]
-    fn grow(&mut self, row: u32) {
-        let cells = (row as usize + 1) * self.combinations;
-        self.counts.resize(cells * self.stride, 0);
-        if !self.bounds.is_empty() {
-            self.nanoseconds.resize(cells, 0);
-        }
     }
 }
 

@@ -8,7 +8,7 @@ use playarr_jobs::metric::{
     Severity, Spec, Unit,
 };
 
-use super::Cells;
+use super::cells::Cells;
 use super::registry::{FOLDED, Registry};
 use super::totals::{ReporterTotal, Total, Totals};
 use crate::live::event::{FAMILIES, FamilyId, SEPARATOR, label_values};
