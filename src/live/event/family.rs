@@ -100,14 +100,16 @@ impl<L: LabelSet> Counter<L> {
     /// Adds one to a series.
     #[inline]
     pub(super) fn increment(self, sink: &mut impl Sink, labels: L) {
-        let (key, combination) = place(&labels);
+        let (mut key, mut combination) = (Key::new_const(), 0);
+        labels.place(&mut key, &mut combination);
         sink.add_count(self.0, &key, combination, 1);
     }
 
     /// Adds a number of things to a series.
     #[inline]
     pub(super) fn add(self, sink: &mut impl Sink, labels: L, amount: Count) {
-        let (key, combination) = place(&labels);
+        let (mut key, mut combination) = (Key::new_const(), 0);
+        labels.place(&mut key, &mut combination);
         sink.add_count(self.0, &key, combination, amount.get());
     }
 }
@@ -117,16 +119,10 @@ impl<L: LabelSet> Histogram<L> {
     /// Adds a duration to a series.
     #[inline]
     pub(super) fn observe(self, sink: &mut impl Sink, labels: L, duration: Seconds) {
-        let (key, combination) = place(&labels);
+        let (mut key, mut combination) = (Key::new_const(), 0);
+        labels.place(&mut key, &mut combination);
         sink.add_duration(self.0, &key, combination, duration.get());
     }
-}
-
-#[inline]
-fn place(labels: &impl LabelSet) -> (Key, usize) {
-    let (mut key, mut combination) = (Key::new_const(), 0);
-    labels.place(&mut key, &mut combination);
-    (key, combination)
 }
 
 /// The open labels of a series, one after the other. It has room for those of any family.
