@@ -5,6 +5,7 @@
 //! test compares it with what a running service exposes.
 
 mod dashboard;
+mod events;
 mod json;
 mod markdown;
 mod output;
