@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::json::pretty;
 use crate::catalog::Catalog;
 use layout::Grid;
+use panel::datasource;
 
 /// The version of the schema that Grafana 10.0 writes; later ones migrate it when they load it.
 const SCHEMA_VERSION: u32 = 38;
@@ -58,11 +59,6 @@ pub(super) fn document(catalog: &Catalog, docs: &str) -> String {
     }))
 }
 
-/// The data source that the viewer chose.
-fn datasource() -> Value {
-    json!({ "type": "prometheus", "uid": "${datasource}" })
-}
-
 fn annotations() -> Value {
     json!([
         {
@@ -109,7 +105,10 @@ fn variables() -> Value {
             "media_type",
             "Media type",
             // What providers list has movies, tvshows and whatever else they say; streams can also be live.
-            r#"label_values({__name__=~"playarr_provider_titles_count|playarr_stream_request_duration_seconds_count"}, media_type)"#,
+            concat!(
+                r#"label_values({__name__=~"playarr_provider_titles_count|"#,
+                r#"playarr_stream_request_duration_seconds_count"}, media_type)"#,
+            ),
         ),
     ])
 }

@@ -60,8 +60,8 @@ fn title(origin: Origin) -> &'static str {
 fn preface(origin: Origin) -> &'static str {
     match origin {
         Origin::Database => {
-            "Counted in MongoDB at each refresh. `EPISODES_DETAIL` leaves labels of the episodes away; what a gauge has\n\
-             beyond `SERIES_BUDGET` series is summed under `_other`."
+            "Counted in MongoDB at each refresh. `EPISODES_DETAIL` leaves labels of the episodes away; series of a\n\
+             gauge beyond its `SERIES_BUDGET` are summed under `_other`."
         }
         Origin::Live => {
             "Counted as things happen, in this process and in those that report to `POST /api/metrics/events`. Labels\n\

@@ -34,8 +34,3 @@ impl Output {
         }
     }
 }
-
-/// The address of what to do about an alert.
-pub(super) fn runbook(docs: &str, alert: &str) -> String {
-    format!("{docs}/operating.md#{}", alert.to_ascii_lowercase())
-}

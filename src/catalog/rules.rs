@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 
-use super::output::runbook;
 use crate::catalog::Catalog;
 
 /// Recording rules, then the alerts that may need them, each with a link to what to do.
@@ -32,6 +31,11 @@ pub(super) fn file(catalog: &Catalog, docs: &str) -> String {
         }
     }
     out
+}
+
+/// The address of what to do about an alert.
+fn runbook(docs: &str, alert: &str) -> String {
+    format!("{docs}/operating.md#{}", alert.to_ascii_lowercase())
 }
 
 /// An expression as a block, in which nothing needs quotes.

@@ -33,18 +33,20 @@ pub(crate) fn home() -> Library {
         ("old-faithful", 130, 20),
     ] {
         for (media_type, count) in [("movies", movies), ("tvshows", shows)] {
-            provider_titles.extend((0..count).map(|n| {
-                let key = format!("{media_type}-{n}");
+            provider_titles.extend((0..count).map(|number| {
+                let key = format!("{media_type}-{number}");
                 doc! { "provider_id": provider, "title_key": key, "type": media_type }
             }));
         }
     }
-    let movies = (0..1460).map(|n| doc! { "title_key": format!("movies-{n}"), "type": "movies" });
-    let shows = (0..480).map(|n| {
-        let episodes = (1..=6)
-            .map(|episode| doc! { "season": 1, "episode": episode, "sources": [{ "provider_id": "agtv" }] });
-        let (key, name) = (format!("tvshows-{n}"), format!("Show {n}"));
-        doc! { "title_key": key, "type": "tvshows", "title": name, "media": episodes.collect::<Vec<_>>() }
+    let movies = (0..1460).map(|number| doc! { "title_key": format!("movies-{number}"), "type": "movies" });
+    let shows = (0..480).map(|number| {
+        let (key, title) = (format!("tvshows-{number}"), format!("Show {number}"));
+        let sources = [doc! { "provider_id": "agtv" }];
+        let media: Vec<_> = (1..=6)
+            .map(|episode| doc! { "season": 1, "episode": episode, "sources": &sources[..] })
+            .collect();
+        doc! { "title_key": key, "type": "tvshows", "title": title, "media": media }
     });
     let titles = movies.chain(shows);
     let mut channels = Vec::new();
@@ -65,8 +67,8 @@ pub(crate) fn home() -> Library {
         ("Radio", 5),
         ("24/7", 4),
     ] {
-        channels.extend((0..count).map(|n| {
-            let id = format!("{category}{n}");
+        channels.extend((0..count).map(|number| {
+            let id = format!("{category}{number}");
             doc! { "provider_id": "agtv", "channel_id": id, "group_title": category }
         }));
     }

@@ -19,7 +19,12 @@ pub(super) fn channels() -> Definition {
             "channels",
             [
                 doc! { "$group": group },
-                doc! { "$project": { "_id": 0, "provider_id": "$_id.provider_id", "category": "$_id.category", "value": 1 } },
+                doc! { "$project": {
+                    "_id": 0,
+                    "provider_id": "$_id.provider_id",
+                    "category": "$_id.category",
+                    "value": 1,
+                } },
             ],
         )
 }
@@ -44,7 +49,9 @@ const CHANNELS: Monitoring = Monitoring {
             "Channels by provider",
             "Live channels of each provider over time. A step down is a provider that dropped channels.",
             &[(
-                r#"sum by (provider_id) (max by (job, provider_id, category) (playarr_channels_count{provider_id=~"$provider"}))"#,
+                r#"sum by (provider_id) (
+  max by (job, provider_id, category) (playarr_channels_count{provider_id=~"$provider"})
+)"#,
                 "{{provider_id}}",
             )],
         ),
@@ -55,7 +62,9 @@ const CHANNELS: Monitoring = Monitoring {
             "Largest channel categories",
             "The 15 categories with the most channels, all selected providers together.",
             &[(
-                r#"topk(15, sum by (category) (max by (job, provider_id, category) (playarr_channels_count{provider_id=~"$provider"})))"#,
+                r#"topk(15, sum by (category) (
+  max by (job, provider_id, category) (playarr_channels_count{provider_id=~"$provider"})
+))"#,
                 "{{category}}",
             )],
         ),

@@ -173,7 +173,9 @@ and on (job, provider_id) playarr_provider_titles_count) or vector(0)"#,
             &[
                 (r#"max by (provider_id) (playarr_provider_active{provider_id=~"$provider"})"#, "Active"),
                 (
-                    r#"1000 * max by (provider_id) (playarr_provider_expiration_timestamp_seconds{provider_id=~"$provider"})"#,
+                    r#"1000 * max by (provider_id) (
+  playarr_provider_expiration_timestamp_seconds{provider_id=~"$provider"}
+)"#,
                     "Expires",
                 ),
                 (
@@ -185,11 +187,15 @@ and on (job, provider_id) playarr_provider_titles_count) or vector(0)"#,
                     "Allowed",
                 ),
                 (
-                    r#"sum by (provider_id) (max by (job, provider_id, media_type) (playarr_provider_titles_count{provider_id=~"$provider", media_type=~"$media_type"}))"#,
+                    r#"sum by (provider_id) (max by (job, provider_id, media_type) (
+  playarr_provider_titles_count{provider_id=~"$provider", media_type=~"$media_type"}
+))"#,
                     "Titles",
                 ),
                 (
-                    r#"sum by (provider_id) (max by (job, provider_id, category) (playarr_channels_count{provider_id=~"$provider"}))"#,
+                    r#"sum by (provider_id) (
+  max by (job, provider_id, category) (playarr_channels_count{provider_id=~"$provider"})
+)"#,
                     "Channels",
                 ),
             ],
@@ -264,7 +270,8 @@ and on (job, instance, provider_id) playarr_provider_active{provider_id=~"$provi
             // The last day is that of the alert below.
             expr: "provider:playarr_provider_expiration_timestamp_seconds:remaining < 604800 >= 86400",
             summary: "The account at provider {{ $labels.provider_id }} expires within a week.",
-            description: "The account at provider {{ $labels.provider_id }} expires in {{ $value | humanizeDuration }}.",
+            description: "The account at provider {{ $labels.provider_id }} expires in \
+                          {{ $value | humanizeDuration }}.",
         },
         Alert {
             name: "PlayarrProviderExpiresIn1Day",

@@ -3,8 +3,6 @@
 use playarr_jobs::metric::{Level, Panel, PanelKind, Unit};
 use serde_json::{Map, Value, json};
 
-use super::datasource;
-
 /// How tables head the labels they show.
 const HEADINGS: [(&str, &str); 8] = [
     ("provider_id", "Provider"),
@@ -16,6 +14,11 @@ const HEADINGS: [(&str, &str); 8] = [
     ("version", "Version"),
     ("revision", "Revision"),
 ];
+
+/// The data source that the viewer chose.
+pub(super) fn datasource() -> Value {
+    json!({ "type": "prometheus", "uid": "${datasource}" })
+}
 
 /// The panel, without its place.
 pub(super) fn json(panel: &Panel) -> Value {
