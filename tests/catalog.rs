@@ -21,6 +21,7 @@ fn what_is_generated_equals_the_goldens() {
     golden("fixtures/golden/catalog.json", &Output::Json.of(&catalog, DOCS));
     golden("packaging/prometheus/playarr.rules.yml", &Output::Rules.of(&catalog, DOCS));
     golden("packaging/grafana/playarr.json", &Output::Dashboard.of(&catalog, DOCS));
+    golden("clients/node/events.json", &Output::Events.of(&catalog, DOCS));
 }
 
 /// Compares a file with what it should be, or makes it so with `UPDATE_GOLDEN=1`.
@@ -45,6 +46,7 @@ async fn the_command_prints_it_without_a_database_and_with_links_of_ones_own() {
         ("json", Output::Json),
         ("rules", Output::Rules),
         ("dashboard", Output::Dashboard),
+        ("events", Output::Events),
     ] {
         let output = run(&settings, &["catalog", "--format", format, "--docs", "http://wiki/playarr/"]).await;
         assert!(output.status.success());

@@ -6,6 +6,7 @@
 
 mod alert;
 mod dashboard;
+mod events;
 mod json;
 mod markdown;
 mod output;

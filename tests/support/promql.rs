@@ -196,11 +196,12 @@ pub(crate) fn exist(these: &Names, those: &Names) -> Result<(), String> {
 
 /// Those of the arguments of a call that are texts.
 fn texts(call: &Call, positions: std::ops::Range<usize>) -> Names {
-    let text = |argument: &Box<Expr>| match &**argument {
+    let arguments = call.args.args[positions].iter();
+    let texts = arguments.filter_map(|argument| match &**argument {
         Expr::StringLiteral(text) => Some(text.val.clone()),
         _ => None,
-    };
-    call.args.args[positions].iter().filter_map(text).collect()
+    });
+    texts.collect()
 }
 
 fn listed(modifier: &LabelModifier) -> Names {
