@@ -3,6 +3,7 @@
 use playarr_jobs::metric::{Alert, Severity, Text};
 
 use super::provider;
+use super::unreported::with_note;
 
 /// An alerting rule, ready for a rule file.
 #[derive(Clone, Debug)]
@@ -25,10 +26,7 @@ impl AlertRule {
     /// The rule of an alert on a family, of which `note` says what Playarr does not report.
     pub(super) fn new(alert: &Alert, note: Option<&str>) -> Self {
         let &Alert { name, severity, hold, expr, summary, description } = alert;
-        let description = match note {
-            Some(note) => format!("{description} {note}").into(),
-            None => Text::from(description),
-        };
+        let description = with_note(description, note).into();
         let rule = Self { name, severity, hold, expr: expr.into(), summary: summary.into(), description };
         if provider::is_mentioned(summary) { rule.of_providers() } else { rule }
     }

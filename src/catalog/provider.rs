@@ -1,5 +1,5 @@
-//! What holds for all panels and alerts about single providers: they show names, and alerts leave out providers that are
-//! disabled or deleted. Definitions speak of `provider_id`; the rest is added here, so that none can forget it.
+//! What holds for all panels and alerts about single providers: they show names, and alerts leave out providers that
+//! are disabled or deleted. Definitions speak of `provider_id`; the rest is added here, so that none can forget it.
 
 use playarr_jobs::gauges::{ENABLED_PROVIDERS, RECORDED_PROVIDER_NAMES};
 

@@ -28,9 +28,14 @@ pub(super) fn note(family: &str) -> Option<&'static str> {
     }
 }
 
+/// A description with the note at its end, if there is one.
+pub(super) fn with_note(description: &str, note: Option<&str>) -> String {
+    note.map_or_else(|| description.to_owned(), |note| format!("{description} {note}"))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::Catalog;
+    use crate::catalog::Catalog;
 
     #[test]
     fn each_note_is_about_a_family_that_exists() {

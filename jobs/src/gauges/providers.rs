@@ -230,7 +230,8 @@ const ACTIVE: Monitoring = Monitoring {
         hold: "15m",
         expr: "max by (job, provider_id) (playarr_provider_active) == 0",
         summary: "The account at provider {{ $labels.provider_id }} is not active.",
-        description: "Provider {{ $labels.provider_id }} says that the account is not active, or it could not be asked.",
+        description: "Provider {{ $labels.provider_id }} says that the account is not active, or it could not be \
+                      asked.",
     }],
     ..Monitoring::NONE
 };

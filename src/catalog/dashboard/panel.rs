@@ -3,7 +3,8 @@
 use playarr_jobs::metric::{Level, Panel, PanelKind, Unit};
 use serde_json::{Map, Value, json};
 
-use super::super::provider;
+use crate::catalog::provider;
+use crate::catalog::unreported::with_note;
 
 /// How tables head the labels they show.
 const HEADINGS: [(&str, &str); 8] = [
@@ -34,7 +35,7 @@ pub(super) fn json(panel: &Panel, note: Option<&str>) -> Value {
         panel.queries.iter().zip('A'..='Z').map(|(query, id)| target(panel, *query, id)).collect();
     let mut json = json!({
         "datasource": datasource(),
-        "description": note.map_or_else(|| panel.description.to_owned(), |note| format!("{} {note}", panel.description)),
+        "description": with_note(panel.description, note),
         "fieldConfig": { "defaults": defaults(panel), "overrides": overrides(panel) },
         "options": options,
         "targets": targets,
