@@ -23,6 +23,7 @@ mod packages;
 mod pages;
 mod privileges;
 mod refresh;
+mod replica_set;
 mod scrape;
 mod secrets;
 mod sessions;
