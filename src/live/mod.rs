@@ -48,6 +48,7 @@ mod timer;
 mod traffic;
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -69,7 +70,6 @@ pub use timer::Timer;
 pub use traffic::Traffic;
 
 use batches::{BatchMark, Batches, Clock, Turn};
-use connections::Connections;
 use event::FamilyId;
 use recorder::Recorder;
 
@@ -85,7 +85,8 @@ struct Inner {
     /// The batches that are in the last cut.
     cut: Mutex<VecDeque<BatchMark>>,
     clock: Clock,
-    connections: Connections,
+    /// How many WebSocket connections of this service are open.
+    connections: AtomicU64,
 }
 
 /// Why a batch was not recorded, though nothing is wrong with it.
@@ -108,7 +109,7 @@ impl Live {
             batches: Mutex::default(),
             cut: Mutex::default(),
             clock: Clock::new(),
-            connections: Connections::default(),
+            connections: AtomicU64::new(0),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -160,7 +161,7 @@ impl Live {
     /// How many WebSocket connections of this service are open.
     #[must_use]
     pub fn websockets(&self) -> u64 {
-        self.inner.connections.open()
+        self.inner.connections.load(Ordering::Relaxed)
     }
 
     /// Whether somebody will ask for checkpoints. If so, batches are kept until the next one has them.

@@ -16,6 +16,7 @@ mod family;
 mod field;
 mod http;
 mod jobs;
+mod known;
 mod label;
 mod playback;
 mod providers;
