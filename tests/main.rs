@@ -36,6 +36,8 @@ mod websocket;
 #[cfg(feature = "system-tests")]
 mod browser;
 #[cfg(feature = "system-tests")]
+mod browser_outage;
+#[cfg(feature = "system-tests")]
 mod browser_overview;
 #[cfg(feature = "system-tests")]
 mod container;
