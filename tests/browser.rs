@@ -422,6 +422,8 @@ async fn each_cause_of_a_refused_scrape_is_counted_and_explained_by_itself() {
         browser.until_text("#scrape-totals", |text| text.ends_with(refused)).await;
         let findings = "return [...document.querySelectorAll('.finding')].map((finding) => \
                         [finding.classList.contains('bad'), finding.textContent.split(',')[0]])";
+        // Of so many at once the last ones are pushed, and the page asks for the others.
+        browser.until_true("return document.querySelectorAll('.finding').length === 4").await;
         let expected = json!([
             [true, "Wrong token"],
             [false, "The ingest token"],

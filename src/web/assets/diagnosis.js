@@ -21,7 +21,9 @@ export const causeOf = (failure) => CAUSES[failure] ?? failure;
 /** The number of scrapes since the service started: answered, refused, and refused for each cause that occurred. */
 export function totalsOf({ answered, failures }) {
   const sum = (numbers) => Object.values(numbers).reduce((all, number) => all + number, 0);
-  const causes = Object.entries(failures).filter(([, number]) => number > 0);
+  const causes = [...new Set([...Object.keys(CAUSES), ...Object.keys(failures)])]
+    .map((cause) => [cause, failures[cause] ?? 0])
+    .filter(([, number]) => number > 0);
   return { answered: sum(answered), refused: sum(failures), causes };
 }
 

@@ -11,6 +11,8 @@ const FORMATS = { text: "Text", openmetrics: "OpenMetrics" };
 let recent = [];
 let scrapers = [];
 let totals = null;
+/** How many of the scrapes in the totals were told one by one. */
+let told = 0;
 let judged = null;
 let shown = "";
 
@@ -18,6 +20,7 @@ let shown = "";
 export function show({ scrapes }) {
   recent = scrapes.recent;
   counted(scrapes);
+  told = totals.answered + totals.refused;
 }
 
 /** Shows how many scrapes there were. */
@@ -30,8 +33,12 @@ export function counted(scrapes) {
   render();
 }
 
-/** Shows one more scrape. Where there are many, not each of them is pushed; their number is. */
+/** Where there are many scrapes at once, not each of them is pushed; their number is. Whether some were left out. */
+export const hasMissed = () => totals !== null && told < totals.answered + totals.refused;
+
+/** Shows one more scrape. */
 export function seen(scrape) {
+  told += 1;
   recent = [scrape, ...recent].slice(0, MOST);
   render();
 }

@@ -60,7 +60,7 @@ function show() {
 
 function pillSays(state, text, outage) {
   pill.dataset.state = state;
-  pill.replaceChildren(text, ...since(outage));
+  pill.replaceChildren(el("span", {}, text, ...since(outage)));
 }
 
 function bannerSays(kind, text, outage, consequence) {

@@ -8,6 +8,9 @@ import * as snapshot from "./snapshot.js";
 import { setUpTokens } from "./tokens.js";
 
 const WATCH_EVERY = 700;
+const ASK_AFTER = 2_000;
+
+let soon = null;
 
 const events = {
   status(status) {
@@ -21,13 +24,24 @@ const events = {
   collected: snapshot.collected,
   refresh_finished: (report) => snapshot.finished(report),
   scrape: doctor.seen,
-  scrapes: doctor.counted,
+  scrapes(totals) {
+    doctor.counted(totals);
+    if (doctor.hasMissed()) askSoon();
+  },
 };
 
 const connection = new Connection({
   onEvent: (event) => events[event.event]?.(event),
   onState: showConnection,
 });
+
+/** Asks for the whole status; of many calls within a short time, the first one counts. */
+function askSoon() {
+  soon ??= setTimeout(() => {
+    soon = null;
+    connection.ask().catch(() => {});
+  }, ASK_AFTER);
+}
 
 /** Sees a refresh to its end: by asking where nothing is pushed, and now and then also where it is. */
 async function watch() {
