@@ -92,7 +92,7 @@ impl App {
     /// When the live metrics contradict each other.
     pub fn new(config: &Config, connection: &Connection) -> Result<Arc<Self>, AppError> {
         let Connection { database, health, contents } = connection;
-        let (live, telemetry) = (Live::new(), Telemetry::new()?);
+        let (live, telemetry) = (Live::new(), Telemetry::new(health.clone())?);
         telemetry.service().scheduled_every(config.refresh_interval);
         let snapshots = Arc::new(SnapshotStore::new(Page::of(&Snapshot::default())));
         let options = RefreshOptions {

@@ -9,6 +9,7 @@ mod catalog;
 mod checkpoints;
 mod collect;
 mod commands;
+mod database_up;
 mod docs;
 mod events;
 mod golden;

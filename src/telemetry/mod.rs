@@ -4,6 +4,7 @@
 //! when they are gathered. Scrapes have a ledger of their own, since there may be a hundred thousand a second.
 
 mod checkpoints;
+mod database;
 mod feed;
 mod gathered;
 mod log;
@@ -17,6 +18,7 @@ mod snapshot;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use playarr_jobs::database::Health;
 use playarr_jobs::metric::{Family, Spec};
 use prometheus::Registry;
 use prometheus::process_collector::ProcessCollector;
@@ -40,6 +42,7 @@ struct Inner {
     service: ServiceMetrics,
     checkpoints: CheckpointMetrics,
     scrapes: ScrapeLedger,
+    health: Health,
     changed: AtomicBool,
 }
 
@@ -49,22 +52,22 @@ pub(crate) fn specs() -> impl Iterator<Item = &'static Spec> {
         .into_iter()
         .chain(scrapes::SPECS)
         .chain(checkpoints::SPECS)
-        .chain([&log::LINES_DROPPED]);
+        .chain([&database::UP, &log::LINES_DROPPED]);
     snapshot::SPECS.into_iter().chain(counted).chain(&process::SPECS)
 }
 
 impl Telemetry {
-    /// Nothing counted yet.
+    /// Nothing counted yet. Whether MongoDB answers is read from `health` when it is gathered.
     ///
     /// # Errors
     /// When two families claim one name.
-    pub fn new() -> Result<Self, prometheus::Error> {
+    pub fn new(health: Health) -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
         registry.register(Box::new(ProcessCollector::for_self()))?;
         let service = ServiceMetrics::new(&registry)?;
         let checkpoints = CheckpointMetrics::new(&registry)?;
         let (scrapes, changed) = (ScrapeLedger::new(), AtomicBool::new(true));
-        Ok(Self { inner: Arc::new(Inner { registry, service, checkpoints, scrapes, changed }) })
+        Ok(Self { inner: Arc::new(Inner { registry, service, checkpoints, scrapes, health, changed }) })
     }
 
     /// Refreshes.
@@ -112,6 +115,7 @@ impl Telemetry {
     pub fn gather(&self) -> Vec<Family> {
         self.inner.changed.store(false, Ordering::Release);
         let mut families: Vec<_> = self.inner.registry.gather().iter().filter_map(gathered::family).collect();
+        families.push(database::family(&self.inner.health));
         families.push(log::family());
         families.extend(self.inner.scrapes.families());
         families.sort_by(|a, b| a.name.cmp(&b.name));
