@@ -4,6 +4,7 @@
 //! when they are gathered. Scrapes have a ledger of their own, since there may be a hundred thousand a second.
 
 mod checkpoints;
+mod database;
 mod feed;
 mod gathered;
 mod log;
@@ -18,6 +19,7 @@ mod tokens;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use playarr_jobs::database::Health;
 use playarr_jobs::metric::{Family, Spec};
 use prometheus::Registry;
 use prometheus::process_collector::ProcessCollector;
@@ -43,6 +45,7 @@ struct Inner {
     checkpoints: CheckpointMetrics,
     tokens: TokenMetrics,
     scrapes: ScrapeLedger,
+    health: Health,
     changed: AtomicBool,
 }
 
@@ -53,23 +56,24 @@ pub(crate) fn specs() -> impl Iterator<Item = &'static Spec> {
         .chain(scrapes::SPECS)
         .chain(checkpoints::SPECS)
         .chain(tokens::SPECS)
-        .chain([&log::LINES_DROPPED]);
+        .chain([&database::UP, &log::LINES_DROPPED]);
     snapshot::SPECS.into_iter().chain(counted).chain(&process::SPECS)
 }
 
 impl Telemetry {
-    /// Nothing counted yet.
+    /// Nothing counted yet. Whether MongoDB answers is read from `health` when it is gathered.
     ///
     /// # Errors
     /// When two families claim one name.
-    pub fn new() -> Result<Self, prometheus::Error> {
+    pub fn new(health: Health) -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
         registry.register(Box::new(ProcessCollector::for_self()))?;
         let service = ServiceMetrics::new(&registry)?;
         let checkpoints = CheckpointMetrics::new(&registry)?;
         let tokens = TokenMetrics::new(&registry)?;
         let (scrapes, changed) = (ScrapeLedger::new(), AtomicBool::new(true));
-        Ok(Self { inner: Arc::new(Inner { registry, service, checkpoints, tokens, scrapes, changed }) })
+        let inner = Inner { registry, service, checkpoints, tokens, scrapes, health, changed };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Refreshes.
@@ -123,6 +127,7 @@ impl Telemetry {
     pub fn gather(&self) -> Vec<Family> {
         self.inner.changed.store(false, Ordering::Release);
         let mut families: Vec<_> = self.inner.registry.gather().iter().filter_map(gathered::family).collect();
+        families.push(database::family(&self.inner.health));
         families.push(log::family());
         families.extend(self.inner.scrapes.families());
         families.sort_by(|a, b| a.name.cmp(&b.name));
