@@ -65,6 +65,8 @@ pub struct App {
     pub websocket_permits: Arc<Semaphore>,
     /// The data of the overview page that is kept between requests.
     pub overview: OverviewData,
+    /// The name of Playarr's database.
+    pub database_name: String,
     /// Whether MongoDB answers.
     pub health: Health,
     /// Whether the database is Playarr's.
@@ -126,6 +128,7 @@ impl App {
             scrape_permits: ScrapePermits::new(config.max_concurrent_scrapes),
             websocket_permits: Arc::new(Semaphore::new(MAX_WEBSOCKETS)),
             overview: OverviewData::default(),
+            database_name: database.name().to_owned(),
             health: health.clone(),
             contents: contents.subscribe(),
             tokens: Tokens::new(database),

@@ -24,6 +24,7 @@ mod packages;
 mod pages;
 mod privileges;
 mod refresh;
+mod replica_set;
 mod scrape;
 mod secrets;
 mod sessions;
@@ -36,6 +37,8 @@ mod websocket;
 
 #[cfg(feature = "system-tests")]
 mod browser;
+#[cfg(feature = "system-tests")]
+mod browser_outage;
 #[cfg(feature = "system-tests")]
 mod browser_overview;
 #[cfg(feature = "system-tests")]
