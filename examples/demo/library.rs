@@ -1,5 +1,5 @@
-//! A small library as Playarr would have gathered it from two providers, for seven people. A third provider is disabled,
-//! a fourth deleted. The names are real; who has what is made up, and is the same at each start.
+//! A small library as Playarr would have gathered it from two providers, for seven people. A third provider is
+//! disabled, a fourth deleted. The names are real; who has what is made up, and is the same at each start.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};

@@ -1,5 +1,5 @@
-//! Live traffic as Playarr's processes would report it, over HTTP, so that counters move: a household that watches, pages
-//! that are open, jobs that run. It is the same after each start.
+//! Live traffic as Playarr's processes would report it, over HTTP, so that counters move: a household that watches,
+//! pages that are open, jobs that run. It is the same after each start.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
