@@ -149,6 +149,7 @@ fn panels_about_single_providers_show_names() {
     let mut shown = 0;
     for query in dashboard() {
         let labels = known.labels(&query.expr).unwrap();
+        assert!(!(query.is_table && query.is_range), "{}: a table shows the present", query.title);
         let is_shown = query.is_table || query.legend.contains("provider");
         if is_shown && labels.contains("provider_id") {
             assert!(labels.contains("provider"), "{}: {}", query.title, query.expr);

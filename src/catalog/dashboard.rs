@@ -111,7 +111,7 @@ fn variables() -> Value {
         variable(
             "media_type",
             "Media type",
-            // What providers list has movies, tvshows and whatever else they say; streams can also be live.
+            // Titles of providers are movies, tvshows or of an unexpected type; streams can also be live.
             concat!(
                 r#"label_values({__name__=~"playarr_provider_titles_count|"#,
                 r#"playarr_stream_request_duration_seconds_count"}, media_type)"#,
@@ -141,7 +141,7 @@ fn with_texts(mut variable: Value) -> Value {
     variable
 }
 
-/// A variable of which several values can be chosen. All is whatever there is, be it in the list or not.
+/// A variable of which several values can be chosen. "All" also includes values that are not in the list.
 fn variable(name: &str, label: &str, query: &str) -> Value {
     json!({
         "allValue": ".*",

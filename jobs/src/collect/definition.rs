@@ -1,5 +1,5 @@
-//! What a gauge is: its name, help and labels, and the queries its samples come from. Definitions are data;
-//! one runner executes them all and cannot tell one from another.
+//! What a gauge is: its name, help and labels, and the queries its samples come from. Definitions are data; the
+//! collector executes all of them in the same way.
 
 use mongodb::bson::Document;
 
@@ -20,15 +20,15 @@ pub struct Definition {
     pub keep: Option<Text>,
     /// What its values count or measure.
     pub unit: Text,
-    /// Panels and alerts.
+    /// Panels, recording rules and alerts.
     pub monitoring: Monitoring,
-    /// What becomes of rows with equal labels.
+    /// How rows with equal labels are merged.
     pub merge: Merge,
     /// Where the rows come from. A row of value 0 is a known zero: a series that shows 0.
     pub queries: Vec<Query>,
 }
 
-/// One source of rows.
+/// A query that yields rows.
 #[derive(Clone, Debug)]
 pub enum Query {
     /// An aggregation pipeline of which every document is one row: `{<label>: any, ..., value: number}`.
@@ -55,7 +55,7 @@ pub enum Query {
     },
     /// The documents of a collection counted by some of their fields.
     Counted(Counted),
-    /// Rows known without asking anybody: known zeros.
+    /// Rows of value 0, by their label values, which show whatever the database holds.
     Fixed(Vec<Vec<&'static str>>),
 }
 
@@ -102,7 +102,7 @@ impl Definition {
         }
     }
 
-    /// Says what an operator makes of it.
+    /// Sets panels, recording rules and alerts.
     #[must_use]
     pub fn monitoring(mut self, monitoring: Monitoring) -> Self {
         self.monitoring = monitoring;
@@ -130,7 +130,7 @@ impl Definition {
         self
     }
 
-    /// Adds a source of rows.
+    /// Adds a query.
     #[must_use]
     pub fn query(mut self, query: Query) -> Self {
         self.queries.push(query);

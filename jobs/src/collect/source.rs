@@ -64,7 +64,7 @@ impl Source {
             .allow_disk_use(true)
             .comment(self.comment.as_str())
             .max_time(self.remaining()?)
-            .selection_criteria(nearby())
+            .selection_criteria(secondary_preferred())
             .batch()
             .await?;
         Ok(cursor)
@@ -112,7 +112,7 @@ impl Source {
             .count_documents(filter)
             .comment(self.comment.as_str())
             .max_time(self.remaining()?)
-            .selection_criteria(nearby())
+            .selection_criteria(secondary_preferred())
             .await?;
         Ok(count)
     }
@@ -129,7 +129,7 @@ impl Source {
             "comment": &self.comment,
             "maxTimeMS": max_time,
         };
-        let explained = self.database.run_command(command).selection_criteria(nearby()).await?;
+        let explained = self.database.run_command(command).selection_criteria(secondary_preferred()).await?;
         let plan =
             explained.get_document("queryPlanner").and_then(|planner| planner.get_document("winningPlan"));
         Ok(plan.is_ok_and(is_plain_count_scan))
@@ -162,7 +162,7 @@ pub(super) fn raw_field<'a>(document: &'a RawDocument, name: &str) -> Option<Raw
         .ok()
 }
 
-fn nearby() -> SelectionCriteria {
+fn secondary_preferred() -> SelectionCriteria {
     SelectionCriteria::ReadPreference(ReadPreference::SecondaryPreferred { options: None })
 }
 

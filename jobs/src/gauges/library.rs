@@ -10,110 +10,44 @@ use crate::metric::{Alert, Monitoring, Panel, PanelKind, Recording, Section, Sev
 /// The two kinds of titles, which always show.
 const MEDIA_TYPES: [&str; 2] = ["movies", "tvshows"];
 
-/// `playarr_provider_titles_count{provider_id,media_type}`: every provider that is not deleted shows both types.
-pub(super) fn provider_titles() -> Definition {
-    Definition::new(
-        "playarr_provider_titles_count",
-        "titles",
-        "Titles that a provider lists, by provider and media type.",
-    )
-    .labels(["provider_id", "media_type"])
-    .keeping("media_type")
-    .monitoring(PROVIDER_TITLES)
-    .query(provider_titles_counted(doc! {}))
-    .rows(
-        "iptv_providers",
-        [
-            not_deleted(),
-            doc! { "$project": {
-                "_id": 0,
-                "provider_id": "$id",
-                "value": { "$literal": 0 },
-                "media_type": MEDIA_TYPES.to_vec(),
-            } },
-            doc! { "$unwind": "$media_type" },
-        ],
-    )
-}
-
-const PROVIDER_TITLES: Monitoring = Monitoring {
-    panels: &[Panel::new(
-        Section::Providers,
-        PanelKind::Stacked,
-        Unit::Count,
-        "Titles by provider",
-        "What each provider lists, before the library is merged. A step down is a provider that dropped titles.",
-        &[(
-            r#"sum by (provider_id) (max by (job, provider_id, media_type) (
-  playarr_provider_titles_count{provider_id=~"$provider", media_type=~"$media_type"}
-))"#,
-            "{{provider_id}}",
-        )],
-    )],
-    recordings: &[Recording {
-        name: "provider:playarr_provider_titles_count:sum",
-        expr: "sum by (job, provider_id) (max by (job, provider_id, media_type) (playarr_provider_titles_count))",
-    }],
-    alerts: &[Alert {
-        name: "PlayarrProviderTitlesCollapsed",
-        // No more than a warning: a media type or a category that somebody switches off looks the same.
-        severity: Severity::Warning,
-        hold: "10m",
-        expr: "1 - provider:playarr_provider_titles_count:sum\n\
-               / max_over_time(provider:playarr_provider_titles_count:sum[1h]) > 0.2",
-        summary: "Provider {{ $labels.provider_id }} lost many of its titles.",
-        description: "Provider {{ $labels.provider_id }} lists {{ $value | humanizePercentage }} fewer titles than \
-                      within the last hour. If somebody switched off a media type or categories of it in Playarr, \
-                      nothing is wrong.",
-    }],
-};
-
-/// `playarr_ignored_provider_titles_count{provider_id,media_type}`: those with `ignored` exactly true.
-pub(super) fn ignored_provider_titles() -> Definition {
-    Definition::new(
-        "playarr_ignored_provider_titles_count",
-        "titles",
-        "Titles of a provider that are ignored when the library is merged, by provider and media type.",
-    )
-    .labels(["provider_id", "media_type"])
-    .monitoring(IGNORED_PROVIDER_TITLES)
-    .query(provider_titles_counted(doc! { "ignored": true }))
-}
-
-const IGNORED_PROVIDER_TITLES: Monitoring = Monitoring {
-    panels: &[Panel::new(
-        Section::Providers,
-        PanelKind::Bars,
-        Unit::Ratio,
-        "Ignored titles",
-        "The part of each provider's titles that is ignored when the library is merged, usually because they could \
-         not be matched.",
-        &[(
-            r#"sum by (provider_id) (max by (job, provider_id, media_type) (
-  playarr_ignored_provider_titles_count{provider_id=~"$provider", media_type=~"$media_type"}
-))
-/ (sum by (provider_id) (max by (job, provider_id, media_type) (
-  playarr_provider_titles_count{provider_id=~"$provider", media_type=~"$media_type"}
-)) > 0)"#,
-            "{{provider_id}}",
-        )],
-    )],
-    ..Monitoring::NONE
-};
-
-fn provider_titles_counted(filter: Document) -> Query {
-    Query::Counted(Counted {
-        collection: "provider_titles".into(),
-        filter,
-        open: Some("provider_id".into()),
-        closed: "type".into(),
-        usual: MEDIA_TYPES.to_vec(),
-    })
-}
-
-/// `playarr_main_titles_count{media_type}`: both types always show.
-pub(super) fn main_titles() -> Definition {
-    Definition::new("playarr_main_titles_count", "titles", "Titles of the merged library, by media type.")
+pub(super) fn definitions(detail: EpisodesDetail) -> Vec<Definition> {
+    vec![
+        Definition::new(
+            "playarr_provider_titles_count",
+            "titles",
+            "Titles that a provider lists, by provider and media type.",
+        )
+        .labels(["provider_id", "media_type"])
+        .keeping("media_type")
+        .monitoring(PROVIDER_TITLES)
+        .query(provider_titles_counted(doc! {}))
+        // Every provider that is not deleted shows both media types.
+        .rows(
+            "iptv_providers",
+            [
+                not_deleted(),
+                doc! { "$project": {
+                    "_id": 0,
+                    "provider_id": "$id",
+                    "value": { "$literal": 0 },
+                    "media_type": MEDIA_TYPES.to_vec(),
+                } },
+                doc! { "$unwind": "$media_type" },
+            ],
+        ),
+        Definition::new(
+            "playarr_ignored_provider_titles_count",
+            "titles",
+            "Titles of a provider that are ignored when the library is merged, by provider and media type.",
+        )
+        .labels(["provider_id", "media_type"])
+        .monitoring(IGNORED_PROVIDER_TITLES)
+        .query(provider_titles_counted(doc! { "ignored": true })),
+        Definition::new(
+            "playarr_main_titles_count",
+            "titles",
+            "Titles of the merged library, by media type.",
+        )
         .labels(["media_type"])
         .monitoring(MAIN_TITLES)
         .query(Query::Fixed(MEDIA_TYPES.map(|media_type| vec![media_type]).to_vec()))
@@ -123,36 +57,21 @@ pub(super) fn main_titles() -> Definition {
             open: None,
             closed: "type".into(),
             usual: MEDIA_TYPES.to_vec(),
-        }))
+        })),
+        episodes(detail),
+    ]
 }
 
-const MAIN_TITLES: Monitoring = Monitoring {
-    panels: &[
-        Panel::new(
-            Section::Overview,
-            PanelKind::Stat,
-            Unit::Count,
-            "Titles",
-            "Titles of the merged library, by media type.",
-            &[(
-                r#"max by (media_type) (playarr_main_titles_count{media_type=~"$media_type"})"#,
-                "{{media_type}}",
-            )],
-        ),
-        Panel::new(
-            Section::Library,
-            PanelKind::Stacked,
-            Unit::Count,
-            "Titles of the merged library",
-            "Each title once, however many providers have it.",
-            &[(
-                r#"max by (media_type) (playarr_main_titles_count{media_type=~"$media_type"})"#,
-                "{{media_type}}",
-            )],
-        ),
-    ],
-    ..Monitoring::NONE
-};
+/// The provider titles that match, by provider and media type.
+fn provider_titles_counted(filter: Document) -> Query {
+    Query::Counted(Counted {
+        collection: "provider_titles".into(),
+        filter,
+        open: Some("provider_id".into()),
+        closed: "type".into(),
+        usual: MEDIA_TYPES.to_vec(),
+    })
+}
 
 /// `playarr_episodes_count{source,title_name,season}`: (episode, source) pairs of TV shows.
 pub(super) fn episodes(detail: EpisodesDetail) -> Definition {
@@ -191,6 +110,87 @@ pub(super) fn episodes(detail: EpisodesDetail) -> Definition {
         labels,
     })
 }
+
+const PROVIDER_TITLES: Monitoring = Monitoring {
+    panels: &[Panel::new(
+        Section::Providers,
+        PanelKind::Stacked,
+        Unit::Count,
+        "Titles by provider",
+        "What each provider lists, before the library is merged. A step down is a provider that dropped titles.",
+        &[(
+            r#"sum by (provider_id) (max by (job, provider_id, media_type) (
+  playarr_provider_titles_count{provider_id=~"$provider", media_type=~"$media_type"}
+))"#,
+            "{{provider_id}}",
+        )],
+    )],
+    recordings: &[Recording {
+        name: "provider:playarr_provider_titles_count:sum",
+        expr: "sum by (job, provider_id) (max by (job, provider_id, media_type) (playarr_provider_titles_count))",
+    }],
+    alerts: &[Alert {
+        name: "PlayarrProviderTitlesCollapsed",
+        // No more than a warning: a media type or a category that somebody switches off looks the same.
+        severity: Severity::Warning,
+        hold: "10m",
+        expr: "1 - provider:playarr_provider_titles_count:sum\n\
+               / max_over_time(provider:playarr_provider_titles_count:sum[1h]) > 0.2",
+        summary: "Provider {{ $labels.provider_id }} lost many of its titles.",
+        description: "Provider {{ $labels.provider_id }} lists {{ $value | humanizePercentage }} fewer titles than \
+                      within the last hour. If somebody switched off a media type or categories of it in Playarr, \
+                      nothing is wrong.",
+    }],
+};
+
+const IGNORED_PROVIDER_TITLES: Monitoring = Monitoring {
+    panels: &[Panel::new(
+        Section::Providers,
+        PanelKind::Bars,
+        Unit::Ratio,
+        "Ignored titles",
+        "The part of each provider's titles that is ignored when the library is merged, usually because they could \
+         not be matched.",
+        &[(
+            r#"sum by (provider_id) (max by (job, provider_id, media_type) (
+  playarr_ignored_provider_titles_count{provider_id=~"$provider", media_type=~"$media_type"}
+))
+/ (sum by (provider_id) (max by (job, provider_id, media_type) (
+  playarr_provider_titles_count{provider_id=~"$provider", media_type=~"$media_type"}
+)) > 0)"#,
+            "{{provider_id}}",
+        )],
+    )],
+    ..Monitoring::NONE
+};
+
+const MAIN_TITLES: Monitoring = Monitoring {
+    panels: &[
+        Panel::new(
+            Section::Overview,
+            PanelKind::Stat,
+            Unit::Count,
+            "Titles",
+            "Titles of the merged library, by media type.",
+            &[(
+                r#"max by (media_type) (playarr_main_titles_count{media_type=~"$media_type"})"#,
+                "{{media_type}}",
+            )],
+        ),
+        Panel::new(
+            Section::Library,
+            PanelKind::Stacked,
+            Unit::Count,
+            "Titles of the merged library",
+            "Each title once, however many providers have it.",
+            &[(
+                r#"max by (media_type) (playarr_main_titles_count{media_type=~"$media_type"})"#,
+                "{{media_type}}",
+            )],
+        ),
+    ],
+    ..Monitoring::NONE
+};
 
 const EPISODES: Monitoring = Monitoring {
     panels: &[
