@@ -9,6 +9,7 @@ mod catalog;
 mod checkpoints;
 mod collect;
 mod commands;
+mod database_up;
 mod docs;
 mod events;
 mod golden;
@@ -23,6 +24,7 @@ mod packages;
 mod pages;
 mod privileges;
 mod refresh;
+mod replica_set;
 mod scrape;
 mod secrets;
 mod sessions;
@@ -35,6 +37,8 @@ mod websocket;
 
 #[cfg(feature = "system-tests")]
 mod browser;
+#[cfg(feature = "system-tests")]
+mod browser_outage;
 #[cfg(feature = "system-tests")]
 mod browser_overview;
 #[cfg(feature = "system-tests")]

@@ -4,6 +4,7 @@
 //! when they are gathered. Scrapes have a ledger of their own, since there may be a hundred thousand a second.
 
 mod checkpoints;
+mod database;
 mod feed;
 mod gathered;
 mod log;
@@ -13,10 +14,12 @@ mod scrape;
 mod scrapes;
 mod service;
 mod snapshot;
+mod tokens;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use playarr_jobs::database::Health;
 use playarr_jobs::metric::{Family, Spec};
 use prometheus::Registry;
 use prometheus::process_collector::ProcessCollector;
@@ -28,6 +31,7 @@ pub use scrape::{Cause, Outcome, Scrape, UserAgent};
 pub use scrapes::{Durations, ScrapeLedger, ScrapeTotals};
 pub use service::ServiceMetrics;
 pub use snapshot::snapshot_families;
+pub use tokens::TokenMetrics;
 
 /// The service's own metrics. Clones are handles to the same ones.
 #[derive(Clone)]
@@ -39,7 +43,9 @@ struct Inner {
     registry: Registry,
     service: ServiceMetrics,
     checkpoints: CheckpointMetrics,
+    tokens: TokenMetrics,
     scrapes: ScrapeLedger,
+    health: Health,
     changed: AtomicBool,
 }
 
@@ -49,22 +55,25 @@ pub(crate) fn specs() -> impl Iterator<Item = &'static Spec> {
         .into_iter()
         .chain(scrapes::SPECS)
         .chain(checkpoints::SPECS)
-        .chain([&log::LINES_DROPPED]);
+        .chain(tokens::SPECS)
+        .chain([&database::UP, &log::LINES_DROPPED]);
     snapshot::SPECS.into_iter().chain(counted).chain(&process::SPECS)
 }
 
 impl Telemetry {
-    /// Nothing counted yet.
+    /// Nothing counted yet. Whether MongoDB answers is read from `health` when it is gathered.
     ///
     /// # Errors
     /// When two families claim one name.
-    pub fn new() -> Result<Self, prometheus::Error> {
+    pub fn new(health: Health) -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
         registry.register(Box::new(ProcessCollector::for_self()))?;
         let service = ServiceMetrics::new(&registry)?;
         let checkpoints = CheckpointMetrics::new(&registry)?;
+        let tokens = TokenMetrics::new(&registry)?;
         let (scrapes, changed) = (ScrapeLedger::new(), AtomicBool::new(true));
-        Ok(Self { inner: Arc::new(Inner { registry, service, checkpoints, scrapes, changed }) })
+        let inner = Inner { registry, service, checkpoints, tokens, scrapes, health, changed };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Refreshes.
@@ -77,6 +86,12 @@ impl Telemetry {
     #[must_use]
     pub fn checkpoints(&self) -> &CheckpointMetrics {
         &self.inner.checkpoints
+    }
+
+    /// Checks of the bearer tokens.
+    #[must_use]
+    pub fn tokens(&self) -> &TokenMetrics {
+        &self.inner.tokens
     }
 
     /// The scrapes so far.
@@ -112,6 +127,7 @@ impl Telemetry {
     pub fn gather(&self) -> Vec<Family> {
         self.inner.changed.store(false, Ordering::Release);
         let mut families: Vec<_> = self.inner.registry.gather().iter().filter_map(gathered::family).collect();
+        families.push(database::family(&self.inner.health));
         families.push(log::family());
         families.extend(self.inner.scrapes.families());
         families.sort_by(|a, b| a.name.cmp(&b.name));

@@ -15,7 +15,7 @@ use tokio::process::Child;
 use super::exposition::parse;
 use super::oracle::Gauges;
 use super::program::{program, signal};
-use super::service::token;
+use super::service::{ingest_token, metrics_token};
 use super::until;
 
 /// The program with a database of its own, ready.
@@ -71,8 +71,8 @@ impl Running {
         })
         .await;
         let database = mongodb::Client::with_uri_str(uri).await.unwrap().database(name);
-        let metrics_token = token(&database, "metrics_token").await;
-        let ingest_token = token(&database, "metrics_ingest_token").await;
+        let metrics_token = metrics_token(&database).await;
+        let ingest_token = ingest_token(&database).await;
         Self { url, child, database, log, client, metrics_token, ingest_token }
     }
 

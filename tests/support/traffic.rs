@@ -1,4 +1,4 @@
-//! A service that has seen a bit of everything, and what a dashboard asks of it.
+//! A service that has seen a bit of everything.
 
 use reqwest::StatusCode;
 use serde_json::json;
@@ -39,15 +39,4 @@ pub(crate) async fn report(service: &Service) {
         .await
         .unwrap();
     assert_eq!(answer.status(), StatusCode::OK, "{}", answer.text().await.unwrap_or_default());
-}
-
-/// A query of the dashboard with its variables set: everything is selected, and the time shown is short.
-pub(crate) fn substituted(expr: &str) -> String {
-    let all = ["provider", "user", "media_type"];
-    let mut expr = expr.replace("$__rate_interval", "1m").replace("$__range", "5m");
-    for variable in all {
-        expr = expr.replace(&format!("\"${variable}\""), "\".*\"");
-    }
-    assert!(!expr.contains('$'), "an unknown variable: {expr}");
-    expr
 }

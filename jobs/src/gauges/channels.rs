@@ -75,13 +75,30 @@ const CHANNELS: Monitoring = Monitoring {
         expr: "sum by (job, provider_id) (max by (job, provider_id, category) (playarr_channels_count))\n\
                or 0 * provider:playarr_provider_titles_count:sum",
     }],
-    alerts: &[Alert {
-        name: "PlayarrProviderChannelsCollapsed",
-        severity: Severity::Critical,
-        hold: "10m",
-        expr: "1 - provider:playarr_channels_count:sum / max_over_time(provider:playarr_channels_count:sum[1h]) > 0.2",
-        summary: "Provider {{ $labels.provider_id }} lost many of its channels.",
-        description: "Provider {{ $labels.provider_id }} has {{ $value | humanizePercentage }} fewer live channels \
-                      than within the last hour.",
-    }],
+    alerts: &[
+        Alert {
+            name: "PlayarrProviderChannelsCollapsed",
+            // No more than a warning, for the reason that the alert on titles has.
+            severity: Severity::Warning,
+            hold: "10m",
+            expr: "1 - provider:playarr_channels_count:sum\n\
+                   / max_over_time(provider:playarr_channels_count:sum[1h]) > 0.2",
+            summary: "Provider {{ $labels.provider_id }} lost many of its channels.",
+            description: "Provider {{ $labels.provider_id }} has {{ $value | humanizePercentage }} fewer live \
+                          channels than within the last hour. If somebody switched off live TV or categories of it \
+                          in Playarr, nothing is wrong.",
+        },
+        Alert {
+            name: "PlayarrProviderEmpty",
+            severity: Severity::Critical,
+            hold: "10m",
+            // Nobody switches everything off: then the provider would be disabled.
+            expr: "provider:playarr_provider_titles_count:sum + provider:playarr_channels_count:sum == 0\n\
+                   and max_over_time(provider:playarr_provider_titles_count:sum[1h])\n\
+                   + max_over_time(provider:playarr_channels_count:sum[1h]) > 0",
+            summary: "Provider {{ $labels.provider_id }} lost everything.",
+            description: "Provider {{ $labels.provider_id }} is enabled and had titles or channels within the last \
+                          hour; now it has none.",
+        },
+    ],
 };

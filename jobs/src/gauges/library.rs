@@ -56,13 +56,15 @@ const PROVIDER_TITLES: Monitoring = Monitoring {
     }],
     alerts: &[Alert {
         name: "PlayarrProviderTitlesCollapsed",
-        severity: Severity::Critical,
+        // No more than a warning: a media type or a category that somebody switches off looks the same.
+        severity: Severity::Warning,
         hold: "10m",
         expr: "1 - provider:playarr_provider_titles_count:sum\n\
                / max_over_time(provider:playarr_provider_titles_count:sum[1h]) > 0.2",
         summary: "Provider {{ $labels.provider_id }} lost many of its titles.",
         description: "Provider {{ $labels.provider_id }} lists {{ $value | humanizePercentage }} fewer titles than \
-                      within the last hour.",
+                      within the last hour. If somebody switched off a media type or categories of it in Playarr, \
+                      nothing is wrong.",
     }],
 };
 
@@ -199,8 +201,10 @@ const EPISODES: Monitoring = Monitoring {
             "Episodes by source",
             "Episodes of TV shows, once for each provider that offers them.",
             &[(
-                r#"sum by (source) (max without (instance) (playarr_episodes_count{source=~"$provider"}))"#,
-                "{{source}}",
+                r#"label_replace(
+  sum by (source) (max without (instance) (playarr_episodes_count{source=~"$provider"})),
+"provider_id", "$1", "source", "(.*)")"#,
+                "{{provider_id}}",
             )],
         ),
         Panel::new(

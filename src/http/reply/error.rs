@@ -9,11 +9,14 @@ use warp::reject::{InvalidQuery, Reject};
 use warp::reply::Response;
 use warp::{Rejection, Reply};
 
-use crate::accounts::{AuthError, TokenError, TokenKind};
+use playarr_jobs::database::Outage;
+
+use crate::accounts::{AuthError, TokenError, TokenKind, Unknown};
 use crate::ingest::BatchError;
 use crate::live::RecordError;
 
 use super::extensions::{AuthenticationFailure, ErrorText};
+use super::{rfc3339, since};
 
 /// A request that is answered with an error.
 #[derive(Debug, thiserror::Error)]
@@ -24,23 +27,26 @@ pub(in crate::http) enum ApiError {
     /// Another token than the current one.
     #[error("Invalid {0} token")]
     WrongToken(TokenKind),
-    /// The token was never read from the database.
-    #[error("The {0} token is not known yet: the database has not been reached since the start")]
-    TokenUnknown(TokenKind),
+    /// No token to compare with.
+    #[error("The {0} token is not known: {1}")]
+    TokenUnknown(TokenKind, Unknown),
     /// More scrapes at once than allowed.
     #[error("Too many scrapes at once; raise MAX_CONCURRENT_SCRAPES if this many are intended")]
     TooManyScrapes,
     /// The caller may not do this.
     #[error(transparent)]
     Auth(#[from] AuthError),
+    /// The caller could not be looked up, since MongoDB is away.
+    #[error("The user could not be looked up: MongoDB has not answered {}", since(.0))]
+    DatabaseAway(Outage),
     /// The service cannot answer scrapes yet.
     #[error("Not ready: {0}")]
     NotReady(&'static str),
     /// The refresh ended without a report.
     #[error("The refresh did not finish; the log says why. The metrics of the one before it stay")]
     RefreshFailed,
-    /// The settings could not be read or written.
-    #[error("The token could not be read or written: MongoDB does not answer; the log says more")]
+    /// A token could not be read, created or replaced.
+    #[error(transparent)]
     Token(#[from] TokenError),
     /// The body of a login is no JSON object with the two texts.
     #[error("The body is not a valid login; send a JSON object with the texts \"username\" and \"password\"")]
@@ -120,10 +126,11 @@ impl ApiError {
                 AuthError::TooManyFailures { .. } => StatusCode::TOO_MANY_REQUESTS,
                 AuthError::Busy | AuthError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             },
-            Self::TokenUnknown(_)
+            Self::TokenUnknown(..)
             | Self::TooManyScrapes
             | Self::TooManyWebSockets
             | Self::NotReady(_)
+            | Self::DatabaseAway(_)
             | Self::RefreshFailed
             | Self::Stopping
             | Self::Record(RecordError::Stopping)
@@ -189,9 +196,18 @@ impl ApiError {
         }
         let text = self.to_string();
         let mut body = json!({ "error": text });
-        if let Self::Batch(BatchError::Events { bad, .. }) = self {
-            let bad = bad.iter().map(|(index, error)| json!({ "index": index, "error": error.to_string() }));
-            body["events"] = bad.collect();
+        match self {
+            Self::Batch(BatchError::Events { bad, .. }) => {
+                let bad = bad.iter();
+                body["events"] =
+                    bad.map(|(index, error)| json!({ "index": index, "error": error.to_string() })).collect();
+            }
+            // Whoever asks may be anybody, so the address of the server is left out.
+            Self::DatabaseAway(outage) => {
+                let seconds = outage.began.elapsed().as_secs_f64();
+                body["database"] = json!({ "since": rfc3339(outage.since), "seconds": seconds });
+            }
+            _ => {}
         }
         let mut response = warp::reply::with_status(warp::reply::json(&body), self.status()).into_response();
         let headers = response.headers_mut();
