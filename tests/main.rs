@@ -44,6 +44,8 @@ mod browser_overview;
 #[cfg(feature = "system-tests")]
 mod container;
 #[cfg(feature = "system-tests")]
+mod demo;
+#[cfg(feature = "system-tests")]
 mod node_client;
 #[cfg(feature = "system-tests")]
 mod packages_checked;
