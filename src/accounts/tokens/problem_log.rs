@@ -34,7 +34,10 @@ impl ProblemLog {
     /// its own, is known by then.
     fn line(&mut self, problem: Option<Arc<Problem>>, is_outage: bool) -> Option<Line> {
         let before = std::mem::replace(&mut self.before, problem.clone());
-        let is_like = |other: &Option<Arc<Problem>>| matches!((other, &problem), (Some(other), Some(problem)) if problem.is_like(other));
+        let is_like = |other: &Option<Arc<Problem>>| match (other, &problem) {
+            (Some(other), Some(problem)) => problem.is_like(other),
+            _ => false,
+        };
         let line = match problem {
             Some(_) if is_outage || is_like(&self.logged) || !is_like(&before) => return None,
             Some(_) => Some(Line::Begin),
