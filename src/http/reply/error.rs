@@ -191,7 +191,7 @@ impl ApiError {
     /// The answer.
     pub(in crate::http) fn response(&self) -> Response {
         if let Self::Token(error) = self {
-            // The admin reads the reason in the answer, and what needs somebody's attention is logged where it is found.
+            // The admin reads the reason in the answer, and what needs attention is logged where it is found.
             tracing::debug!(%error, "a token could not be shown or replaced for an admin");
         }
         let text = self.to_string();

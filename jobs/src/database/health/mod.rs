@@ -139,7 +139,8 @@ impl Health {
         answer.is_ok()
     }
 
-    /// Logs the beginning and the end of each outage. What happens in between, such as another reason, is for debugging.
+    /// Logs the beginning and the end of each outage. What happens in between, such as another reason, is for
+    /// debugging.
     async fn log(&self, database: &Database) {
         let mut states = self.subscribe();
         let mut logged: Option<Outage> = None;
