@@ -52,7 +52,7 @@ async fn assert_no_complaints(browser: &Browser) {
 
 /// What a picture says to those who cannot see it.
 async fn says(browser: &Browser, card: &str) -> String {
-    let script = format!("return document.querySelector('#{card} [role=img]')?.ariaLabel ?? ''");
+    let script = format!("return document.querySelector('#{card} [data-picture]')?.ariaLabel ?? ''");
     browser.run(&script).await.as_str().unwrap().to_owned()
 }
 
