@@ -17,6 +17,9 @@ export function compact(number) {
 
 export const capitalized = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
+/** The text with a full stop at its end. */
+export const sentence = (text) => (/[.!?]$/.test(text) ? text : `${text}.`);
+
 export const plural = (number, one, many = `${one}s`) => `${count(number)} ${number === 1 ? one : many}`;
 
 /** A measured duration: "41 ms", "1.24 s", "2 min 5 s". */

@@ -169,7 +169,8 @@ function busy(one) {
 
 /** The share in use, for the middle of the ring. */
 function share(used, max) {
-  if (max === 0) return isShowable(used) ? compact(used) : "?";
+  if (!isShowable(used) || !isShowable(max)) return "?";
+  if (max === 0) return compact(used);
   if (used > max) return "over";
   const percent = (100 * used) / max;
   return percent > 0 && percent < 1 ? "< 1%" : `${Math.floor(percent)}%`;
@@ -177,9 +178,10 @@ function share(used, max) {
 
 /** What stands below the share: as much as the ring has room for. */
 function below(used, max) {
+  if (!isShowable(used) || !isShowable(max)) return "out of range";
   if (used > max && max > 0) return "the limit";
   const whole = `${compact(used)} of ${compact(max)}`;
-  return max > 0 && isShowable(used) && isShowable(max) && whole.length <= WIDEST_IN_RING ? whole : "in use";
+  return max > 0 && whole.length <= WIDEST_IN_RING ? whole : "in use";
 }
 
 function use({ used, max }) {
