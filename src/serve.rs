@@ -5,13 +5,14 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
+use playarr_jobs::database::{Health, HealthState};
 use playarr_jobs::refresh::schedule_refreshes;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, timeout};
+use tokio::time::timeout;
 
-use crate::accounts::TOKEN_CHECK_INTERVAL;
+use crate::accounts::Tokens;
 use crate::app::{App, AppError};
 use crate::checkpoints::Checkpoints;
 use crate::config::Config;
@@ -27,6 +28,9 @@ const REFRESH_TIME: Duration = Duration::from_secs(2);
 
 /// How long the last checkpoint may take, once nothing is counted any more.
 const CHECKPOINT_TIME: Duration = Duration::from_secs(2);
+
+/// How long scrapes wait for live metrics that are not restored although the database answers.
+const RESTORE_TIME: Duration = Duration::from_secs(10);
 
 /// The pause after servers could not be looked up. It doubles with each further failure.
 const FIRST_LOOKUP_RETRY: Duration = Duration::from_secs(1);
@@ -136,8 +140,12 @@ async fn run(
     background.spawn({
         let (app, restored) = (app.clone(), checkpoints.restored());
         async move {
-            // Without a token nobody scrapes or reports, so nobody sees counters that are not restored yet.
-            restored.await;
+            // Without a token nobody scrapes or reports, so nobody sees counters that are not restored yet. A
+            // database that can be read but not written must not keep scrapes away, though.
+            tokio::select! {
+                () = restored => {}
+                () = readable_for(RESTORE_TIME, &app.health) => {}
+            }
             watch_tokens(&app).await;
         }
     });
@@ -180,25 +188,22 @@ async fn run(
     Ok(())
 }
 
-/// Keeps the tokens as the database has them.
+/// Returns when the database could be read for so long.
+async fn readable_for(time: Duration, health: &Health) {
+    let is_readable = |state: &HealthState| matches!(state, HealthState::Up | HealthState::ReadOnly(_));
+    // It fails only when the service ends.
+    let _ = health.subscribe().wait_for(is_readable).await;
+    tokio::time::sleep(time).await;
+}
+
+/// Checks the tokens for ever, and shows what came of it in the metrics.
 async fn watch_tokens(app: &Arc<App>) {
-    let mut check = tokio::time::interval(TOKEN_CHECK_INTERVAL);
-    check.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut is_failing = false;
-    loop {
-        check.tick().await;
-        match app.tokens.sync().await {
-            Ok(()) if is_failing => tracing::info!("the tokens can be read again"),
-            // An outage is said elsewhere, once.
-            Err(error) if !is_failing && app.health.outage().is_none() => {
-                tracing::warn!(%error, "the tokens held in memory stay");
-            }
-            Err(error) => {
-                tracing::debug!(%error, "the tokens held in memory stay");
-                continue;
-            }
-            Ok(()) => continue,
+    let metrics = app.telemetry.tokens();
+    let checked = |tokens: &Tokens| {
+        metrics.restored(tokens.restored());
+        for status in tokens.status() {
+            metrics.stored(status.kind.as_str(), status.is_known && status.problem.is_none());
         }
-        is_failing = !is_failing;
-    }
+    };
+    app.tokens.watch(&app.health, checked).await;
 }

@@ -15,7 +15,7 @@ use tokio::process::Child;
 use super::exposition::parse;
 use super::oracle::Gauges;
 use super::program::{program, signal};
-use super::service::token;
+use super::service::{ingest_token, metrics_token};
 use super::until;
 
 /// The program with a database of its own, ready.
@@ -66,8 +66,8 @@ impl Running {
         })
         .await;
         let database = database.connect().await.unwrap();
-        let metrics_token = token(&database, "metrics_token").await;
-        let ingest_token = token(&database, "metrics_ingest_token").await;
+        let metrics_token = metrics_token(&database).await;
+        let ingest_token = ingest_token(&database).await;
         Self { url, child, database, log, client, metrics_token, ingest_token }
     }
 
