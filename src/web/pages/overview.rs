@@ -78,7 +78,7 @@ struct Section {
 }
 
 /// A card with a chart.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Card {
     id: &'static str,
     title: &'static str,
