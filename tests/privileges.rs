@@ -11,6 +11,7 @@ use playarr_sandbox::Mongod;
 use serde_json::{Value, json};
 
 use crate::support::library::{Library, fixtures, load};
+use crate::support::program::{complaint, run};
 use crate::support::service::Service;
 use crate::support::until;
 
@@ -156,6 +157,14 @@ async fn a_user_who_may_only_read_is_enough_for_refreshes_and_scrapes() {
     assert_eq!(events.status(), 503);
     let answer: Value = events.json().await.unwrap();
     assert!(answer["error"].as_str().unwrap().contains("MongoDB refuses to store one"), "{answer}");
+
+    let settings = [("MONGODB_URI", uri.as_str()), ("MONGODB_DB_NAME", "playarr")];
+    let printed = run(&settings, &["token"]).await;
+    assert!(printed.status.success(), "{}", complaint(&printed));
+    assert_eq!(printed.stdout, b"made-by-playarr\n");
+    let refused = run(&settings, &["token", "--rotate"]).await;
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(complaint(&refused).contains("goes on working"), "{}", complaint(&refused));
 
     let own = Client::with_uri_str(&uri).await.unwrap().database("playarr");
     assert!(sees_writes(&own, "titles").await);

@@ -128,3 +128,13 @@ async fn a_secondary_by_direct_connection_is_enough_for_scrapes() {
     assert_eq!(scrape(&service, "made-by-playarr").await, StatusCode::OK);
     service.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_that_starts_without_a_primary_answers_scrapes() {
+    let mut set = ReplicaSet::start(&[Member::Primary, Member::Secondary]).await.unwrap();
+    library_with_token(&set).await;
+    set.members[0].kill().await.unwrap();
+    let service = Service::empty().server(&set.uri()).ready().await;
+    assert_eq!(scrape(&service, "made-by-playarr").await, StatusCode::OK);
+    service.stop().await;
+}

@@ -10,6 +10,7 @@ mod check;
 mod decision;
 mod kind;
 mod memory;
+mod problem_log;
 mod question;
 mod record;
 mod setting;
@@ -32,6 +33,7 @@ pub use status::{Problem, Token, TokenError, TokenStatus, Unknown};
 
 use crate::config::Secret;
 use memory::Memory;
+use problem_log::ProblemLog;
 use question::Source;
 use record::{Record, Records, Stored};
 use setting::{Setting, Settings};
@@ -138,7 +140,7 @@ impl Tokens {
             // What fails is kept for the status.
             let _ = self.check_each(Writing::AfterPause).await;
             for (status, log) in self.status().into_iter().zip(&mut logs) {
-                log.follow(status, health);
+                log.follow(status, health.outage().is_some());
             }
             checked(self);
         }
@@ -241,38 +243,6 @@ impl Tokens {
     /// Keeps what is wrong with a token, for the status and the log.
     fn note(&self, kind: TokenKind, problem: Option<Problem>) {
         self.slot(kind).problem.store(problem.map(Arc::new));
-    }
-}
-
-/// What the log knows of a token's problems.
-#[derive(Default)]
-struct ProblemLog {
-    before: Option<Arc<Problem>>,
-    logged: Option<Arc<Problem>>,
-}
-
-impl ProblemLog {
-    /// Logs a problem when the second check in a row finds it, and its end. An outage, which has lines of its own, is
-    /// known by then.
-    fn follow(&mut self, status: TokenStatus, health: &Health) {
-        let TokenStatus { kind, problem, .. } = status;
-        let before = std::mem::replace(&mut self.before, problem.clone());
-        let is_like = |other: &Option<Arc<Problem>>, problem: &Problem| {
-            other.as_deref().is_some_and(|other| problem.is_like(other))
-        };
-        match &problem {
-            Some(problem) if is_like(&self.logged, problem) => return,
-            Some(problem) if !is_like(&before, problem) || health.outage().is_some() => {
-                tracing::debug!("the {kind} token {problem}");
-                return;
-            }
-            Some(problem) => tracing::warn!("the {kind} token {problem}"),
-            None if self.logged.is_some() => {
-                tracing::info!("the {kind} token can be read and written again");
-            }
-            None => {}
-        }
-        self.logged = problem;
     }
 }
 

@@ -191,7 +191,8 @@ impl ApiError {
     /// The answer.
     pub(in crate::http) fn response(&self) -> Response {
         if let Self::Token(error) = self {
-            tracing::warn!(%error, "a token could not be shown or replaced for an admin");
+            // The admin reads the reason in the answer, and what needs attention is logged where it is found.
+            tracing::debug!(%error, "a token could not be shown or replaced for an admin");
         }
         let text = self.to_string();
         let mut body = json!({ "error": text });
