@@ -24,6 +24,7 @@ mod packages;
 mod pages;
 mod privileges;
 mod refresh;
+mod reload;
 mod replica_set;
 mod scrape;
 mod secrets;
