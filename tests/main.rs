@@ -43,6 +43,8 @@ mod browser_outage;
 #[cfg(feature = "system-tests")]
 mod browser_overview;
 #[cfg(feature = "system-tests")]
+mod clock;
+#[cfg(feature = "system-tests")]
 mod container;
 #[cfg(feature = "system-tests")]
 mod demo;
