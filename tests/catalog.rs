@@ -161,6 +161,22 @@ fn panels_about_single_providers_show_names() {
 }
 
 #[test]
+fn the_list_of_providers_shows_names_and_stands_for_ids() {
+    let dashboard: serde_json::Value =
+        serde_json::from_str(&Output::Dashboard.of(&Catalog::default(), DOCS)).unwrap();
+    let variables = dashboard["templating"]["list"].as_array().unwrap();
+    let variable = |name: &str| variables.iter().find(|variable| variable["name"] == name).unwrap();
+    let (names, provider) = (variable("provider_names"), variable("provider"));
+    let query = names["query"].as_str().unwrap();
+    assert!(!query.contains('\n'), "Grafana finds the query of a variable in one line only");
+    // Grafana writes a series with its labels in this order, and takes the list from that by an expression.
+    let labels = Known::of(&Catalog::default()).labels(query).unwrap();
+    assert_eq!(labels, ["provider", "provider_id", "provider_name"].map(str::to_owned).into());
+    assert_eq!(provider["regex"], r#"/provider="(?<text>.*?)",provider_id="(?<value>.*?)"/"#);
+    assert_eq!(provider["query"]["query"], "query_result(${provider_names:raw})");
+}
+
+#[test]
 fn alerts_about_single_providers_show_names_and_leave_disabled_ones_out() {
     let catalog = Catalog::default();
     let known = Known::of(&catalog);

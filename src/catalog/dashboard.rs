@@ -121,14 +121,17 @@ fn variables() -> Value {
 }
 
 /// A variable that nobody sees: the query for the names of providers, which panels insert.
+///
+/// It is in one line, because Grafana looks for the query of a variable in the first line only.
 fn names() -> Value {
-    let option = json!({ "selected": true, "text": PROVIDER_NAMES, "value": PROVIDER_NAMES });
+    let query = PROVIDER_NAMES.split_whitespace().collect::<Vec<_>>().join(" ");
+    let option = json!({ "selected": true, "text": query, "value": query });
     json!({
         "current": option,
         "hide": 2,
         "name": NAMES_VARIABLE,
         "options": [option],
-        "query": PROVIDER_NAMES,
+        "query": query,
         "skipUrlSync": true,
         "type": "constant",
     })

@@ -28,7 +28,7 @@ const MAX_OPEN_VALUES: usize = 500;
 ///
 /// # Errors
 /// When a query fails or the whole takes longer than `timeout`.
-pub async fn collect(
+pub(crate) async fn collect(
     database: &Database,
     definition: &Definition,
     budget: usize,

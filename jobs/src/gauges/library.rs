@@ -94,7 +94,7 @@ pub(super) fn episodes(detail: EpisodesDetail) -> Definition {
     Definition::new(
         "playarr_episodes_count",
         "episodes",
-        "Episodes of TV shows per source that offers them, by source, title name and season.",
+        "Episodes of TV shows, counted once for each source that has them, by source, title name and season.",
     )
     .labels(names)
     .keeping("source")

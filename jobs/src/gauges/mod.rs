@@ -11,7 +11,7 @@ pub use detail::EpisodesDetail;
 pub use names::{PROVIDER_NAMES, RECORDED_PROVIDER_NAMES};
 pub use providers::ENABLED_PROVIDERS;
 
-use crate::collect::Definition;
+pub use crate::collect::Definition;
 
 /// All gauges, in the order in which they are exposed.
 #[must_use]
