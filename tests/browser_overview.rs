@@ -83,6 +83,15 @@ async fn an_admin_is_led_to_the_pictures_of_the_library() {
             "Xtream One, Movies: 13"
         );
 
+        // Bars are as long as their numbers say.
+        let lengths = "const bars = [...document.querySelectorAll('#channels .bar rect')]; \
+             return bars.map((bar) => Math.round(100 * bar.getBoundingClientRect().width \
+                 / bar.parentElement.getBoundingClientRect().width)).slice(0, 3)";
+        let lengths = browser.run(lengths).await;
+        let numbers: Vec<_> =
+            lengths.as_array().unwrap().iter().map(|length| length.as_i64().unwrap()).collect();
+        assert!(numbers[0] >= 99 && numbers[2] < 50, "{lengths}");
+
         // The numbers behind a picture are a click away, also by keyboard.
         let hidden = "return document.querySelector('#channels table').checkVisibility()";
         assert_eq!(browser.run(hidden).await, false);
@@ -321,7 +330,7 @@ async fn charts_stand_without_colour_and_on_paper() {
         // Parts beside each other differ in more than their colour: at most one kind of part is plain.
         let plain = "return [...document.querySelectorAll('.picture')].map((picture) => new Set([...picture \
              .querySelectorAll('.bar rect, .arc:not(.track), .column rect:not(.touch)')].filter((part) => \
-             !part.matches('.track, .touch, .plain')).filter((part) => !(part.matches('.arc') ? \
+             !part.matches('.track, .touch, .solid')).filter((part) => !(part.matches('.arc') ? \
              getComputedStyle(part).stroke : getComputedStyle(part).fill).startsWith('url(')) \
              .map((part) => part.getAttribute('class').replace(/ ?(arc|light) ?/g, ''))).size)";
         let plain = browser.run(plain).await;

@@ -88,7 +88,7 @@ function durations(all) {
   }
   const word = (quantile) => (quantile ? `${quantile.at_least ? "> " : ""}${took(quantile.seconds)}` : "–");
   const label = (type) => MEDIA.find(([key]) => key === type)?.[1] ?? type;
-  const colour = (type) => `${MEDIA.find(([key]) => key === type)?.[2] ?? "c4"} plain`;
+  const colour = (type) => `${MEDIA.find(([key]) => key === type)?.[2] ?? "c4"} solid`;
   draw("durations", {
     says: known
       .map(({ media_type: type, p50, p95 }) => `${label(type)}: half within ${word(p50)}, 95% within ${word(p95)}`)
