@@ -15,7 +15,7 @@ pub mod http;
 pub mod ingest;
 pub mod live;
 pub mod logging;
-pub mod overview;
+mod overview;
 pub mod scrape;
 pub mod serve;
 pub mod telemetry;
