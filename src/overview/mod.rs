@@ -40,7 +40,9 @@ impl OverviewData {
         let mut interval = tokio::time::interval(SAMPLE_INTERVAL);
         loop {
             interval.tick().await;
-            lock(&self.timeline).sample(Instant::now(), live.traffic());
+            if let Some(traffic) = live.traffic() {
+                lock(&self.timeline).sample(Instant::now(), traffic);
+            }
         }
     }
 
@@ -48,7 +50,7 @@ impl OverviewData {
     #[must_use]
     pub fn timeline(&self, window: Window, live: &Live) -> Option<TimelineView> {
         let timeline = lock(&self.timeline);
-        timeline.view(window, (Instant::now(), SystemTime::now()), &live.traffic())
+        timeline.view(window, (Instant::now(), SystemTime::now()), &live.traffic()?)
     }
 
     /// The library of a snapshot.

@@ -1,11 +1,11 @@
-//! What the service says of itself: its build, its refreshes, its scrapes, its checkpoints and its process.
+//! What the service says of itself: its build, its refreshes, its scrapes, its journal and its process.
 //!
 //! Process metrics and the counters of our own work are kept by the `prometheus` crate and become families of our model
 //! when they are gathered. Scrapes have a ledger of their own, since there may be a hundred thousand a second.
 
-mod checkpoints;
 mod feed;
 mod gathered;
+mod journal;
 mod log;
 mod panics;
 mod process;
@@ -21,8 +21,8 @@ use playarr_jobs::metric::{Family, Spec};
 use prometheus::Registry;
 use prometheus::process_collector::ProcessCollector;
 
-pub use checkpoints::{CheckpointMetrics, RestoreOutcome};
 pub use feed::{Feed, Step, StopSignal};
+pub use journal::JournalMetrics;
 pub use panics::log_panics;
 pub use scrape::{Cause, Outcome, Scrape, UserAgent};
 pub use scrapes::{Durations, ScrapeLedger, ScrapeTotals};
@@ -38,18 +38,15 @@ pub struct Telemetry {
 struct Inner {
     registry: Registry,
     service: ServiceMetrics,
-    checkpoints: CheckpointMetrics,
+    journal: JournalMetrics,
     scrapes: ScrapeLedger,
     changed: AtomicBool,
 }
 
 /// Every family that the service shows of itself.
 pub(crate) fn specs() -> impl Iterator<Item = &'static Spec> {
-    let counted = service::SPECS
-        .into_iter()
-        .chain(scrapes::SPECS)
-        .chain(checkpoints::SPECS)
-        .chain([&log::LINES_DROPPED]);
+    let counted =
+        service::SPECS.into_iter().chain(scrapes::SPECS).chain(journal::SPECS).chain([&log::LINES_DROPPED]);
     snapshot::SPECS.into_iter().chain(counted).chain(&process::SPECS)
 }
 
@@ -62,9 +59,9 @@ impl Telemetry {
         let registry = Registry::new();
         registry.register(Box::new(ProcessCollector::for_self()))?;
         let service = ServiceMetrics::new(&registry)?;
-        let checkpoints = CheckpointMetrics::new(&registry)?;
+        let journal = JournalMetrics::new(&registry)?;
         let (scrapes, changed) = (ScrapeLedger::new(), AtomicBool::new(true));
-        Ok(Self { inner: Arc::new(Inner { registry, service, checkpoints, scrapes, changed }) })
+        Ok(Self { inner: Arc::new(Inner { registry, service, journal, scrapes, changed }) })
     }
 
     /// Refreshes.
@@ -73,10 +70,10 @@ impl Telemetry {
         &self.inner.service
     }
 
-    /// Checkpoints of the live metrics.
+    /// How live metrics are kept.
     #[must_use]
-    pub fn checkpoints(&self) -> &CheckpointMetrics {
-        &self.inner.checkpoints
+    pub fn journal(&self) -> &JournalMetrics {
+        &self.inner.journal
     }
 
     /// The scrapes so far.

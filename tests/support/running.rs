@@ -15,7 +15,7 @@ use tokio::process::Child;
 use super::exposition::parse;
 use super::oracle::Gauges;
 use super::program::{program, signal};
-use super::service::token;
+use super::service::{is_ready, token};
 use super::until;
 
 /// The program with a database of its own, ready.
@@ -60,11 +60,7 @@ impl Running {
         });
         let url = format!("http://{}", address.unwrap());
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        until("ready", Duration::from_secs(60), || async {
-            let answer = client.get(format!("{url}/-/ready")).send().await;
-            answer.is_ok_and(|answer| answer.status().is_success())
-        })
-        .await;
+        until("ready", Duration::from_secs(60), || async { is_ready(&client, &url).await }).await;
         let database = database.connect().await.unwrap();
         let metrics_token = token(&database, "metrics_token").await;
         let ingest_token = token(&database, "metrics_ingest_token").await;

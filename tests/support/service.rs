@@ -88,6 +88,14 @@ pub(crate) async fn token(database: &Database, key: &str) -> String {
     .await
 }
 
+/// Whether a service at an address is ready, its live metrics included.
+pub(crate) async fn is_ready(client: &reqwest::Client, url: &str) -> bool {
+    let Ok(answer) = client.get(format!("{url}/-/ready")).send().await else { return false };
+    let is_success = answer.status().is_success();
+    let answer: Value = answer.json().await.unwrap_or_default();
+    is_success && answer["live_metrics"] != "starting"
+}
+
 /// A running service.
 pub(crate) struct Service {
     pub(crate) url: String,
@@ -108,8 +116,7 @@ impl Service {
     }
 
     pub(crate) async fn until_ready(&self) {
-        until("ready", Duration::from_secs(60), || async { self.status("/-/ready").await == StatusCode::OK })
-            .await;
+        until("ready", Duration::from_secs(60), || async { is_ready(&self.client, &self.url).await }).await;
     }
 
     pub(crate) fn get(&self, path: &str) -> RequestBuilder {

@@ -11,7 +11,7 @@ use warp::{Rejection, Reply};
 
 use crate::accounts::{AuthError, TokenError, TokenKind};
 use crate::ingest::BatchError;
-use crate::live::RecordError;
+use crate::journal::RecordError;
 
 use super::extensions::{AuthenticationFailure, ErrorText};
 
@@ -126,7 +126,7 @@ impl ApiError {
             | Self::NotReady(_)
             | Self::RefreshFailed
             | Self::Stopping
-            | Self::Record(RecordError::Stopping)
+            | Self::Record(_)
             | Self::Token(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::NoSuchRoute => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
@@ -143,7 +143,6 @@ impl ApiError {
             | Self::InvalidLogin
             | Self::Batch(_) => StatusCode::BAD_REQUEST,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::Record(RecordError::TooManyBatches) => StatusCode::TOO_MANY_REQUESTS,
             Self::NotAWebSocket => StatusCode::UPGRADE_REQUIRED,
             Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -154,7 +153,6 @@ impl ApiError {
         match self {
             Self::Auth(AuthError::TooManyFailures { retry_after }) => Some(retry_after.as_secs()),
             _ if self.status() == StatusCode::SERVICE_UNAVAILABLE => Some(5),
-            Self::Record(RecordError::TooManyBatches) => Some(5),
             _ => None,
         }
     }
