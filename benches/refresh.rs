@@ -83,7 +83,14 @@ async fn plain(database: &Database) -> Duration {
 
 fn plain_pipelines() -> Vec<(&'static str, Vec<Document>)> {
     let known = |path: &str| Bson::from(doc! { "$ifNull": [path, "unknown"] });
-    let by_provider = doc! { "$group": { "_id": { "provider_id": known("$provider_id"), "type": known("$type") }, "count": { "$sum": 1 } } };
+    let count_by = |key: Bson| doc! { "$group": { "_id": key, "count": { "$sum": 1 } } };
+    let by_provider = count_by(doc! { "provider_id": known("$provider_id"), "type": known("$type") }.into());
+    let by_season = doc! {
+        "source": known("$media.sources.provider_id"),
+        "title": known("$title"),
+        "season": known("$media.season"),
+    };
+    let by_category = doc! { "provider_id": known("$provider_id"), "category": known("$group_title") };
     let size = |path: &str| Bson::from(doc! { "$size": { "$ifNull": [path, []] } });
     let details =
         |field: &str| doc! { "$project": { "id": 1, "value": format!("$provider_details.{field}") } };
@@ -94,25 +101,20 @@ fn plain_pipelines() -> Vec<(&'static str, Vec<Document>)> {
                 doc! { "$match": { "type": "tvshows" } },
                 doc! { "$unwind": "$media" },
                 doc! { "$unwind": "$media.sources" },
-                doc! { "$group": { "_id": {
-                    "source": known("$media.sources.provider_id"), "title": known("$title"), "season": known("$media.season"),
-                }, "count": { "$sum": 1 } } },
+                count_by(by_season.into()),
             ],
         ),
         ("provider_titles", vec![by_provider.clone()]),
         ("provider_titles", vec![doc! { "$match": { "ignored": true } }, by_provider]),
-        ("titles", vec![doc! { "$group": { "_id": known("$type"), "count": { "$sum": 1 } } }]),
-        (
-            "channels",
-            vec![
-                doc! { "$group": { "_id": { "provider_id": known("$provider_id"), "category": known("$group_title") }, "count": { "$sum": 1 } } },
-            ],
-        ),
+        ("titles", vec![count_by(known("$type"))]),
+        ("channels", vec![count_by(by_category.into())]),
         (
             "users",
-            vec![
-                doc! { "$project": { "username": 1, "movies": size("$watchlist.movies"), "tvshows": size("$watchlist.tvshows") } },
-            ],
+            vec![doc! { "$project": {
+                "username": 1,
+                "movies": size("$watchlist.movies"),
+                "tvshows": size("$watchlist.tvshows"),
+            } }],
         ),
         ("users", vec![doc! { "$project": { "username": 1, "live": size("$watchlist.live") } }]),
         (

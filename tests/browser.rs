@@ -257,17 +257,23 @@ async fn a_refresh_is_watched_and_its_numbers_appear_without_reloading() {
     in_browser(async |browser| {
         open_as_admin(&browser, &service.url).await;
         let before = row(&browser, "playarr_channels_count").await;
-        browser.run("window.notReloaded = true; window.seen = []; const text = document.getElementById('progress-text'); \
-             new MutationObserver(() => seen.push(text.textContent)).observe(text, { childList: true })").await;
+        let watch = "window.notReloaded = true; window.seen = []; \
+             const text = document.getElementById('progress-text'); \
+             new MutationObserver(() => seen.push(text.textContent)).observe(text, { childList: true })";
+        browser.run(watch).await;
         let channels = service.database.collection::<Document>("channels");
         channels
-            .insert_one(doc! { "provider_id": "agtv", "channel_id": "new", "group_title": "<b>Brand \"new\"</b>\n" })
+            .insert_one(
+                doc! { "provider_id": "agtv", "channel_id": "new", "group_title": "<b>Brand \"new\"</b>\n" },
+            )
             .await
             .unwrap();
         browser.click("#refresh").await;
         let done = browser.until_text("#progress-text", |text| text.starts_with("Refreshed in")).await;
         assert!(done.contains("14 collectors"), "{done}");
-        let seen = browser.run("return seen.filter((text) => / of 14 collectors: playarr_/.test(text)).length").await;
+        let seen = browser
+            .run("return seen.filter((text) => / of 14 collectors: playarr_/.test(text)).length")
+            .await;
         assert_eq!(seen, 14, "each collector is seen");
         let after = row(&browser, "playarr_channels_count").await;
         assert!(after.contains("+1 "), "{before} became {after}");
@@ -342,7 +348,8 @@ async fn a_failure_long_ago_is_not_held_against_anybody() {
                 "return import('/assets/diagnosis.js').then(({{ scrapersOf, verdict }}) => {{ \
                      const now = Date.now(), since = (at) => (now - Date.parse(at)) / 1000; \
                      const recent = {ages:?}.map((age) => ({{ client: '10.0.0.5', user_agent: 'Prometheus', \
-                         at: new Date(now - Math.abs(age) * 1000).toISOString(), failure: age < 0 ? 'wrong_token' : null }})); \
+                         at: new Date(now - Math.abs(age) * 1000).toISOString(), \
+                         failure: age < 0 ? 'other_token' : null }})); \
                      const scrapers = scrapersOf(recent, since); \
                      return [scrapers[0].isRefused, scrapers[0].hasLapsed, verdict(scrapers, since, String).kind]; }})"
             );
@@ -411,7 +418,8 @@ async fn names_from_the_database_are_text() {
         browser.until_text("#connection", |text| text == "Live").await;
         let shown = browser.run("return document.querySelector('.who strong').textContent").await;
         assert_eq!(shown, name);
-        assert_eq!(browser.run("return document.title").await, concat!("Metrics · Playarr Metrics ", env!("CARGO_PKG_VERSION")));
+        let title = concat!("Metrics · Playarr Metrics ", env!("CARGO_PKG_VERSION"));
+        assert_eq!(browser.run("return document.title").await, title);
 
         // Whatever the service may say one day, each text of a status is hostile here.
         let hostile = "<img src=x onerror=alert(1)><script>alert(1)</script>\"'\n";
@@ -429,14 +437,18 @@ async fn names_from_the_database_are_text() {
             "now": "2026-01-01T00:00:01Z",
             "snapshot": { "generation": 1000, "taken_at": "2026-01-01T00:00:00Z", "age_seconds": 1 },
             "refreshing": false, "interval_seconds": 300, "next_run": hostile,
-            "last_run": { "generation": 1000, "trigger": hostile, "success": false, "started": hostile, "duration_seconds": 1 },
+            "last_run": {
+                "generation": 1000, "trigger": hostile, "success": false, "started": hostile, "duration_seconds": 1,
+            },
             "collectors": [collector],
             "scrapes": { "answered": {}, "failures": {}, "recent": [scrape(Some(hostile)), scrape(None)] },
         });
         let show = "const status = arguments[0]; return Promise.all(['snapshot', 'doctor'].map((name) => \
              import(`/assets/${name}.js`).then((card) => card.show(status)))).then(() => true)";
         assert_eq!(browser.client.execute(show, vec![status]).await.unwrap(), true);
-        for place in ["#collectors .name", "#collectors .row-error", "#last-run", "#findings", "#scrapers", "#verdict"] {
+        let places =
+            ["#collectors .name", "#collectors .row-error", "#last-run", "#findings", "#scrapers", "#verdict"];
+        for place in places {
             let script = format!("return document.querySelector('{place}').textContent.includes('<script>alert(1)')");
             assert_eq!(browser.run(&script).await, true, "{place}");
         }

@@ -60,7 +60,8 @@ async fn says(browser: &Browser, card: &str) -> String {
 async fn numbers(browser: &Browser, card: &str, name: &str) -> String {
     let script = format!(
         "const rows = [...document.querySelectorAll('#{card} tbody tr')]; \
-         return [...rows.find((row) => row.cells[0].textContent === {name:?})?.cells ?? []].map((cell) => cell.textContent).join(' ')"
+         const row = rows.find((row) => row.cells[0].textContent === {name:?}); \
+         return [...row?.cells ?? []].map((cell) => cell.textContent).join(' ')"
     );
     browser.run(&script).await.as_str().unwrap().to_owned()
 }
@@ -162,7 +163,9 @@ async fn nothing_is_asked_while_nobody_looks() {
                  document.dispatchEvent(new Event('visibilitychange'))"
             )
         };
-        browser.run("window.asked = 0; const real = fetch; window.fetch = (...all) => { asked += String(all[0]).includes('overview'); return real(...all) }").await;
+        let count = "window.asked = 0; const real = fetch; window.fetch = (...all) => { \
+             asked += String(all[0]).includes('overview'); return real(...all) }";
+        browser.run(count).await;
         browser.until_true("return asked > 0").await;
         browser.run(&hide(true)).await;
         let asked = browser.run("return asked").await;
@@ -197,7 +200,8 @@ async fn names_in_pictures_are_text() {
             .push(doc! { "provider_id": hostile, "channel_id": n, "group_title": hostile });
     }
     let users = library.get_mut("users").unwrap();
-    users.push(doc! { "username": hostile, "watchlist": { "movies": vec![Bson::Int32(1); 99], "tvshows": [], "live": [] } });
+    let movies = vec![Bson::Int32(1); 99];
+    users.push(doc! { "username": hostile, "watchlist": { "movies": movies, "tvshows": [], "live": [] } });
     let service = Service::with(library).ready().await;
     report(
         &service,
@@ -290,18 +294,21 @@ async fn the_pictures_fit_any_screen() {
             browser.look(1440, 900, "light").await;
             browser.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": HOUR })).await;
             open_as_admin(&browser, &service).await;
-            for (screen, width, scheme) in
-                [("", 1440, "light"), ("-dark", 1440, "dark"), ("-tablet", 900, "light"), ("-phone", 360, "light"), ("-phone-dark", 360, "dark")]
-            {
+            for (screen, width, scheme) in SCREENS {
                 save(&browser, directory.as_deref(), &format!("{name}{screen}"), width, scheme).await;
                 let fits = browser.run("return document.documentElement.scrollWidth <= innerWidth").await;
                 assert_eq!(fits, true, "{name}{screen}");
                 for card in CARDS {
-                    let drawn = format!("return document.querySelector('#{card} .picture svg:not(.swatch)').getBoundingClientRect().width > 40");
+                    let drawn = format!(
+                        "const chart = document.querySelector('#{card} .picture svg:not(.swatch)'); \
+                         return chart.getBoundingClientRect().width > 40"
+                    );
                     assert_eq!(browser.run(&drawn).await, true, "{name}{screen}: {card}");
                 }
             }
-            browser.run("document.querySelectorAll('.numbers').forEach((numbers) => { numbers.open = true })").await;
+            browser
+                .run("document.querySelectorAll('.numbers').forEach((numbers) => { numbers.open = true })")
+                .await;
             let fits = browser.run("return document.documentElement.scrollWidth <= innerWidth").await;
             assert_eq!(fits, true, "{name} with its numbers");
             assert_no_complaints(&browser).await;
@@ -320,13 +327,23 @@ async fn save(browser: &Browser, directory: Option<&std::ffi::OsStr>, name: &str
     }
 }
 
+/// The screens of the pictures: the end of their names, their width in pixels, their theme.
+const SCREENS: [(&str, u32, &str); 5] = [
+    ("", 1440, "light"),
+    ("-dark", 1440, "dark"),
+    ("-tablet", 900, "light"),
+    ("-phone", 360, "light"),
+    ("-phone-dark", 360, "dark"),
+];
+
 /// Puts an hour into the answers, which nobody wants to wait for.
 const HOUR: &str = "const real = fetch; window.fetch = async (...all) => { \
      const answer = await real(...all); \
      if (!String(all[0]).includes('/overview')) return answer; \
      const overview = await answer.json(); \
-     const wave = (most, length, from) => Array.from({ length: 121 }, (_, i) => \
-         Math.max(0, Math.round(most * Math.sin((i + from) / length) + 1.6 * most * (Math.abs(Math.sin(i * 12.9898 + from) * 43758.5453) % 1 - 0.4)))); \
+     const noise = (n) => Math.abs(Math.sin(n) * 43758.5453) % 1 - 0.4; \
+     const wave = (most, length, from) => Array.from({ length: 121 }, (_, i) => Math.max(0, Math.round( \
+         most * Math.sin((i + from) / length) + 1.6 * most * noise(i * 12.9898 + from)))); \
      overview.history = { begins: new Date(Date.now() - 3_605_000).toISOString(), step_seconds: 30, \
          streams: { movies: wave(1.4, 22, 5), tvshows: wave(1.2, 31, -9), live: wave(2, 40, -30) }, \
          cache: { hits: wave(8, 34, -8), misses: wave(1.4, 24, 0) } }; \

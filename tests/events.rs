@@ -66,14 +66,21 @@ fn examples() -> Vec<(Value, Vec<(&'static str, f64)>)> {
             vec![("playarr_provider_api_errors_total{error_type=timeout,provider_id=agtv}", 1.0)],
         ),
         (
-            json!({"type":"provider_api_request","provider_id":"agtv","endpoint":"get_live_streams","status_code":200,"duration_seconds":60.5}),
+            json!({
+                "type": "provider_api_request",
+                "provider_id": "agtv",
+                "endpoint": "get_live_streams",
+                "status_code": 200,
+                "duration_seconds": 60.5
+            }),
             vec![
                 (
                     "playarr_provider_api_requests_total{endpoint=get_live_streams,provider_id=agtv,status_code=200}",
                     1.0,
                 ),
                 (
-                    "playarr_provider_api_request_duration_seconds_bucket{endpoint=get_live_streams,le=+Inf,provider_id=agtv}",
+                    "playarr_provider_api_request_duration_seconds_bucket\
+                     {endpoint=get_live_streams,le=+Inf,provider_id=agtv}",
                     1.0,
                 ),
                 (
@@ -525,7 +532,14 @@ async fn sixty_four_clients_send_a_million_events_some_of_them_twice_and_each_co
                 let events: Vec<_> = (0..EVENTS)
                     .map(|event| {
                         let media_type = ["movies", "tvshows", "live"][event % 3];
-                        format!(r#"{{"type":"stream_request","user":"user-{client}","media_type":"{media_type}","duration_seconds":0.1}}"#)
+                        let user = format!("user-{client}");
+                        json!({
+                            "type": "stream_request",
+                            "user": user,
+                            "media_type": media_type,
+                            "duration_seconds": 0.1
+                        })
+                        .to_string()
                     })
                     .collect();
                 let body = format!(r#"{{"batch_id":"{client}/{batch}","events":[{}]}}"#, events.join(","));

@@ -55,7 +55,7 @@ async fn no_request_line_panics() {
         "/metrics/",
         "/metrics?match[]=x",
         "/api/metrics/status",
-        "/assets/app.css",
+        "/assets/base.css",
         "/assets/",
         "/nowhere",
         "/..",
@@ -173,7 +173,7 @@ async fn head_works_wherever_get_does_with_the_same_headers() {
         ("/settings/metrics", 200),
         ("/settings/metrics/", 200),
         ("/login", 200),
-        ("/assets/app.css", 200),
+        ("/assets/base.css", 200),
         ("/nowhere", 404),
         ("/api/auth/login", 405),
     ] {
@@ -225,7 +225,7 @@ async fn a_405_says_what_is_allowed() {
         (Method::POST, "/settings/metrics", "GET, HEAD"),
         (Method::POST, "/", "GET, HEAD"),
         (Method::POST, "/login", "GET, HEAD"),
-        (Method::PATCH, "/assets/app.css", "GET, HEAD"),
+        (Method::PATCH, "/assets/base.css", "GET, HEAD"),
     ] {
         let response =
             service.client.request(method.clone(), format!("{}{path}", service.url)).send().await.unwrap();

@@ -248,6 +248,8 @@ async fn the_journal_is_read_before_anything_live_shows() {
     let running = Running::start_on(&database, &[]).await;
     let answer = post(&running, "2", 1).await;
     assert!(answer["error"].as_str().unwrap().contains("form 2"), "{answer}");
+    let log = running.log.lock().unwrap().clone();
+    assert!(log.contains("live metrics are not kept") && log.contains("form 2"), "{log}");
     assert_eq!(hits(&running.series().await), 0.0, "it counts what it does itself, in memory");
     let kept = base.find_one(id).await.unwrap().unwrap();
     assert_eq!(kept.get_i32("form").unwrap(), 2, "the form that it does not know is left alone");

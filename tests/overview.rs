@@ -155,8 +155,12 @@ async fn activity_is_what_was_reported_and_history_has_it_at_once() {
     let service = Service::with(fixtures()).ready().await;
     let before = overview(&service).await;
     assert_eq!(before["activity"]["any"], false, "the service's own job is no news");
-    let stream = |user: &str, media_type: &str, seconds: f64| json!({"type":"stream_request","user":user,"media_type":media_type,"duration_seconds":seconds});
-    let sync = |provider: &str, status: &str| json!({"type":"provider_sync","provider_id":provider,"status":status,"duration_seconds":1});
+    let stream = |user: &str, media_type: &str, seconds: f64| -> Value {
+        json!({"type":"stream_request","user":user,"media_type":media_type,"duration_seconds":seconds})
+    };
+    let sync = |provider: &str, status: &str| -> Value {
+        json!({"type":"provider_sync","provider_id":provider,"status":status,"duration_seconds":1})
+    };
     let cache = |operation: &str| json!({"type":"cache_operation","operation":operation});
     let job =
         json!({"type":"job_execution","job_type":"SyncLiveTVJob","status":"failure","duration_seconds":1});
@@ -303,7 +307,10 @@ async fn five_hundred_providers_make_a_small_answer_and_sums_stay_exact() {
     for (budget, folded) in [("10000", false), ("100", true)] {
         let service = Service::with(library.clone()).setting("SERIES_BUDGET", budget).ready().await;
         let syncs: Vec<_> = (0..500)
-            .map(|n| json!({"type":"provider_sync","provider_id":format!("provider-{n:03}"),"status":"success","duration_seconds":1}))
+            .map(|number| {
+                let provider = format!("provider-{number:03}");
+                json!({"type":"provider_sync","provider_id":provider,"status":"success","duration_seconds":1})
+            })
             .collect();
         report(&service, json!(syncs)).await;
         let overview = overview(&service).await;

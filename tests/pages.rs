@@ -178,7 +178,7 @@ async fn signing_in_leads_on_to_pages_of_this_service_only() {
 async fn assets_are_asked_for_each_time_and_sent_once() {
     let service = Service::with(fixtures()).ready().await;
     for (name, content_type) in [
-        ("app.css", "text/css; charset=utf-8"),
+        ("base.css", "text/css; charset=utf-8"),
         ("metrics.js", "text/javascript; charset=utf-8"),
         ("icon.svg", "image/svg+xml"),
     ] {

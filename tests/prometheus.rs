@@ -3,16 +3,15 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use playarr_jobs::metric::PanelKind;
 use playarr_metrics::accounts::{TokenKind, Tokens};
-use playarr_metrics::catalog::Catalog;
-use playarr_metrics::catalog::{DOCS, Output};
+use playarr_metrics::catalog::{Catalog, DOCS, Output};
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
 use warp::Filter;
 
 use crate::support::library::fixtures;
 use crate::support::oracle::{self, Detail};
 use crate::support::prometheus::Prometheus;
+use crate::support::promql::dashboard;
 use crate::support::service::Service;
 use crate::support::traffic;
 
@@ -159,18 +158,14 @@ async fn every_query_of_the_dashboard_returns_data() {
     prometheus.until_it("sees more", || async { prometheus.value(grown).await == Some(2.0) }).await;
 
     let mut empty = Vec::new();
-    for panel in Catalog::default().panels() {
-        let is_range = matches!(panel.kind, PanelKind::Lines | PanelKind::Stacked);
-        for (expr, legend) in panel.queries {
-            let expr = traffic::substituted(expr);
-            let values: Vec<f64> = if is_range {
-                prometheus.query_range(&expr).await
-            } else {
-                prometheus.query(&expr).await.into_iter().map(|(_, value)| value).collect()
-            };
-            if values.iter().all(|value| value.is_nan()) {
-                empty.push(format!("{} / {legend}: {expr}: {values:?}", panel.title));
-            }
+    for query in dashboard() {
+        let values: Vec<f64> = if query.is_range {
+            prometheus.query_range(&query.expr).await
+        } else {
+            prometheus.query(&query.expr).await.into_iter().map(|(_, value)| value).collect()
+        };
+        if values.iter().all(|value| value.is_nan()) {
+            empty.push(format!("{} / {}: {}: {values:?}", query.title, query.legend, query.expr));
         }
     }
     assert!(empty.is_empty(), "{empty:#?}");

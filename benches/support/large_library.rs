@@ -82,7 +82,9 @@ pub(crate) async fn load(database: &Database) -> mongodb::error::Result<()> {
     let providers = (0..PROVIDERS).map(|number| {
         doc! {
             "id": provider(number), "name": provider(number), "enabled": true,
-            "provider_details": { "active_connections": 1, "max_connections": 3, "active": true, "expiration_date": 1_900_000_000 },
+            "provider_details": {
+                "active_connections": 1, "max_connections": 3, "active": true, "expiration_date": 1_900_000_000,
+            },
         }
     });
     insert(database, "iptv_providers", providers).await

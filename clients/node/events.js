@@ -1,41 +1,39 @@
-/** The events of the service and their fields. All fields are required. */
+/** The events of the service and their fields, all of which are required. */
 
 import { apiCall, count, Invalid, label, oneOf, seconds, statusCode } from './fields.js';
+import { events } from './table.js';
 
-const mediaType = oneOf(['movies', 'tvshows', 'live']);
-const operation = oneOf(['create', 'update', 'delete']);
-const syncStatus = oneOf(['success', 'failure']);
-// Playarr also has cancelled jobs. They did not succeed.
-const jobStatus = oneOf(['success', 'failure'], (value) => (value === 'cancelled' ? 'failure' : undefined));
-const errorType = oneOf(['502', 'timeout', 'other'], (value) => (typeof value === 'string' ? 'other' : undefined));
+/** What becomes of texts that Playarr has and the service has not. */
+const OTHERS = {
+  // A cancelled job did not succeed.
+  'job_execution.status': (value) => (value === 'cancelled' ? 'failure' : undefined),
+  'provider_api_error.error_type': (value) => (typeof value === 'string' ? 'other' : undefined),
+};
 
 export class Events {
-  /** Types of events, and the kinds of their fields. */
+  /** The checks of the fields, by type of event and name of field. */
   #types;
 
   /** @param {import('./routes.js').Routes} routes */
   constructor(routes) {
-    const endpoint = (value) => routes.template(value);
-    this.#types = {
-      stream_request: { user: label, media_type: mediaType, duration_seconds: seconds },
-      best_source_selected: { provider_id: label, media_type: mediaType, duration_seconds: seconds },
-      cache_operation: { operation: oneOf(['hit', 'miss']) },
-      provider_sync: { provider_id: label, status: syncStatus, duration_seconds: seconds },
-      provider_api_error: { provider_id: label, error_type: errorType },
-      provider_api_request: {
-        provider_id: label, endpoint: apiCall, status_code: statusCode, duration_seconds: seconds,
-      },
-      job_execution: { job_type: label, status: jobStatus, duration_seconds: seconds },
-      websocket_connections: { reporter: label, count },
-      titles_processed: { kind: oneOf(['provider', 'main']), provider_id: label, media_type: mediaType, count },
-      categories_synced: { provider_id: label, media_type: mediaType, count },
-      watchlist_operation: { operation: oneOf(['add', 'remove']), media_type: mediaType, username: label },
-      provider_operation: { operation, username: label },
-      user_operation: { operation, username: label },
-      http_request: { endpoint, status_code: statusCode, duration_seconds: seconds },
-      managed_error: { endpoint, error_type: label },
-      authentication_failure: { endpoint: (value) => routes.templateWithin(value), reason: label },
+    const checkOf = (type, { name, kind, values }) => {
+      switch (kind) {
+        case 'label': return label;
+        case 'api_call': return apiCall;
+        case 'one_of': return oneOf(values, OTHERS[`${type}.${name}`]);
+        case 'status_code': return statusCode;
+        case 'seconds': return seconds;
+        case 'count': return count;
+        case 'endpoint':
+          // Playarr reports these under the path within a router.
+          if (type === 'authentication_failure') return (value) => routes.templateWithin(value);
+          return (value) => routes.template(value);
+        default: throw new Error(`events.json has a field of the kind ${kind}, which this version does not know`);
+      }
     };
+    const checksOf = ({ type, fields }) =>
+      [type, Object.fromEntries(fields.map((field) => [field.name, checkOf(type, field)]))];
+    this.#types = Object.fromEntries(events.map(checksOf));
   }
 
   /**

@@ -1,10 +1,8 @@
 /** The kinds of fields that events have: each turns a value into what is sent, or throws `Invalid`. */
 
-/** The service refuses longer labels. */
-const LABEL_BYTES = 128;
+import { limits } from './table.js';
 
-/** The service refuses longer durations: 30 days. */
-const MOST_SECONDS = 30 * 24 * 60 * 60;
+const { count: MOST, label_bytes: LABEL_BYTES, seconds: MOST_SECONDS } = limits;
 
 const CONTROL = /\p{Cc}/gu;
 
@@ -62,6 +60,8 @@ export function seconds(value) {
 }
 
 export function count(value) {
-  if (!Number.isSafeInteger(value) || value < 0) throw new Invalid('must be a whole number, 0 or more');
+  if (!Number.isInteger(value) || value < 0 || value > MOST) {
+    throw new Invalid(`must be a whole number from 0 to ${MOST}`);
+  }
   return value;
 }

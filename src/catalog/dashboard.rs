@@ -3,12 +3,15 @@
 mod layout;
 mod panel;
 
+use playarr_jobs::gauges::PROVIDER_NAMES;
 use playarr_jobs::metric::Section;
 use serde_json::{Value, json};
 
 use super::json::pretty;
+use super::provider::NAMES_VARIABLE;
 use crate::catalog::Catalog;
 use layout::Grid;
+use panel::datasource;
 
 /// The version of the schema that Grafana 10.0 writes; later ones migrate it when they load it.
 const SCHEMA_VERSION: u32 = 38;
@@ -17,7 +20,11 @@ const SCHEMA_VERSION: u32 = 38;
 pub(super) fn document(catalog: &Catalog, docs: &str) -> String {
     let mut grid = Grid::default();
     for section in Section::ALL {
-        let panels: Vec<_> = catalog.panels().filter(|panel| panel.section == section).collect();
+        let described = catalog
+            .entries
+            .iter()
+            .flat_map(|entry| entry.monitoring.panels.iter().map(|panel| (panel, entry.note)));
+        let panels: Vec<_> = described.filter(|(panel, _)| panel.section == section).collect();
         if panels.is_empty() {
             continue;
         }
@@ -56,11 +63,6 @@ pub(super) fn document(catalog: &Catalog, docs: &str) -> String {
         "version": 1,
         "weekStart": "",
     }))
-}
-
-/// The data source that the viewer chose.
-fn datasource() -> Value {
-    json!({ "type": "prometheus", "uid": "${datasource}" })
 }
 
 fn annotations() -> Value {
@@ -103,15 +105,40 @@ fn variables() -> Value {
             "skipUrlSync": false,
             "type": "datasource",
         },
-        variable("provider", "Provider", "label_values(playarr_provider_titles_count, provider_id)"),
+        names(),
+        with_texts(variable("provider", "Provider", &format!("query_result(${{{NAMES_VARIABLE}:raw}})"))),
         variable("user", "User", "label_values(playarr_watchlist_channels_count, user)"),
         variable(
             "media_type",
             "Media type",
             // What providers list has movies, tvshows and whatever else they say; streams can also be live.
-            r#"label_values({__name__=~"playarr_provider_titles_count|playarr_stream_request_duration_seconds_count"}, media_type)"#,
+            concat!(
+                r#"label_values({__name__=~"playarr_provider_titles_count|"#,
+                r#"playarr_stream_request_duration_seconds_count"}, media_type)"#,
+            ),
         ),
     ])
+}
+
+/// A variable that nobody sees: the query for the names of providers, which panels insert.
+fn names() -> Value {
+    let option = json!({ "selected": true, "text": PROVIDER_NAMES, "value": PROVIDER_NAMES });
+    json!({
+        "current": option,
+        "hide": 2,
+        "name": NAMES_VARIABLE,
+        "options": [option],
+        "query": PROVIDER_NAMES,
+        "skipUrlSync": true,
+        "type": "constant",
+    })
+}
+
+/// The variable of providers: its list shows names, its values are ids. Grafana applies the expression to each series
+/// of the result, written as in PromQL with the labels in alphabetical order.
+fn with_texts(mut variable: Value) -> Value {
+    variable["regex"] = r#"/provider="(?<text>.*?)",provider_id="(?<value>.*?)"/"#.into();
+    variable
 }
 
 /// A variable of which several values can be chosen. All is whatever there is, be it in the list or not.

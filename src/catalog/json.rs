@@ -57,6 +57,9 @@ fn family(entry: &Entry) -> Value {
         "help": entry.help,
         "origin": entry.origin.as_str(),
     });
+    if let Some(note) = entry.note {
+        family["note"] = note.into();
+    }
     if !entry.bounds.is_empty() {
         family["buckets"] = entry.bounds.into();
     }

@@ -20,7 +20,8 @@ pub(super) fn page(catalog: &Catalog) -> String {
         for entry in catalog.entries.iter().filter(|entry| entry.origin == origin) {
             let (kind, labels) = (kind(entry.kind), labels(entry));
             let (name, unit, help) = (&entry.name, &entry.unit, cell(&entry.help));
-            out.line(format_args!("| `{name}` | {kind} | {labels} | {unit} | {help}{} |", buckets(entry)));
+            let (buckets, note) = (buckets(entry), note(entry));
+            out.line(format_args!("| `{name}` | {kind} | {labels} | {unit} | {help}{buckets}{note} |"));
         }
     }
     out.line(format_args!(
@@ -30,7 +31,7 @@ pub(super) fn page(catalog: &Catalog) -> String {
     ));
     for alert in catalog.alerts() {
         let (name, anchor) = (alert.name, alert.name.to_ascii_lowercase());
-        let (severity, hold, expr) = (alert.severity.as_str(), alert.hold, code(alert.expr));
+        let (severity, hold, expr) = (alert.severity.as_str(), alert.hold, code(&alert.expr));
         out.line(format_args!("| [{name}](operating.md#{anchor}) | {severity} | {hold} | {expr} |"));
     }
     out.line(format_args!("\n## Recording rules\n\n| name | query |\n|---|---|"));
@@ -60,8 +61,8 @@ fn title(origin: Origin) -> &'static str {
 fn preface(origin: Origin) -> &'static str {
     match origin {
         Origin::Database => {
-            "Counted in MongoDB at each refresh. `EPISODES_DETAIL` leaves labels of the episodes away; what a gauge has\n\
-             beyond `SERIES_BUDGET` series is summed under `_other`."
+            "Counted in MongoDB at each refresh. `EPISODES_DETAIL` leaves labels of the episodes away; series of a\n\
+             gauge beyond its `SERIES_BUDGET` are summed under `_other`."
         }
         Origin::Live => {
             "Counted as things happen, in this process and in those that report to `POST /api/metrics/events`. Labels\n\
@@ -87,6 +88,10 @@ fn buckets(entry: &Entry) -> String {
     }
     let bounds: Vec<_> = entry.bounds.iter().map(f64::to_string).collect();
     format!(" Buckets: {}.", bounds.join(", "))
+}
+
+fn note(entry: &Entry) -> String {
+    entry.note.map(|note| format!(" {note}")).unwrap_or_default()
 }
 
 /// A query in one line of a table.

@@ -4,16 +4,21 @@
 //! [`Spec`]s beside the code that moves them. Documentation, rules and the dashboard are made from this list alone; a
 //! test compares it with what a running service exposes.
 
+mod alert;
 mod dashboard;
+mod events;
 mod json;
 mod markdown;
 mod output;
+mod provider;
 mod rules;
+mod unreported;
 
+pub use alert::AlertRule;
 pub use output::{DOCS, Output};
 
 use playarr_jobs::gauges::{self, EpisodesDetail};
-use playarr_jobs::metric::{Alert, Kind, LabelSpec, Monitoring, Panel, Recording, Spec, Text};
+use playarr_jobs::metric::{Kind, LabelSpec, Monitoring, Panel, Recording, Spec, Text};
 
 use crate::{live, telemetry};
 
@@ -60,6 +65,8 @@ pub struct Entry {
     pub help: Text,
     /// Where it comes from.
     pub origin: Origin,
+    /// What Playarr does not report of it by itself, as a sentence.
+    pub note: Option<&'static str>,
     /// Panels, recording rules and alerts.
     pub monitoring: Monitoring,
 }
@@ -92,6 +99,7 @@ impl Catalog {
             bounds: &[],
             help: gauge.help,
             origin: Origin::Database,
+            note: None,
             monitoring: gauge.monitoring,
         });
         let live = live::FAMILIES.iter().map(|spec| entry(spec, Origin::Live));
@@ -110,8 +118,10 @@ impl Catalog {
     }
 
     /// Every alert.
-    pub fn alerts(&self) -> impl Iterator<Item = &'static Alert> {
-        self.entries.iter().flat_map(|entry| entry.monitoring.alerts)
+    pub fn alerts(&self) -> impl Iterator<Item = AlertRule> {
+        self.entries
+            .iter()
+            .flat_map(|entry| entry.monitoring.alerts.iter().map(|alert| AlertRule::new(alert, entry.note)))
     }
 }
 
@@ -131,6 +141,7 @@ fn entry(spec: &Spec, origin: Origin) -> Entry {
         bounds: spec.bounds,
         help: spec.help.into(),
         origin,
+        note: unreported::note(spec.name),
         monitoring: spec.monitoring,
     }
 }

@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-use super::{Catalog, dashboard, json, markdown, rules};
+use super::{Catalog, dashboard, events, json, markdown, rules};
 
 /// Where the pages of `docs/` are read, for links out of rules: the runbook is `operating.md` there, with a heading for
 /// each alert.
@@ -19,6 +19,8 @@ pub enum Output {
     Rules,
     /// A dashboard for Grafana 10 and later.
     Dashboard,
+    /// The live events and their fields, for programs that report them.
+    Events,
 }
 
 impl Output {
@@ -31,11 +33,7 @@ impl Output {
             Self::Json => json::document(catalog),
             Self::Rules => rules::file(catalog, docs),
             Self::Dashboard => dashboard::document(catalog, docs),
+            Self::Events => events::document(),
         }
     }
-}
-
-/// The address of what to do about an alert.
-pub(super) fn runbook(docs: &str, alert: &str) -> String {
-    format!("{docs}/operating.md#{}", alert.to_ascii_lowercase())
 }

@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 
-use super::output::runbook;
 use crate::catalog::Catalog;
 
 /// Recording rules, then the alerts that may need them, each with a link to what to do.
@@ -19,19 +18,24 @@ pub(super) fn file(catalog: &Catalog, docs: &str) -> String {
     out.push_str("  - name: playarr-alerts\n    rules:\n");
     for alert in catalog.alerts() {
         line(&mut out, format_args!("      - alert: {}", alert.name));
-        expression(&mut out, alert.expr);
+        expression(&mut out, &alert.expr);
         line(&mut out, format_args!("        for: {}", alert.hold));
         line(&mut out, format_args!("        labels:\n          severity: {}", alert.severity.as_str()));
         line(&mut out, format_args!("        annotations:"));
         for (name, text) in [
-            ("summary", alert.summary),
-            ("description", alert.description),
-            ("runbook_url", &runbook(docs, alert.name)),
+            ("summary", &*alert.summary),
+            ("description", &*alert.description),
+            ("runbook_url", &*runbook(docs, alert.name)),
         ] {
             line(&mut out, format_args!("          {name}: {}", quoted(text)));
         }
     }
     out
+}
+
+/// The address of what to do about an alert.
+fn runbook(docs: &str, alert: &str) -> String {
+    format!("{docs}/operating.md#{}", alert.to_ascii_lowercase())
 }
 
 /// An expression as a block, in which nothing needs quotes.

@@ -1,17 +1,8 @@
 //! The open WebSocket connections of this service.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use super::Live;
-
-#[derive(Default)]
-pub(super) struct Connections(AtomicU64);
-
-impl Connections {
-    pub(super) fn open(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
 
 /// An open WebSocket connection; closed when it is dropped, for whatever reason.
 #[must_use = "the connection counts for as long as this is held"]
@@ -21,7 +12,7 @@ pub struct Connection {
 
 impl Connection {
     pub(super) fn open(live: Live) -> Self {
-        live.inner.connections.0.fetch_add(1, Ordering::Relaxed);
+        live.inner.connections.fetch_add(1, Ordering::Relaxed);
         live.mark_recorded();
         Self { live }
     }
@@ -29,7 +20,7 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.live.inner.connections.0.fetch_sub(1, Ordering::Relaxed);
+        self.live.inner.connections.fetch_sub(1, Ordering::Relaxed);
         self.live.mark_recorded();
     }
 }

@@ -53,7 +53,7 @@ mod totals;
 mod traffic;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crossbeam_utils::CachePadded;
@@ -77,7 +77,6 @@ pub use totals::{FOLDED_TOTAL, Totals};
 pub use traffic::Traffic;
 
 use admission::{Admissions, Origin};
-use connections::Connections;
 use event::FamilyId;
 use recorder::Recorder;
 
@@ -95,7 +94,8 @@ struct Inner {
     has_changed: CachePadded<AtomicBool>,
     /// Whether what is recorded shows without anybody committing it.
     is_in_memory: AtomicBool,
-    connections: Connections,
+    /// How many WebSocket connections of this service are open.
+    connections: AtomicU64,
 }
 
 /// What scrapes show.
@@ -146,7 +146,7 @@ impl Live {
             shown: Mutex::new(shown),
             has_changed: CachePadded::new(AtomicBool::new(true)),
             is_in_memory: AtomicBool::new(true),
-            connections: Connections::default(),
+            connections: AtomicU64::new(0),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -186,7 +186,7 @@ impl Live {
     /// How many WebSocket connections of this service are open.
     #[must_use]
     pub fn websockets(&self) -> u64 {
-        self.inner.connections.open()
+        self.inner.connections.load(Ordering::Relaxed)
     }
 
     /// Records requests to one endpoint that were counted elsewhere: how many were answered with `status`, by bucket of

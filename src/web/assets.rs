@@ -13,7 +13,7 @@ macro_rules! assets {
 }
 
 const FILES: &[(&str, &str, &str)] = assets! {
-    CSS: "app.css" "overview.css";
+    CSS: "base.css" "cards.css" "charts.css" "overview.css" "settings_metrics.css" "shell.css";
     JAVASCRIPT: "activity.js" "api.js" "card.js" "clock.js" "connection.js" "copy.js" "diagnosis.js" "doctor.js"
         "dom.js" "format.js" "library.js" "login.js" "metrics.js" "overview.js" "pictures.js" "providers.js" "retry.js"
         "session.js" "shell.js" "snapshot.js" "theme.js" "timeline.js" "tokens.js";

@@ -6,9 +6,11 @@
 
 mod assets;
 mod pages;
+mod shell;
 mod sidebar;
 mod text;
 
 pub use assets::{Asset, asset};
-pub use pages::{Block, Configuration, LoginPage, NoticePage, Page, Target, Visit, configurations};
-pub use sidebar::{HOME, page, pages};
+pub use pages::{Block, Configuration, LoginPage, NoticePage, Target, configurations};
+pub use shell::{Page, Visit};
+pub use sidebar::{HOME, page, pages, render};

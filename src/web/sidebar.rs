@@ -1,22 +1,16 @@
 //! The pages in the side bar.
 
-use super::pages::{OVERVIEW, Page, SETTINGS_METRICS};
+use super::pages::{OVERVIEW, SETTINGS_METRICS};
+use super::shell::{Group, Page, Shell, Visit};
 
 /// Every page, by group, in the order of the side bar.
-pub(super) const GROUPS: &[Group] = &[
+const GROUPS: &[Group] = &[
     Group { label: "Library", pages: &[OVERVIEW] },
     Group { label: "Settings", pages: &[SETTINGS_METRICS] },
 ];
 
 /// The page that `/` and signing in lead to.
 pub const HOME: Page = OVERVIEW;
-
-/// Pages under one heading.
-#[derive(Debug)]
-pub(super) struct Group {
-    pub(super) label: &'static str,
-    pub(super) pages: &'static [Page],
-}
 
 /// Every page that has a route.
 pub fn pages() -> impl Iterator<Item = &'static Page> {
@@ -28,6 +22,14 @@ pub fn pages() -> impl Iterator<Item = &'static Page> {
 pub fn page(path: &str) -> Option<&'static Page> {
     let path = path.strip_suffix('/').unwrap_or(path);
     pages().find(|page| page.path == path)
+}
+
+/// The HTML of a page.
+///
+/// # Errors
+/// When the template fails.
+pub fn render(page: &'static Page, visit: &Visit<'_>) -> askama::Result<String> {
+    (page.render)(Shell::new(page, GROUPS, visit), visit)
 }
 
 #[cfg(test)]

@@ -174,7 +174,8 @@ impl Browser {
     /// What is in the clipboard, pasted into a field that is there only for this.
     pub(crate) async fn clipboard(&self) -> String {
         self.run(
-            "const area = document.createElement('textarea'); area.id = 'paste'; document.body.append(area); area.focus()",
+            "const area = document.createElement('textarea'); area.id = 'paste'; \
+             document.body.append(area); area.focus()",
         )
         .await;
         self.press("\u{e009}v\u{e000}").await;

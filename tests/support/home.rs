@@ -33,13 +33,22 @@ pub(crate) fn home() -> Library {
         ("old-faithful", 130, 20),
     ] {
         for (media_type, count) in [("movies", movies), ("tvshows", shows)] {
-            provider_titles.extend((0..count).map(|n| doc! { "provider_id": provider, "title_key": format!("{media_type}-{n}"), "type": media_type }));
+            provider_titles.extend((0..count).map(|number| {
+                let key = format!("{media_type}-{number}");
+                doc! { "provider_id": provider, "title_key": key, "type": media_type }
+            }));
         }
     }
-    let titles = (0..1460).map(|n| doc! { "title_key": format!("movies-{n}"), "type": "movies" }).chain((0..480).map(|n| {
-        let media = (1..=6).map(|episode| doc! { "season": 1, "episode": episode, "sources": [{ "provider_id": "agtv" }] });
-        doc! { "title_key": format!("tvshows-{n}"), "type": "tvshows", "title": format!("Show {n}"), "media": media.collect::<Vec<_>>() }
-    }));
+    let movies = (0..1460).map(|number| doc! { "title_key": format!("movies-{number}"), "type": "movies" });
+    let shows = (0..480).map(|number| {
+        let (key, title) = (format!("tvshows-{number}"), format!("Show {number}"));
+        let sources = [doc! { "provider_id": "agtv" }];
+        let media: Vec<_> = (1..=6)
+            .map(|episode| doc! { "season": 1, "episode": episode, "sources": &sources[..] })
+            .collect();
+        doc! { "title_key": key, "type": "tvshows", "title": title, "media": media }
+    });
+    let titles = movies.chain(shows);
     let mut channels = Vec::new();
     for (category, count) in [
         ("Sports", 184),
@@ -58,7 +67,10 @@ pub(crate) fn home() -> Library {
         ("Radio", 5),
         ("24/7", 4),
     ] {
-        channels.extend((0..count).map(|n| doc! { "provider_id": "agtv", "channel_id": format!("{category}{n}"), "group_title": category }));
+        channels.extend((0..count).map(|number| {
+            let id = format!("{category}{number}");
+            doc! { "provider_id": "agtv", "channel_id": id, "group_title": category }
+        }));
     }
     let list = |length: usize| vec![Bson::Int32(0); length];
     let mut users = fixtures()["users"]

@@ -3,9 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use playarr_jobs::gauges::PROVIDER_NAMES;
 use playarr_jobs::metric::Kind;
-use playarr_metrics::catalog::Catalog;
-use promql_parser::parser::{Expr, LabelModifier, VectorSelector};
+use playarr_metrics::catalog::{Catalog, DOCS, Output};
+use promql_parser::parser::{Call, Expr, LabelModifier, VectorMatchCardinality, VectorSelector};
+use serde_json::Value;
 
 /// Label names.
 pub(crate) type Names = BTreeSet<String>;
@@ -83,6 +85,13 @@ impl Known {
                     exist(&listed(modifier), &left)?;
                     exist(&listed(modifier), &right)?;
                 }
+                let added = match binary.modifier.as_ref().map(|modifier| &modifier.card) {
+                    Some(VectorMatchCardinality::ManyToOne(labels)) => {
+                        labels.labels.iter().cloned().collect()
+                    }
+                    _ => Names::new(),
+                };
+                exist(&added, &right)?;
                 match &*binary.op.to_string() {
                     "or" => Ok(&left | &right),
                     "and" | "unless" => Ok(left),
@@ -90,7 +99,7 @@ impl Known {
                     _ if matching.is_none() && !left.is_empty() && !right.is_empty() && left != right => {
                         Err(format!("{left:?} and {right:?} never match"))
                     }
-                    _ => Ok(if left.is_empty() { right } else { left }),
+                    _ => Ok(if left.is_empty() { right } else { &left | &added }),
                 }
             }
             Expr::Call(call) => {
@@ -99,6 +108,15 @@ impl Known {
                     labels.extend(self.of_expr(argument)?);
                 }
                 match call.func.name {
+                    // The new label, and those it is made of.
+                    "label_replace" => {
+                        exist(&texts(call, 3..4), &labels)?;
+                        Ok(&labels | &texts(call, 1..2))
+                    }
+                    "label_join" => {
+                        exist(&texts(call, 3..call.args.args.len()), &labels)?;
+                        Ok(&labels | &texts(call, 1..2))
+                    }
                     "histogram_quantile" if !labels.remove("le") => {
                         Err("a quantile needs the label le".to_owned())
                     }
@@ -119,6 +137,50 @@ impl Known {
     }
 }
 
+/// A query of the dashboard.
+pub(crate) struct Query {
+    /// The title of its panel.
+    pub(crate) title: String,
+    /// The query with the variables set: everything is selected, and the time shown is short.
+    pub(crate) expr: String,
+    /// Its legend.
+    pub(crate) legend: String,
+    /// Whether it is asked for a time rather than for now.
+    pub(crate) is_range: bool,
+    /// Whether its panel is a table.
+    pub(crate) is_table: bool,
+}
+
+/// Every query of the dashboard, as Grafana sends it.
+pub(crate) fn dashboard() -> Vec<Query> {
+    let dashboard: Value = serde_json::from_str(&Output::Dashboard.of(&Catalog::default(), DOCS)).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap().iter();
+    let targets = panels
+        .filter(|panel| panel["type"] != "row")
+        .flat_map(|panel| panel["targets"].as_array().unwrap().iter().map(move |target| (panel, target)));
+    targets
+        .map(|(panel, target)| Query {
+            title: panel["title"].as_str().unwrap().to_owned(),
+            expr: substituted(target["expr"].as_str().unwrap()),
+            legend: target["legendFormat"].as_str().unwrap().to_owned(),
+            is_range: target["range"].as_bool().unwrap(),
+            is_table: panel["type"] == "table",
+        })
+        .collect()
+}
+
+fn substituted(expr: &str) -> String {
+    let mut expr = expr.replace("$__rate_interval", "1m").replace("$__range", "5m");
+    for variable in ["provider", "user", "media_type"] {
+        expr = expr.replace(&format!("\"${variable}\""), "\".*\"");
+    }
+    let expr = expr.replace("${provider_names:raw}", PROVIDER_NAMES);
+    // What is left are references to the groups of a regular expression.
+    let unknown = expr.split('$').skip(1).find(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()));
+    assert!(unknown.is_none(), "an unknown variable: {expr}");
+    expr
+}
+
 /// The labels that a text of a rule or a legend stands for, by what comes before their names.
 pub(crate) fn mentioned(text: &str, before: &str) -> Names {
     let is_name = |character: char| character.is_ascii_alphanumeric() || character == '_';
@@ -130,6 +192,16 @@ pub(crate) fn mentioned(text: &str, before: &str) -> Names {
 pub(crate) fn exist(these: &Names, those: &Names) -> Result<(), String> {
     let missing: Vec<_> = (these - those).into_iter().collect();
     if missing.is_empty() { Ok(()) } else { Err(format!("there is no label {missing:?} among {those:?}")) }
+}
+
+/// Those of the arguments of a call that are texts.
+fn texts(call: &Call, positions: std::ops::Range<usize>) -> Names {
+    let arguments = call.args.args[positions].iter();
+    let texts = arguments.filter_map(|argument| match &**argument {
+        Expr::StringLiteral(text) => Some(text.val.clone()),
+        _ => None,
+    });
+    texts.collect()
 }
 
 fn listed(modifier: &LabelModifier) -> Names {

@@ -1,4 +1,4 @@
-//! A service that has seen a bit of everything, and what a dashboard asks of it.
+//! A service that has seen a bit of everything.
 
 use reqwest::StatusCode;
 use serde_json::json;
@@ -17,7 +17,8 @@ pub(crate) async fn report(service: &Service) {
         {"type": "provider_sync", "provider_id": "agtv", "status": "success", "duration_seconds": 63.2},
         {"type": "provider_sync", "provider_id": "agtv", "status": "failure", "duration_seconds": 6.2},
         {"type": "provider_api_error", "provider_id": "agtv", "error_type": "timeout"},
-        {"type": "provider_api_request", "provider_id": "agtv", "endpoint": "get_live_streams", "status_code": 200, "duration_seconds": 0.8},
+        {"type": "provider_api_request", "provider_id": "agtv", "endpoint": "get_live_streams", "status_code": 200,
+         "duration_seconds": 0.8},
         {"type": "job_execution", "job_type": "SyncLiveTVJob", "status": "failure", "duration_seconds": 12.5},
         {"type": "websocket_connections", "reporter": "web-api", "count": 3},
         {"type": "titles_processed", "kind": "provider", "provider_id": "agtv", "media_type": "movies", "count": 120},
@@ -38,15 +39,4 @@ pub(crate) async fn report(service: &Service) {
         .await
         .unwrap();
     assert_eq!(answer.status(), StatusCode::OK, "{}", answer.text().await.unwrap_or_default());
-}
-
-/// A query of the dashboard with its variables set: everything is selected, and the time shown is short.
-pub(crate) fn substituted(expr: &str) -> String {
-    let all = ["provider", "user", "media_type"];
-    let mut expr = expr.replace("$__rate_interval", "1m").replace("$__range", "5m");
-    for variable in all {
-        expr = expr.replace(&format!("\"${variable}\""), "\".*\"");
-    }
-    assert!(!expr.contains('$'), "an unknown variable: {expr}");
-    expr
 }

@@ -1,5 +1,5 @@
-//! Queries to MongoDB on behalf of a collector: each one has a time limit, names the collector in a comment, may spill to
-//! disk and prefers a secondary.
+//! Queries to MongoDB on behalf of a collector: each one has a time limit, names the collector in a comment, may spill
+//! to disk and prefers a secondary.
 
 use std::time::{Duration, Instant};
 
@@ -73,8 +73,9 @@ impl Source {
     /// The distinct texts in a field, without values of other types and texts that are not valid UTF-8; `None` if the
     /// field has more than `max` distinct values.
     ///
-    /// The command `distinct` would fail as a whole on a text that is not valid UTF-8, which the driver refuses to decode.
-    /// A `$group` without accumulators reads the same index keys (`DISTINCT_SCAN`) and its reply can be read raw.
+    /// The command `distinct` would fail as a whole on a text that is not valid UTF-8, which the driver refuses to
+    /// decode. A `$group` without accumulators reads the same index keys (`DISTINCT_SCAN`) and its reply can be read
+    /// raw.
     ///
     /// # Errors
     /// When the server refuses, fails or takes too long.
@@ -150,8 +151,8 @@ impl Source {
     }
 }
 
-/// A field of a document. A value that cannot be decoded, such as a text that is not valid UTF-8, counts as missing: one
-/// odd document must not fail the whole gauge.
+/// A field of a document. A value that cannot be decoded, such as a text that is not valid UTF-8, counts as missing:
+/// one odd document must not fail the whole gauge.
 pub(super) fn raw_field<'a>(document: &'a RawDocument, name: &str) -> Option<RawBsonRef<'a>> {
     document
         .iter_elements()

@@ -20,15 +20,20 @@ pub(super) fn provider_titles() -> Definition {
     .labels(["provider_id", "media_type"])
     .keeping("media_type")
     .monitoring(PROVIDER_TITLES)
-        .query(provider_titles_counted(doc! {}))
-        .rows(
-            "iptv_providers",
-            [
-                not_deleted(),
-                doc! { "$project": { "_id": 0, "provider_id": "$id", "value": { "$literal": 0 }, "media_type": MEDIA_TYPES.to_vec() } },
-                doc! { "$unwind": "$media_type" },
-            ],
-        )
+    .query(provider_titles_counted(doc! {}))
+    .rows(
+        "iptv_providers",
+        [
+            not_deleted(),
+            doc! { "$project": {
+                "_id": 0,
+                "provider_id": "$id",
+                "value": { "$literal": 0 },
+                "media_type": MEDIA_TYPES.to_vec(),
+            } },
+            doc! { "$unwind": "$media_type" },
+        ],
+    )
 }
 
 const PROVIDER_TITLES: Monitoring = Monitoring {
@@ -39,7 +44,9 @@ const PROVIDER_TITLES: Monitoring = Monitoring {
         "Titles by provider",
         "What each provider lists, before the library is merged. A step down is a provider that dropped titles.",
         &[(
-            r#"sum by (provider_id) (max by (job, provider_id, media_type) (playarr_provider_titles_count{provider_id=~"$provider", media_type=~"$media_type"}))"#,
+            r#"sum by (provider_id) (max by (job, provider_id, media_type) (
+  playarr_provider_titles_count{provider_id=~"$provider", media_type=~"$media_type"}
+))"#,
             "{{provider_id}}",
         )],
     )],
@@ -49,12 +56,15 @@ const PROVIDER_TITLES: Monitoring = Monitoring {
     }],
     alerts: &[Alert {
         name: "PlayarrProviderTitlesCollapsed",
-        severity: Severity::Critical,
+        // No more than a warning: a media type or a category that somebody switches off looks the same.
+        severity: Severity::Warning,
         hold: "10m",
-        expr: "1 - provider:playarr_provider_titles_count:sum / max_over_time(provider:playarr_provider_titles_count:sum[1h]) > 0.2",
+        expr: "1 - provider:playarr_provider_titles_count:sum\n\
+               / max_over_time(provider:playarr_provider_titles_count:sum[1h]) > 0.2",
         summary: "Provider {{ $labels.provider_id }} lost many of its titles.",
         description: "Provider {{ $labels.provider_id }} lists {{ $value | humanizePercentage }} fewer titles than \
-                      within the last hour.",
+                      within the last hour. If somebody switched off a media type or categories of it in Playarr, \
+                      nothing is wrong.",
     }],
 };
 
@@ -79,8 +89,12 @@ const IGNORED_PROVIDER_TITLES: Monitoring = Monitoring {
         "The part of each provider's titles that is ignored when the library is merged, usually because they could \
          not be matched.",
         &[(
-            r#"sum by (provider_id) (max by (job, provider_id, media_type) (playarr_ignored_provider_titles_count{provider_id=~"$provider", media_type=~"$media_type"}))
-/ (sum by (provider_id) (max by (job, provider_id, media_type) (playarr_provider_titles_count{provider_id=~"$provider", media_type=~"$media_type"})) > 0)"#,
+            r#"sum by (provider_id) (max by (job, provider_id, media_type) (
+  playarr_ignored_provider_titles_count{provider_id=~"$provider", media_type=~"$media_type"}
+))
+/ (sum by (provider_id) (max by (job, provider_id, media_type) (
+  playarr_provider_titles_count{provider_id=~"$provider", media_type=~"$media_type"}
+)) > 0)"#,
             "{{provider_id}}",
         )],
     )],
@@ -187,8 +201,10 @@ const EPISODES: Monitoring = Monitoring {
             "Episodes by source",
             "Episodes of TV shows, once for each provider that offers them.",
             &[(
-                r#"sum by (source) (max without (instance) (playarr_episodes_count{source=~"$provider"}))"#,
-                "{{source}}",
+                r#"label_replace(
+  sum by (source) (max without (instance) (playarr_episodes_count{source=~"$provider"})),
+"provider_id", "$1", "source", "(.*)")"#,
+                "{{provider_id}}",
             )],
         ),
         Panel::new(
@@ -199,7 +215,9 @@ const EPISODES: Monitoring = Monitoring {
             "The 15 shows with the most episodes, once for each provider that offers them. Needs \
              EPISODES_DETAIL=title; _other is what the series budget folded.",
             &[(
-                r#"topk(15, sum by (title_name) (max without (instance) (playarr_episodes_count{source=~"$provider"})))"#,
+                r#"topk(15, sum by (title_name) (
+  max without (instance) (playarr_episodes_count{source=~"$provider"})
+))"#,
                 "{{title_name}}",
             )],
         ),

@@ -3,10 +3,13 @@
 mod channels;
 mod detail;
 mod library;
+mod names;
 mod providers;
 mod users;
 
 pub use detail::EpisodesDetail;
+pub use names::{PROVIDER_NAMES, RECORDED_PROVIDER_NAMES};
+pub use providers::ENABLED_PROVIDERS;
 
 use crate::collect::Definition;
 

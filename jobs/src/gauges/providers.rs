@@ -4,6 +4,7 @@
 
 use mongodb::bson::{Bson, Document, doc};
 
+use super::names;
 use crate::collect::{Definition, Merge, is_object};
 use crate::metric::{Alert, Level, Monitoring, Panel, PanelKind, Recording, Section, Severity, Unit};
 
@@ -29,6 +30,7 @@ pub(super) fn info() -> Definition {
             } },
         ],
     )
+    .monitoring(Monitoring { recordings: &[names::RECORDING], ..Monitoring::NONE })
 }
 
 /// `playarr_provider_enabled{provider_id}`: 1 unless `enabled` is exactly false.
@@ -45,7 +47,24 @@ pub(super) fn enabled() -> Definition {
         "iptv_providers",
         [not_deleted(), doc! { "$project": { "_id": 0, "provider_id": "$id", "value": value } }],
     )
+    .monitoring(ENABLED)
 }
+
+/// What is recorded of providers that exist: 1 for those that were enabled during all of the last hour, else 0.
+///
+/// Playarr removes titles and channels of a provider within a minute of its being disabled, while Prometheus still
+/// compares with those of the last hour. A provider that is enabled again has none until Playarr has synchronised it.
+pub const ENABLED_PROVIDERS: &str = "provider:playarr_provider_enabled:min1h";
+
+const ENABLED: Monitoring = Monitoring {
+    recordings: &[Recording {
+        name: ENABLED_PROVIDERS,
+        // Without the second line, a provider would stay for an hour after it was deleted.
+        expr: "min by (job, provider_id) (min_over_time(playarr_provider_enabled[1h]))\n\
+               and on (job, provider_id) playarr_provider_enabled",
+    }],
+    ..Monitoring::NONE
+};
 
 /// `playarr_provider_active_connections{provider_id}`: absent when unknown.
 pub(super) fn active_connections() -> Definition {
@@ -65,10 +84,12 @@ const ACTIVE_CONNECTIONS: Monitoring = Monitoring {
             PanelKind::Stat,
             Unit::Ratio,
             "Connections in use",
-            "The part of all selected providers' connections that is in use.",
+            "The part of all selected providers' connections that is in use. Disabled providers do not count.",
             &[(
-                r#"sum(max by (job, provider_id) (playarr_provider_active_connections{provider_id=~"$provider"}))
-/ sum(max by (job, provider_id) (playarr_provider_max_connections{provider_id=~"$provider"}) > 0)"#,
+                r#"sum(max by (job, provider_id) (playarr_provider_active_connections{provider_id=~"$provider"})
+  and on (job, provider_id) playarr_provider_enabled == 1)
+/ sum(max by (job, provider_id) (playarr_provider_max_connections{provider_id=~"$provider"}) > 0
+  and on (job, provider_id) playarr_provider_enabled == 1)"#,
                 "in use",
             )],
         )
@@ -87,11 +108,11 @@ const ACTIVE_CONNECTIONS: Monitoring = Monitoring {
     ],
     recordings: &[Recording {
         name: "provider:playarr_provider_active_connections:ratio",
-        // Of providers that are neither inactive nor deleted: deleted ones without titles have no count of titles.
+        // Only of providers that can be used.
         expr: "max by (job, provider_id) (playarr_provider_active_connections)\n\
                / (max by (job, provider_id) (playarr_provider_max_connections) > 0)\n\
-               and on (job, provider_id) playarr_provider_active > 0\n\
-               and on (job, provider_id) provider:playarr_provider_titles_count:sum",
+               and on (job, provider_id) playarr_provider_active == 1\n\
+               and on (job, provider_id) playarr_provider_enabled == 1",
     }],
     alerts: &[
         Alert {
@@ -148,10 +169,10 @@ const ACTIVE: Monitoring = Monitoring {
             PanelKind::Stat,
             Unit::Count,
             "Inactive providers",
-            "Providers whose account is not active. Deleted providers without titles do not count.",
+            "Enabled providers whose account is not active.",
             &[(
-                r#"count((max by (job, provider_id) (playarr_provider_active{provider_id=~"$provider"}) == 0)
-and on (job, provider_id) playarr_provider_titles_count) or vector(0)"#,
+                r#"count(max by (job, provider_id) (playarr_provider_active{provider_id=~"$provider"}) == 0
+  and on (job, provider_id) playarr_provider_enabled == 1) or vector(0)"#,
                 "inactive",
             )],
         )
@@ -159,6 +180,7 @@ and on (job, provider_id) playarr_provider_titles_count) or vector(0)"#,
         Panel::new(
             Section::Providers,
             PanelKind::Table(&[
+                Unit::YesNo,
                 Unit::YesNo,
                 Unit::FromNow,
                 Unit::Count,
@@ -171,9 +193,12 @@ and on (job, provider_id) playarr_provider_titles_count) or vector(0)"#,
             "Each provider's account and catalogue. Connections and expiry are as the provider told when it was last \
              checked; what it does not tell is empty.",
             &[
+                (r#"max by (provider_id) (playarr_provider_enabled{provider_id=~"$provider"})"#, "Enabled"),
                 (r#"max by (provider_id) (playarr_provider_active{provider_id=~"$provider"})"#, "Active"),
                 (
-                    r#"1000 * max by (provider_id) (playarr_provider_expiration_timestamp_seconds{provider_id=~"$provider"})"#,
+                    r#"1000 * max by (provider_id) (
+  playarr_provider_expiration_timestamp_seconds{provider_id=~"$provider"}
+)"#,
                     "Expires",
                 ),
                 (
@@ -185,11 +210,15 @@ and on (job, provider_id) playarr_provider_titles_count) or vector(0)"#,
                     "Allowed",
                 ),
                 (
-                    r#"sum by (provider_id) (max by (job, provider_id, media_type) (playarr_provider_titles_count{provider_id=~"$provider", media_type=~"$media_type"}))"#,
+                    r#"sum by (provider_id) (max by (job, provider_id, media_type) (
+  playarr_provider_titles_count{provider_id=~"$provider", media_type=~"$media_type"}
+))"#,
                     "Titles",
                 ),
                 (
-                    r#"sum by (provider_id) (max by (job, provider_id, category) (playarr_channels_count{provider_id=~"$provider"}))"#,
+                    r#"sum by (provider_id) (
+  max by (job, provider_id, category) (playarr_channels_count{provider_id=~"$provider"})
+)"#,
                     "Channels",
                 ),
             ],
@@ -199,10 +228,10 @@ and on (job, provider_id) playarr_provider_titles_count) or vector(0)"#,
         name: "PlayarrProviderInactive",
         severity: Severity::Critical,
         hold: "15m",
-        expr: "max by (job, provider_id) (playarr_provider_active) == 0\n\
-               and on (job, provider_id) provider:playarr_provider_titles_count:sum",
+        expr: "max by (job, provider_id) (playarr_provider_active) == 0",
         summary: "The account at provider {{ $labels.provider_id }} is not active.",
-        description: "Provider {{ $labels.provider_id }} says that the account is not active, or could not be asked.",
+        description: "Provider {{ $labels.provider_id }} says that the account is not active, or it could not be \
+                      asked.",
     }],
     ..Monitoring::NONE
 };
@@ -241,20 +270,20 @@ const EXPIRATION: Monitoring = Monitoring {
         PanelKind::Stat,
         Unit::Seconds,
         "Next expiry",
-        "How long until the first account at an active provider expires.",
+        "How long until the first of the accounts expires that are active, of enabled providers.",
         &[(
             r#"min(playarr_provider_expiration_timestamp_seconds{provider_id=~"$provider"}
-and on (job, instance, provider_id) playarr_provider_active{provider_id=~"$provider"} > 0) - time()"#,
+  and on (job, provider_id) playarr_provider_active == 1
+  and on (job, provider_id) playarr_provider_enabled == 1) - time()"#,
             "expires in",
         )],
     )
     .levels(&[(0.0, Level::Bad), (86_400.0, Level::Warn), (604_800.0, Level::Good)])],
     recordings: &[Recording {
         name: "provider:playarr_provider_expiration_timestamp_seconds:remaining",
-        // Of providers that are neither inactive nor deleted, as above.
+        // An account that is no longer active has an alert of its own.
         expr: "max by (job, provider_id) (playarr_provider_expiration_timestamp_seconds) - time()\n\
-               and on (job, provider_id) playarr_provider_active > 0\n\
-               and on (job, provider_id) provider:playarr_provider_titles_count:sum",
+               and on (job, provider_id) playarr_provider_active == 1",
     }],
     alerts: &[
         Alert {
@@ -264,7 +293,8 @@ and on (job, instance, provider_id) playarr_provider_active{provider_id=~"$provi
             // The last day is that of the alert below.
             expr: "provider:playarr_provider_expiration_timestamp_seconds:remaining < 604800 >= 86400",
             summary: "The account at provider {{ $labels.provider_id }} expires within a week.",
-            description: "The account at provider {{ $labels.provider_id }} expires in {{ $value | humanizeDuration }}.",
+            description: "The account at provider {{ $labels.provider_id }} expires in \
+                          {{ $value | humanizeDuration }}.",
         },
         Alert {
             name: "PlayarrProviderExpiresIn1Day",

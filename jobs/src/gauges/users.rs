@@ -37,7 +37,9 @@ const WATCHLIST_TITLES: Monitoring = Monitoring {
         "Largest watchlists",
         "Titles on the 15 largest watchlists.",
         &[(
-            r#"topk(15, sum by (user) (max by (job, user, media_type) (playarr_watchlist_titles_count{user=~"$user", media_type=~"$media_type"})))"#,
+            r#"topk(15, sum by (user) (max by (job, user, media_type) (
+  playarr_watchlist_titles_count{user=~"$user", media_type=~"$media_type"}
+)))"#,
             "{{user}}",
         )],
     )],

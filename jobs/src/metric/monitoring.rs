@@ -6,6 +6,10 @@
 //!
 //! Several instances may watch one database. Gauges computed from it are the same in all of them, so a query first
 //! takes their `max` and then sums; what happens live happens to one of them, so it is summed at once.
+//!
+//! Providers are spoken of by `provider_id`: a legend with `{{provider_id}}`, a text of an alert with
+//! `{{ $labels.provider_id }}`. The generators put the name in its place, and add to such an alert that the provider is
+//! enabled.
 
 /// The monitoring of a family.
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,6 +1,6 @@
-//! The job's line in `job_history`, as Playarr writes those of its own jobs, with one exception: it is written when a run
-//! has ended, never while it goes on. A line that says `running` keeps Playarr from starting its own job of this name, and
-//! a kill would leave it so.
+//! The job's line in `job_history`, as Playarr writes those of its own jobs, with one exception: it is written when a
+//! run has ended, never while it goes on. A line that says `running` keeps Playarr from starting its own job of this
+//! name, and a kill would leave it so.
 
 use std::time::Duration;
 
@@ -28,9 +28,10 @@ impl JobHistory {
         Self { jobs: database.collection("job_history"), job_name }
     }
 
-    /// Ends the runs of ours that are said to be running: an earlier version said so when a run began, and a kill left it.
-    /// Playarr would not start its own job of this name beside them. As Playarr does when it starts, they are cancelled.
-    /// A run of Playarr's own job is left alone: its line has neither our `_id` nor the result of one of our runs.
+    /// Ends the runs of ours that are said to be running: an earlier version said so when a run began, and a kill left
+    /// it. Playarr would not start its own job of this name beside them. As Playarr does when it starts, they are
+    /// cancelled. A run of Playarr's own job is left alone: its line has neither our `_id` nor the result of one of our
+    /// runs.
     pub(crate) async fn end_abandoned_runs(&self) {
         let ours = [
             doc! { "_id": ObjectId::from_bytes(ID) },

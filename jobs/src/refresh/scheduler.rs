@@ -2,8 +2,8 @@
 //! The only file that knows the scheduler crate.
 //!
 //! The crate plans by the wall clock, and a wall clock may be set. So it only proposes a refresh; whether one is due is
-//! decided by the monotonic clock. Set forward, the crate proposes too early, and the rest of the pause is planned again.
-//! Set back, it proposes too late, and the refresh that is overdue is planned again.
+//! decided by the monotonic clock. Set forward, the crate proposes too early, and the rest of the pause is planned
+//! again. Set back, it proposes too late, and the refresh that is overdue is planned again.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,8 +25,8 @@ pub const MAX_INTERVAL: Duration = Duration::from_secs(15 * 60);
 const MAX_JITTER: f64 = 0.1;
 /// The pause after a refresh that failed; it doubles with each further one.
 const FIRST_RETRY: Duration = Duration::from_secs(2);
-/// The longest pause while every collector fails: asking a database that is away costs nothing, and it may be back soon.
-/// While only some fail, the pause grows up to the interval: they may be what the database suffers from.
+/// The longest pause while every collector fails: asking a database that is away costs nothing, and it may be back
+/// soon. While only some fail, the pause grows up to the interval: they may be what the database suffers from.
 const MAX_RETRY_WHILE_AWAY: Duration = Duration::from_secs(30);
 /// How much too early the crate may be: it plans by whole seconds.
 const EARLY: Duration = Duration::from_secs(1);

@@ -26,12 +26,14 @@ impl Grid {
     }
 
     /// Places the panels of a section.
-    pub(super) fn section(&mut self, panels: &[&Panel]) {
+    ///
+    /// Beside each is what Playarr does not report of its metric, if anything.
+    pub(super) fn section(&mut self, panels: &[(&Panel, Option<&str>)]) {
         let of = |wanted: fn(PanelKind) -> bool| {
             panels
                 .iter()
-                .filter(move |panel| wanted(panel.kind))
-                .map(|panel| panel::json(panel))
+                .filter(move |(panel, _)| wanted(panel.kind))
+                .map(|(panel, note)| panel::json(panel, *note))
                 .collect::<Vec<_>>()
         };
         for stats in of(is_stat).chunks(STATS) {

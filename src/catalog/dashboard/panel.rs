@@ -3,11 +3,12 @@
 use playarr_jobs::metric::{Level, Panel, PanelKind, Unit};
 use serde_json::{Map, Value, json};
 
-use super::datasource;
+use crate::catalog::provider;
+use crate::catalog::unreported::with_note;
 
 /// How tables head the labels they show.
 const HEADINGS: [(&str, &str); 8] = [
-    ("provider_id", "Provider"),
+    ("provider", "Provider"),
     ("collector", "Collector"),
     ("job_type", "Job"),
     ("username", "User"),
@@ -17,8 +18,13 @@ const HEADINGS: [(&str, &str); 8] = [
     ("revision", "Revision"),
 ];
 
-/// The panel, without its place.
-pub(super) fn json(panel: &Panel) -> Value {
+/// The data source that the viewer chose.
+pub(super) fn datasource() -> Value {
+    json!({ "type": "prometheus", "uid": "${datasource}" })
+}
+
+/// The panel, without its place; `note` says what Playarr does not report of its metric.
+pub(super) fn json(panel: &Panel, note: Option<&str>) -> Value {
     let (kind, options) = match panel.kind {
         PanelKind::Stat => ("stat", stat_options(panel)),
         PanelKind::Lines | PanelKind::Stacked => ("timeseries", lines_options()),
@@ -29,7 +35,7 @@ pub(super) fn json(panel: &Panel) -> Value {
         panel.queries.iter().zip('A'..='Z').map(|(query, id)| target(panel, *query, id)).collect();
     let mut json = json!({
         "datasource": datasource(),
-        "description": panel.description,
+        "description": with_note(panel.description, note),
         "fieldConfig": { "defaults": defaults(panel), "overrides": overrides(panel) },
         "options": options,
         "targets": targets,
@@ -45,6 +51,11 @@ pub(super) fn json(panel: &Panel) -> Value {
 fn target(panel: &Panel, (expr, legend): (&str, &str), id: char) -> Value {
     let is_range = matches!(panel.kind, PanelKind::Lines | PanelKind::Stacked);
     let is_table = matches!(panel.kind, PanelKind::Table(_));
+    let (expr, legend) = if provider::is_shown(expr, legend, is_table) {
+        provider::named_in_panel(expr, legend)
+    } else {
+        (expr.to_owned(), legend.to_owned())
+    };
     json!({
         "datasource": datasource(),
         "editorMode": "code",
@@ -159,7 +170,10 @@ fn transformations(panel: &Panel) -> Value {
     }
     json!([
         { "id": "merge", "options": {} },
-        { "id": "organize", "options": { "excludeByName": { "Time": true }, "renameByName": names } },
+        { "id": "organize", "options": {
+            "excludeByName": { "Time": true, "provider_id": true },
+            "renameByName": names,
+        } },
     ])
 }
 

@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::http::reply::extensions::AuthenticationFailure;
 use crate::http::reply::page::{html, page, see_other};
 use crate::http::request::caller::Caller;
-use crate::web::{HOME, LoginPage, NoticePage, Page, Target, Visit};
+use crate::web::{self, HOME, LoginPage, NoticePage, Page, Target, Visit};
 
 /// What a path is encoded with as the value of `next`: everything that means something in a query.
 const IN_QUERY: &AsciiSet =
@@ -54,7 +54,7 @@ pub(in crate::http) async fn show(
     let to_login = || see_other(&format!("/login?next={}", utf8_percent_encode(&asked, IN_QUERY)));
     match app.admins.user(&caller.credentials()).await {
         Ok(user) if user.is_admin() => {
-            html(StatusCode::OK, shown.render(&Visit { username: &user.username, target }))
+            html(StatusCode::OK, web::render(shown, &Visit { username: &user.username, target }))
         }
         Ok(user) if user.is_active => forbidden(&user),
         Ok(_) => to_login(),

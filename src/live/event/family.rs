@@ -9,23 +9,17 @@ use std::time::Duration;
 use arrayvec::ArrayString;
 use playarr_jobs::metric::{Kind, Spec};
 
+use super::FAMILIES;
 use super::amount::{Count, Seconds};
 use super::api_call::ApiCall;
 use super::endpoint::Endpoint;
 use super::label::{Label, MAX_LABEL_BYTES, StatusCode};
-use super::{FAMILIES, http, playback, users};
 
 /// A family of live metrics, as an index into [`FAMILIES`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::live) struct FamilyId(usize);
 
 impl FamilyId {
-    pub(in crate::live) const STREAM_REQUEST_DURATION: Self = Self::of(&playback::STREAM_REQUEST_DURATION);
-    pub(in crate::live) const CACHE_OPERATIONS: Self = Self::of(&playback::CACHE_OPERATIONS);
-    pub(in crate::live) const WEBSOCKET_CONNECTIONS: Self = Self::of(&users::WEBSOCKET_CONNECTIONS);
-    pub(in crate::live) const HTTP_REQUESTS: Self = Self::of(&http::HTTP_REQUESTS);
-    pub(in crate::live) const HTTP_REQUEST_DURATION: Self = Self::of(&http::HTTP_REQUEST_DURATION);
-
     /// The family with this definition. Evaluated when the program is compiled, which fails for a family that no event
     /// in the list has.
     pub(super) const fn of(spec: &Spec) -> Self {

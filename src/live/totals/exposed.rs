@@ -26,13 +26,14 @@ pub static FOLDED_TOTAL: Spec = Spec::new(
         "Events under _other",
         "Events of the time shown that were recorded under _other, because their family had spent its budget of \
          series.",
-        &[("sum(increase(playarr_metrics_live_folded_total[$__range]))", "events")],
+        &[("sum(max by (job, family) (\
+         increase(playarr_metrics_live_folded_total[$__range])))", "events")],
     )],
     alerts: &[Alert {
         name: "PlayarrMetricsLiveSeriesFolded",
         severity: Severity::Info,
         hold: "5m",
-        expr: "sum by (job, family) (increase(playarr_metrics_live_folded_total[1h])) > 0",
+        expr: "max by (job, family) (increase(playarr_metrics_live_folded_total[1h])) > 0",
         summary: "{{ $labels.family }} has more series than its budget.",
         description: "{{ $value | humanize }} events of {{ $labels.family }} were recorded under _other in the last \
                       hour: its budget of series is spent.",

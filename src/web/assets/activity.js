@@ -6,8 +6,15 @@ import { compact, count, plural, took } from "./format.js";
 import { bars, legend, othersName, removedName, ring, tagOf } from "./pictures.js";
 import { timeline } from "./timeline.js";
 
-const MEDIA = [["movies", "Movies", "c1"], ["tvshows", "TV shows", "c2"], ["live", "Live", "c3"]];
-const CACHE = [["hits", "Hits", "good-fill"], ["misses", "Misses", "warn-fill"]];
+const MEDIA = [
+  ["movies", "Movies", "c1"],
+  ["tvshows", "TV shows", "c2"],
+  ["live", "Live", "c3"],
+];
+const CACHE = [
+  ["hits", "Hits", "good-fill"],
+  ["misses", "Misses", "warn-fill"],
+];
 const WHEN = { hour: "in the last hour", life: "since the process started" };
 
 /** These have nothing to show before the first event. The service's own job runs anyway. */
@@ -24,7 +31,13 @@ export function showActivity(activity, history, window) {
   durations(activity.durations);
   hitRatio(activity.cache);
   users(activity.streams);
-  outcomes("syncs", "Provider", activity.syncs, ["synchronisation"], "No provider was synchronised since counting began.");
+  outcomes(
+    "syncs",
+    "Provider",
+    activity.syncs,
+    ["synchronisation"],
+    "No provider was synchronised since counting began.",
+  );
   outcomes("jobs", "Job", activity.jobs, ["run"], "No job has run since counting began.");
 }
 
@@ -36,9 +49,13 @@ function past(id, numbers, history, kinds, what, window) {
   const series = kinds.map(([key, label, className]) => [className, label, numbers[key]]);
   const sums = series.map(([, , values]) => values.reduce((a, b) => a + b, 0));
   const all = sums.reduce((a, b) => a + b, 0);
+  const amounts = series.map(([, label], i) => `${count(sums[i])} ${label}`);
   draw(id, {
-    says: `${plural(all, ...what)} ${WHEN[window]}: ${series.map(([, label], i) => `${count(sums[i])} ${label}`).join(", ")}`,
-    picture: () => [timeline(history, series, window), legend(series.map(([className, label], i) => [className, label, sums[i]]))],
+    says: `${plural(all, ...what)} ${WHEN[window]}: ${amounts.join(", ")}`,
+    picture: () => [
+      timeline(history, series, window),
+      legend(series.map(([className, label], i) => [className, label, sums[i]])),
+    ],
     columns: ["From", ...series.map(([, label]) => label)],
     rows: steps(history, series),
     // Time goes on, also when nothing happens.
@@ -49,11 +66,18 @@ function past(id, numbers, history, kinds, what, window) {
 /** The numbers of the past, without the steps in which nothing happened. */
 function steps({ begins, step_seconds: step }, series) {
   const start = Date.parse(begins);
-  return series[0][2].flatMap((_, i) => {
-    const values = series.map(([, , numbers]) => numbers[i]);
-    if (values.every((value) => value === 0)) return [];
-    return [[new Date(start + i * step * 1000).toLocaleString(undefined, { dateStyle: "short", timeStyle: "medium" }), ...values.map(count)]];
-  }).reverse();
+  return series[0][2]
+    .flatMap((_, i) => {
+      const values = series.map(([, , numbers]) => numbers[i]);
+      if (values.every((value) => value === 0)) return [];
+      return [
+        [
+          new Date(start + i * step * 1000).toLocaleString(undefined, { dateStyle: "short", timeStyle: "medium" }),
+          ...values.map(count),
+        ],
+      ];
+    })
+    .reverse();
 }
 
 function durations(all) {
@@ -66,16 +90,31 @@ function durations(all) {
   const label = (type) => MEDIA.find(([key]) => key === type)?.[1] ?? type;
   const colour = (type) => MEDIA.find(([key]) => key === type)?.[2] ?? "c4";
   draw("durations", {
-    says: known.map(({ media_type: type, p50, p95 }) => `${label(type)}: half within ${word(p50)}, 95% within ${word(p95)}`).join("; "),
-    picture: () => bars(known.map(({ media_type: type, p50, p95 }) => ({
-      name: label(type), text: `${word(p50)} / ${word(p95)}`,
-      parts: [
-        { size: p50.seconds, className: colour(type), says: `${label(type)}: half within ${word(p50)}` },
-        { size: Math.max(0, p95.seconds - p50.seconds), className: `${colour(type)} light`, says: `${label(type)}: 95% within ${word(p95)}` },
-      ],
-    }))),
+    says: known
+      .map(({ media_type: type, p50, p95 }) => `${label(type)}: half within ${word(p50)}, 95% within ${word(p95)}`)
+      .join("; "),
+    picture: () =>
+      bars(
+        known.map(({ media_type: type, p50, p95 }) => ({
+          name: label(type),
+          text: `${word(p50)} / ${word(p95)}`,
+          parts: [
+            { size: p50.seconds, className: colour(type), says: `${label(type)}: half within ${word(p50)}` },
+            {
+              size: Math.max(0, p95.seconds - p50.seconds),
+              className: `${colour(type)} light`,
+              says: `${label(type)}: 95% within ${word(p95)}`,
+            },
+          ],
+        })),
+      ),
     columns: ["Kind", "Streams", "Half within", "95% within"],
-    rows: all.map(({ media_type: type, count: number, p50, p95 }) => [label(type), count(number), word(p50), word(p95)]),
+    rows: all.map(({ media_type: type, count: number, p50, p95 }) => [
+      label(type),
+      count(number),
+      word(p50),
+      word(p95),
+    ]),
   });
 }
 
@@ -90,7 +129,15 @@ function hitRatio({ hits, misses }) {
   draw("hit-ratio", {
     says: `${percent} of ${plural(all, "cache operation")} were hits`,
     picture: () => [
-      ring(CACHE.map(([key, label, className]) => ({ size: numbers[key], className, says: `${label}: ${count(numbers[key])}` })), percent, "hits"),
+      ring(
+        CACHE.map(([key, label, className]) => ({
+          size: numbers[key],
+          className,
+          says: `${label}: ${count(numbers[key])}`,
+        })),
+        percent,
+        "hits",
+      ),
       legend(CACHE.map(([key, label, className]) => [className, label, numbers[key]])),
     ],
     columns: ["Outcome", "Operations"],
@@ -105,11 +152,26 @@ function users({ members, total, shown, others }) {
   }
   const all = others ? [...shown, { ...others, name: othersName(others), state: "others" }] : shown;
   draw("users", {
-    says: `${plural(total.count, "stream")} by ${plural(members, "user")}. The most: ${shown.slice(0, 3).map((one) => `${one.name} with ${count(one.count)}`).join(", ")}`,
-    picture: () => bars(all.map((one) => ({
-      name: one.name, state: one.state, text: compact(one.count),
-      parts: [{ size: one.count, className: one.state ? "c4" : "c1", says: `${one.name}: ${plural(one.count, "stream")}` }],
-    })), { most: Math.max(1, ...shown.map((one) => one.count)) }),
+    says: `${plural(total.count, "stream")} by ${plural(members, "user")}. The most: ${shown
+      .slice(0, 3)
+      .map((one) => `${one.name} with ${count(one.count)}`)
+      .join(", ")}`,
+    picture: () =>
+      bars(
+        all.map((one) => ({
+          name: one.name,
+          state: one.state,
+          text: compact(one.count),
+          parts: [
+            {
+              size: one.count,
+              className: one.state ? "c4" : "c1",
+              says: `${one.name}: ${plural(one.count, "stream")}`,
+            },
+          ],
+        })),
+        { most: Math.max(1, ...shown.map((one) => one.count)) },
+      ),
     columns: ["User", "Streams"],
     rows: all.map((one) => [one.name, count(one.count)]),
   });
@@ -120,23 +182,36 @@ function outcomes(id, head, { total, shown, others, removed }, what, empty) {
     nothing(id, empty);
     return;
   }
-  const rest = [[others, othersName], [removed, removedName]].filter(([amount]) => amount);
+  const rest = [
+    [others, othersName],
+    [removed, removedName],
+  ].filter(([amount]) => amount);
   const all = [
     ...shown.map(({ state, ...one }) => ({ ...one, tag: tagOf(state) })),
     ...rest.map(([amount, name]) => ({ ...amount, name: name(amount), state: "others" })),
   ];
-  const ended = ({ success, failure }) => (failure > 0 ? `${compact(failure)} of ${compact(success + failure)} failed` : compact(success));
+  const ended = ({ success, failure }) =>
+    failure > 0 ? `${compact(failure)} of ${compact(success + failure)} failed` : compact(success);
   draw(id, {
     says: `${plural(total.success + total.failure, ...what)}, ${count(total.failure)} failed`,
     picture: () => [
-      legend([["good-fill", "Success", total.success], ["bad-fill", "Failure", total.failure]]),
-      bars(all.map((one) => ({
-        name: one.name, tag: one.tag, text: ended(one), state: one.state ?? (one.failure > 0 ? "urgent" : ""),
-        parts: [
-          { size: one.success, className: "good-fill", says: `${one.name}: ${count(one.success)} succeeded` },
-          { size: one.failure, className: "bad-fill", says: `${one.name}: ${count(one.failure)} failed` },
-        ],
-      })), { most: Math.max(1, ...shown.map((one) => one.success + one.failure)) }),
+      legend([
+        ["good-fill", "Success", total.success],
+        ["bad-fill", "Failure", total.failure],
+      ]),
+      bars(
+        all.map((one) => ({
+          name: one.name,
+          tag: one.tag,
+          text: ended(one),
+          state: one.state ?? (one.failure > 0 ? "urgent" : ""),
+          parts: [
+            { size: one.success, className: "good-fill", says: `${one.name}: ${count(one.success)} succeeded` },
+            { size: one.failure, className: "bad-fill", says: `${one.name}: ${count(one.failure)} failed` },
+          ],
+        })),
+        { most: Math.max(1, ...shown.map((one) => one.success + one.failure)) },
+      ),
     ],
     columns: [head, "Success", "Failure"],
     rows: all.map((one) => [one.name, count(one.success), count(one.failure)]),

@@ -21,10 +21,27 @@ export function draw(id, { says, picture, columns, rows, also }) {
   say(card.querySelector("[data-nothing]"), null);
   card.querySelector("details").hidden = false;
   const [head] = columns;
-  card.querySelector("thead").replaceChildren(el("tr", {}, ...columns.map((name) => el("th", { scope: "col", className: name === head ? "" : "number" }, name))));
-  card.querySelector("tbody").replaceChildren(...rows.map(([name, ...cells]) => el("tr", {},
-    el("th", { scope: "row" }, name),
-    ...cells.map((cell) => el("td", { className: "number" }, String(cell))))));
+  card
+    .querySelector("thead")
+    .replaceChildren(
+      el(
+        "tr",
+        {},
+        ...columns.map((name) => el("th", { scope: "col", className: name === head ? "" : "number" }, name)),
+      ),
+    );
+  card
+    .querySelector("tbody")
+    .replaceChildren(
+      ...rows.map(([name, ...cells]) =>
+        el(
+          "tr",
+          {},
+          el("th", { scope: "row" }, name),
+          ...cells.map((cell) => el("td", { className: "number" }, String(cell))),
+        ),
+      ),
+    );
 }
 
 /** Says why there is nothing to show, and what to do about it. */

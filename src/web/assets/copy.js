@@ -53,9 +53,12 @@ export function confirmCopied(button) {
   label.textContent = "Copied";
   button.classList.add("done");
   announce("Copied");
-  restoring.set(button, setTimeout(() => {
-    label.textContent = "Copy";
-    button.classList.remove("done");
-    announce("");
-  }, 2000));
+  restoring.set(
+    button,
+    setTimeout(() => {
+      label.textContent = "Copy";
+      button.classList.remove("done");
+      announce("");
+    }, 2000),
+  );
 }

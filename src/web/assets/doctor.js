@@ -20,7 +20,8 @@ export function show({ scrapes }) {
   recent = scrapes.recent;
   const answered = Object.values(scrapes.answered).reduce((a, b) => a + b, 0);
   const refused = Object.values(scrapes.failures).reduce((a, b) => a + b, 0);
-  byId("scrape-totals").textContent = `Since the service started: ${count(answered)} answered, ${count(refused)} refused.`;
+  byId("scrape-totals").textContent =
+    `Since the service started: ${count(answered)} answered, ${count(refused)} refused.`;
   render();
 }
 
@@ -42,7 +43,9 @@ function render() {
   byId("scrapers").hidden = working.length === 0;
   byId("scrapers").tBodies[0].replaceChildren(...working.map(scraperRow));
   byId("recent").hidden = recent.length === 0;
-  byId("recent").querySelector("tbody").replaceChildren(...recent.map(recentRow));
+  byId("recent")
+    .querySelector("tbody")
+    .replaceChildren(...recent.map(recentRow));
 }
 
 /** Who is refused and who was: it changes with time, too. */
@@ -66,33 +69,54 @@ function judge() {
 function finding({ client, agent, failures, isRefused, hasLapsed }) {
   const last = failures[0];
   const title = el("p", { className: "finding-title" }, `${reasonOf(last.failure)}, from ${client}, `, age(last.at));
-  const about = [agent, failures.length > 1 ? `${count(failures.length)} times lately` : null].filter(Boolean).join(" · ");
-  const earlier = hasLapsed ? `Earlier; it has not tried since. ${last.fix ?? ""}` : "Solved: this client has scraped since.";
+  const about = [agent, failures.length > 1 ? `${count(failures.length)} times lately` : null]
+    .filter(Boolean)
+    .join(" · ");
+  const earlier = hasLapsed
+    ? `Earlier; it has not tried since. ${last.fix ?? ""}`
+    : "Solved: this client has scraped since.";
   const fix = isRefused ? last.fix : earlier;
-  return el("li", { className: isRefused ? "finding bad" : "finding solved" }, title,
-    about ? el("p", { className: "muted any" }, about) : null, el("p", { className: "fix" }, fix ?? ""));
+  return el(
+    "li",
+    { className: isRefused ? "finding bad" : "finding solved" },
+    title,
+    about ? el("p", { className: "muted any" }, about) : null,
+    el("p", { className: "fix" }, fix ?? ""),
+  );
 }
 
 function scraperRow({ client, agent, answered: [last], every }) {
   const rhythm = every === null || every < 1 ? null : el("span", { className: "muted" }, ` every ${span(every)}`);
-  return el("tr", {},
-    el("th", { scope: "row" }, el("span", { className: "name" }, client), el("span", { className: "muted any block" }, agent)),
+  return el(
+    "tr",
+    {},
+    el(
+      "th",
+      { scope: "row" },
+      el("span", { className: "name" }, client),
+      el("span", { className: "muted any block" }, agent),
+    ),
     el("td", { "data-label": "last scrape" }, age(last.at), rhythm),
     el("td", { "data-label": "format" }, formatOf(last)),
     el("td", { className: "number", "data-label": "sent" }, bytes(last.bytes)),
-    el("td", { className: "number", "data-label": "took" }, took(last.duration_seconds)));
+    el("td", { className: "number", "data-label": "took" }, took(last.duration_seconds)),
+  );
 }
 
 function recentRow(scrape) {
   const outcome = scrape.failure ? el("span", { className: "bad-text" }, reasonOf(scrape.failure)) : formatOf(scrape);
-  return el("tr", {},
+  return el(
+    "tr",
+    {},
     el("td", { "data-label": "when" }, age(scrape.at)),
     el("td", { className: "any", "data-label": "from" }, scrape.client),
     el("td", { "data-label": "outcome" }, outcome),
     el("td", { className: "number", "data-label": "sent" }, bytes(scrape.bytes)),
-    el("td", { className: "number", "data-label": "took" }, took(scrape.duration_seconds)));
+    el("td", { className: "number", "data-label": "took" }, took(scrape.duration_seconds)),
+  );
 }
 
-const formatOf = ({ format, encoding }) => [FORMATS[format] ?? format, encoding].filter((part) => part && part !== "identity").join(", ");
+const formatOf = ({ format, encoding }) =>
+  [FORMATS[format] ?? format, encoding].filter((part) => part && part !== "identity").join(", ");
 
 setInterval(tick, 1000);

@@ -56,7 +56,10 @@ function wait(seconds) {
   tick();
 }
 
-/** Goes on for an admin who is signed in already. Browsers keep that to themselves where a link on another site led here. */
+/**
+ * Goes on for an admin who is signed in already. Browsers keep the session to themselves where a link on another site
+ * led here.
+ */
 async function goOn() {
   const { user } = await request("GET", "/api/auth/verify");
   if (user.role === "admin") location.replace(form.dataset.next);

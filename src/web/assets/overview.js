@@ -33,7 +33,11 @@ async function ask() {
 
 function show({ now, snapshot, library, providers, activity, history }, window) {
   synchronize(now);
-  ticking(byId("as-of"), () => (snapshot.taken_at ? `The library as counted ${ago(snapshot.taken_at)}; activity up to now.` : "The library was not counted yet."));
+  ticking(byId("as-of"), () =>
+    snapshot.taken_at
+      ? `The library as counted ${ago(snapshot.taken_at)}; activity up to now.`
+      : "The library was not counted yet.",
+  );
   problems(snapshot);
   showLibrary(library);
   showProviders(providers);
@@ -43,14 +47,21 @@ function show({ now, snapshot, library, providers, activity, history }, window) 
 function problems({ taken_at: taken, failed }) {
   const place = byId("overview-banner");
   if (!taken) banner(place, "warn", "No snapshot was taken yet. Is MongoDB reachable? Settings, Metrics says more.");
-  else if (failed.length > 0) banner(place, "warn", `${plural(failed.length, "collector")} failed in the last run, so some pictures are older: ${failed.join(", ")}. Settings, Metrics has the reasons.`);
+  else if (failed.length > 0)
+    banner(
+      place,
+      "warn",
+      `${plural(failed.length, "collector")} failed in the last run, so some pictures are older: ` +
+        `${failed.join(", ")}. Settings, Metrics has the reasons.`,
+    );
   else banner(place, "", null);
 }
 
 for (const button of byId("windows").querySelectorAll("button")) {
   button.addEventListener("click", () => {
     part = button.dataset.window;
-    for (const other of byId("windows").querySelectorAll("button")) other.setAttribute("aria-pressed", String(other === button));
+    for (const other of byId("windows").querySelectorAll("button"))
+      other.setAttribute("aria-pressed", String(other === button));
     ask();
   });
 }

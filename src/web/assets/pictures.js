@@ -23,11 +23,25 @@ export const tip = (text) => svg("title", {}, text);
  * end, and perhaps a `tag` or a `state`.
  */
 export function bars(rows, { most = largest(rows) } = {}) {
-  return el("div", { className: "bars" }, ...rows.map((row) => el("div", { className: `bar-row ${row.state ?? ""}` },
-    el("span", { className: "bar-name", title: row.name }, el("span", { className: "clip" }, row.name), row.tag ? el("span", { className: "chip" }, row.tag) : null),
-    // What is more than the scale has fills the bar.
-    bar(row.parts, Math.max(most, total(row))),
-    el("span", { className: "bar-text" }, row.text))));
+  return el(
+    "div",
+    { className: "bars" },
+    ...rows.map((row) =>
+      el(
+        "div",
+        { className: `bar-row ${row.state ?? ""}` },
+        el(
+          "span",
+          { className: "bar-name", title: row.name },
+          el("span", { className: "clip" }, row.name),
+          row.tag ? el("span", { className: "chip" }, row.tag) : null,
+        ),
+        // What is more than the scale has fills the bar.
+        bar(row.parts, Math.max(most, total(row))),
+        el("span", { className: "bar-text" }, row.text),
+      ),
+    ),
+  );
 }
 
 const total = ({ parts }) => parts.reduce((sum, { size }) => sum + size, 0);
@@ -35,11 +49,13 @@ const largest = (rows) => Math.max(1e-9, ...rows.map(total));
 
 function bar(parts, most) {
   let x = 0;
-  const shapes = parts.filter(({ size }) => size > 0).map(({ size, className, says }) => {
-    const width = (100 * size) / most;
-    x += width;
-    return svg("rect", { x: x - width, y: 0, width, height: 10, class: className }, tip(says));
-  });
+  const shapes = parts
+    .filter(({ size }) => size > 0)
+    .map(({ size, className, says }) => {
+      const width = (100 * size) / most;
+      x += width;
+      return svg("rect", { x: x - width, y: 0, width, height: 10, class: className }, tip(says));
+    });
   return svg("svg", { class: "bar", viewBox: "0 0 100 10", preserveAspectRatio: "none" }, ...shapes);
 }
 
@@ -49,32 +65,62 @@ export const strip = (parts) => bar(parts, Math.max(1e-9, total({ parts })));
 /** A ring of parts, with a word in its middle and a smaller one below it. */
 export function ring(parts, text, below, most = total({ parts })) {
   let before = 0;
-  const shapes = parts.filter(({ size }) => size > 0).map(({ size, className, says }) => {
-    const part = Math.min((100 * size) / most, 100 - before);
-    const shape = arc(part, before, className, tip(says));
-    before += part;
-    return shape;
-  });
-  return svg("svg", { class: "ring", viewBox: "0 0 120 120" },
-    arc(100, 0, "track", null), ...shapes,
+  const shapes = parts
+    .filter(({ size }) => size > 0)
+    .map(({ size, className, says }) => {
+      const part = Math.min((100 * size) / most, 100 - before);
+      const shape = arc(part, before, className, tip(says));
+      before += part;
+      return shape;
+    });
+  return svg(
+    "svg",
+    { class: "ring", viewBox: "0 0 120 120" },
+    arc(100, 0, "track", null),
+    ...shapes,
     svg("text", { x: 60, y: 63, class: "ring-text" }, text),
-    svg("text", { x: 60, y: 80, class: "ring-below" }, below));
+    svg("text", { x: 60, y: 80, class: "ring-below" }, below),
+  );
 }
 
 function arc(part, before, className, title) {
   // A full circle has no gap to its neighbour.
   const length = part >= 99.9 ? part : Math.max(part - 0.8, 0.4);
-  return svg("circle", {
-    cx: 60, cy: 60, r: 50, pathLength: 100, class: `arc ${className}`, transform: "rotate(-90 60 60)",
-    "stroke-dasharray": `${length} ${100 - length}`, "stroke-dashoffset": -before,
-  }, title);
+  return svg(
+    "circle",
+    {
+      cx: 60,
+      cy: 60,
+      r: 50,
+      pathLength: 100,
+      class: `arc ${className}`,
+      transform: "rotate(-90 60 60)",
+      "stroke-dasharray": `${length} ${100 - length}`,
+      "stroke-dashoffset": -before,
+    },
+    title,
+  );
 }
 
 /** Which colour is what: `[className, label, number]`. */
 export function legend(entries) {
-  return el("ul", { className: "legend" }, ...entries.map(([className, label, number]) => el("li", {},
-    svg("svg", { class: "swatch", viewBox: "0 0 10 10" }, svg("rect", { width: 10, height: 10, rx: 2.5, class: className })),
-    label, number === undefined ? null : el("strong", {}, typeof number === "number" ? count(number) : number))));
+  return el(
+    "ul",
+    { className: "legend" },
+    ...entries.map(([className, label, number]) =>
+      el(
+        "li",
+        {},
+        svg(
+          "svg",
+          { class: "swatch", viewBox: "0 0 10 10" },
+          svg("rect", { width: 10, height: 10, rx: 2.5, class: className }),
+        ),
+        label,
+        number === undefined ? null : el("strong", {}, typeof number === "number" ? count(number) : number),
+      ),
+    ),
+  );
 }
 
 /** The name of the sum of providers that Playarr does not have any more. */

@@ -13,43 +13,76 @@ const YEAR = 365 * DAY;
 const SINGLE = 16;
 
 const TIMES = [
-  ["expired", "Expired", "bad-fill"], ["week", "Within 7 days", "bad-soft-fill"], ["month", "Within 30 days", "warn-fill"],
-  ["later", "Later", "good-fill"], ["never", "No expiry", "c4"],
+  ["expired", "Expired", "bad-fill"],
+  ["week", "Within 7 days", "bad-soft-fill"],
+  ["month", "Within 30 days", "warn-fill"],
+  ["later", "Later", "good-fill"],
+  ["never", "No expiry", "c4"],
 ];
 
 /** Draws the accounts. */
 export function showProviders({ members, active, expiry, connections }) {
-  byId("tile-providers").replaceChildren(compact(active), el("span", { className: "muted" }, ` of ${compact(members)}`));
-  if (members === 0) nothing("expiry", "No provider tells when it expires. Playarr notes it when it checks an account.");
+  byId("tile-providers").replaceChildren(
+    compact(active),
+    el("span", { className: "muted" }, ` of ${compact(members)}`),
+  );
+  if (members === 0)
+    nothing("expiry", "No provider tells when it expires. Playarr notes it when it checks an account.");
   else showExpiry(expiry, members);
-  if (connections.members === 0) nothing("connections", "No provider tells about its connections. Playarr notes them when it checks an account.");
+  if (connections.members === 0)
+    nothing("connections", "No provider tells about its connections. Playarr notes them when it checks an account.");
   else showConnections(connections);
 }
 
 function showExpiry(expiry, members) {
   const used = TIMES.filter(([key]) => expiry[key] > 0);
   const more = members - expiry.shown.length;
+  const amounts = used.map(([key, label]) => `${count(expiry[key])} ${label.toLowerCase()}`);
   draw("expiry", {
-    says: `${plural(members, "provider")}: ${used.map(([key, label]) => `${count(expiry[key])} ${label.toLowerCase()}`).join(", ")}`,
+    says: `${plural(members, "provider")}: ${amounts.join(", ")}`,
     picture: () => [
-      strip(used.map(([key, label, className]) => ({ size: expiry[key], className, says: `${label}: ${count(expiry[key])}` }))),
+      strip(
+        used.map(([key, label, className]) => ({
+          size: expiry[key],
+          className,
+          says: `${label}: ${count(expiry[key])}`,
+        })),
+      ),
       legend(used.map(([key, label, className]) => [className, label, expiry[key]])),
       bars(expiry.shown.map(account), { most: 100 }),
       more > 0 ? el("p", { className: "muted more" }, `and ${count(more)} less urgent`) : "",
     ],
     columns: ["Provider", "Expires", "State"],
-    rows: expiry.shown.map((one) => [one.name, one.seconds_left === null ? "never" : `${date(one.seconds_left)} (${left(one.seconds_left)})`, one.state ?? "unknown"]),
+    rows: expiry.shown.map((one) => [
+      one.name,
+      one.seconds_left === null ? "never" : `${date(one.seconds_left)} (${left(one.seconds_left)})`,
+      one.state ?? "unknown",
+    ]),
   });
 }
 
 function account({ name, seconds_left: seconds, state }) {
   const tag = tagOf(state);
-  if (seconds === null) return { name, tag, text: "no expiry", state: "endless", parts: [{ size: 100, className: "c4 light", says: `${name}: no expiry` }] };
+  if (seconds === null)
+    return {
+      name,
+      tag,
+      text: "no expiry",
+      state: "endless",
+      parts: [{ size: 100, className: "c4 light", says: `${name}: no expiry` }],
+    };
   const says = `${name}: ${left(seconds)}, ${date(seconds)}`;
-  const className = seconds <= 0 ? "bad-fill" : seconds <= 7 * DAY ? "bad-soft-fill" : seconds <= 30 * DAY ? "warn-fill" : "good-fill";
+  const className =
+    seconds <= 0 ? "bad-fill" : seconds <= 7 * DAY ? "bad-soft-fill" : seconds <= 30 * DAY ? "warn-fill" : "good-fill";
   // Little is left, but it must be seen; what has expired fills the bar.
   const size = seconds <= 0 ? 100 : Math.min(100, Math.max(1.5, (100 * seconds) / YEAR));
-  return { name, tag, text: left(seconds), state: seconds <= 7 * DAY ? "urgent" : "", parts: [{ size, className, says }] };
+  return {
+    name,
+    tag,
+    text: left(seconds),
+    state: seconds <= 7 * DAY ? "urgent" : "",
+    parts: [{ size, className, says }],
+  };
 }
 
 function left(seconds) {
@@ -66,23 +99,48 @@ function largest(seconds) {
 
 function date(seconds) {
   const then = new Date(now() + seconds * 1000);
-  return Number.isNaN(then.getTime()) ? "a date out of reach" : then.toLocaleDateString(undefined, { dateStyle: "medium" });
+  return Number.isNaN(then.getTime())
+    ? "a date out of reach"
+    : then.toLocaleDateString(undefined, { dateStyle: "medium" });
 }
 
 function showConnections({ used, max, members, shown }) {
   const more = members - shown.length;
-  const parts = [{ size: Math.min(used, max || used), className: level(used, max), says: `${count(used)} of ${count(max)} in use` }];
+  const parts = [
+    { size: Math.min(used, max || used), className: level(used, max), says: `${count(used)} of ${count(max)} in use` },
+  ];
   draw("connections", {
-    says: `${count(used)} of ${count(max)} connections in use, at ${plural(members, "provider")}. The busiest: ${shown.slice(0, 3).map((one) => `${one.name} ${use(one)}`).join(", ")}`,
+    says: `${count(used)} of ${count(max)} connections in use, at ${plural(members, "provider")}. The busiest: ${shown
+      .slice(0, 3)
+      .map((one) => `${one.name} ${use(one)}`)
+      .join(", ")}`,
     picture: () => [
-      el("div", { className: "pooled" },
-        ring(parts, max > 0 ? `${Math.round((100 * used) / max)}%` : compact(used), max > 0 ? `${compact(used)} of ${compact(max)}` : "in use", max || used || 1),
-        legend([["accent-fill", "In use"], ["warn-fill", "75% and more"], ["bad-fill", "90% and more"], ["track", "Free"]])),
+      el(
+        "div",
+        { className: "pooled" },
+        ring(
+          parts,
+          max > 0 ? `${Math.round((100 * used) / max)}%` : compact(used),
+          max > 0 ? `${compact(used)} of ${compact(max)}` : "in use",
+          max || used || 1,
+        ),
+        legend([
+          ["accent-fill", "In use"],
+          ["warn-fill", "75% and more"],
+          ["bad-fill", "90% and more"],
+          ["track", "Free"],
+        ]),
+      ),
       bars(shown.map(busy), { most: 1 }),
       more > 0 ? el("p", { className: "muted more" }, `and ${count(more)} less busy`) : "",
     ],
     columns: ["Provider", "In use", "Allowed", "State"],
-    rows: shown.map((one) => [one.name, one.used === null ? "unknown" : count(one.used), one.max === null ? "unknown" : count(one.max), one.state ?? "unknown"]),
+    rows: shown.map((one) => [
+      one.name,
+      one.used === null ? "unknown" : count(one.used),
+      one.max === null ? "unknown" : count(one.max),
+      one.state ?? "unknown",
+    ]),
   });
 }
 
@@ -93,8 +151,17 @@ function busy(one) {
   if (!max) return row;
   const full = Math.min(used ?? 0, max);
   const className = level(used ?? 0, max);
-  if (max > SINGLE) row.parts = [{ size: full / max, className, says }, { size: 1 - full / max, className: "track", says }];
-  else row.parts = Array.from({ length: max }, (_, i) => ({ size: 1 / max, className: i < full ? className : "track", says }));
+  if (max > SINGLE)
+    row.parts = [
+      { size: full / max, className, says },
+      { size: 1 - full / max, className: "track", says },
+    ];
+  else
+    row.parts = Array.from({ length: max }, (_, i) => ({
+      size: 1 / max,
+      className: i < full ? className : "track",
+      says,
+    }));
   return row;
 }
 

@@ -71,10 +71,21 @@ const sum = (collectors, field) => collectors.reduce((total, collector) => total
 function problems({ collectors, snapshot }) {
   const failed = collectors.filter(({ error }) => error);
   if (failed.length > 0) {
-    const which = failed.length === collectors.length ? "Every collector" : `${plural(failed.length, "collector")} of ${collectors.length}`;
-    banner(byId("snapshot-banner"), "bad", `${which} failed in the last run. Scrapes get the last good values; the reasons are below.`);
+    const which =
+      failed.length === collectors.length
+        ? "Every collector"
+        : `${plural(failed.length, "collector")} of ${collectors.length}`;
+    banner(
+      byId("snapshot-banner"),
+      "bad",
+      `${which} failed in the last run. Scrapes get the last good values; the reasons are below.`,
+    );
   } else if (!snapshot.taken_at && !running) {
-    banner(byId("snapshot-banner"), "warn", "No snapshot was taken yet: scrapes show no library. Is MongoDB reachable? The log says more.");
+    banner(
+      byId("snapshot-banner"),
+      "warn",
+      "No snapshot was taken yet: scrapes show no library. Is MongoDB reachable? The log says more.",
+    );
   } else {
     banner(byId("snapshot-banner"), "", null);
   }
@@ -102,7 +113,13 @@ function addRow(name) {
     success: cell("last success", "number"),
     before: null,
   };
-  const head = el("th", { scope: "row" }, el("span", { className: "dot" }), el("span", { className: "name" }, ...breakable(name)), row.detail);
+  const head = el(
+    "th",
+    { scope: "row" },
+    el("span", { className: "dot" }),
+    el("span", { className: "name" }, ...breakable(name)),
+    row.detail,
+  );
   const series = cell("series", "number");
   series.append(row.delta, " ", row.series);
   row.main = el("tr", {}, head, series, row.folded, row.took, row.success);
@@ -169,12 +186,15 @@ export function collected(event) {
 export function finished(report, collectors = report.collectors) {
   stopped();
   const failed = collectors.filter(({ error }) => error).length;
-  const outcome = failed ? `${failed} of ${collectors.length} collectors failed` : plural(collectors.length, "collector");
+  const outcome = failed
+    ? `${failed} of ${collectors.length} collectors failed`
+    : plural(collectors.length, "collector");
   progress.hidden = false;
   progress.dataset.state = failed ? "failed" : "done";
   bar.max = 1;
   bar.value = 1;
-  progressText.textContent = `Refreshed in ${took(report.duration_seconds)}: ${outcome}, ${plural(sum(collectors, "series"), "series", "series")}`;
+  const series = plural(sum(collectors, "series"), "series", "series");
+  progressText.textContent = `Refreshed in ${took(report.duration_seconds)}: ${outcome}, ${series}`;
   announce(progressText.textContent);
   hiding = setTimeout(() => {
     progress.hidden = true;

@@ -22,28 +22,53 @@ export function timeline({ begins, step_seconds: step }, series, window) {
 
   const columns = sums.map((sum, i) => {
     let y = 100;
-    const shapes = series.filter(([, , numbers]) => numbers[i] > 0).map(([className, , numbers]) => {
-      const height = (100 * numbers[i]) / top;
-      y -= height;
-      return svg("rect", { x: i - first + 0.08, y, width: 0.84, height, class: className });
-    });
-    const parts = series.filter(([, , numbers]) => numbers[i] > 0).map(([, label, numbers]) => `${count(numbers[i])} ${label}`);
+    const shapes = series
+      .filter(([, , numbers]) => numbers[i] > 0)
+      .map(([className, , numbers]) => {
+        const height = (100 * numbers[i]) / top;
+        y -= height;
+        return svg("rect", { x: i - first + 0.08, y, width: 0.84, height, class: className });
+      });
+    const parts = series
+      .filter(([, , numbers]) => numbers[i] > 0)
+      .map(([, label, numbers]) => `${count(numbers[i])} ${label}`);
     const says = `${clock(time(i), step)}, ${span(step)}: ${parts.length ? parts.join(", ") : "nothing"}`;
-    return svg("g", { class: "column" }, ...shapes, svg("rect", { x: i - first, y: 0, width: 1, height: 100, class: "touch" }, tip(says)));
+    return svg(
+      "g",
+      { class: "column" },
+      ...shapes,
+      svg("rect", { x: i - first, y: 0, width: 1, height: 100, class: "touch" }, tip(says)),
+    );
   });
   const lines = [0, 50].map((y) => svg("line", { x1: 0, x2: places, y1: y, y2: y, class: "grid-line" }));
-  return el("div", { className: "timeline" },
-    el("div", { className: "axis-y" }, el("span", {}, count(top)), el("span", {}, Number.isInteger(top / 2) ? count(top / 2) : ""), el("span", {}, "0")),
+  return el(
+    "div",
+    { className: "timeline" },
+    el(
+      "div",
+      { className: "axis-y" },
+      el("span", {}, count(top)),
+      el("span", {}, Number.isInteger(top / 2) ? count(top / 2) : ""),
+      el("span", {}, "0"),
+    ),
     svg("svg", { class: "columns", viewBox: `0 0 ${places} 100`, preserveAspectRatio: "none" }, ...lines, ...columns),
-    el("div", { className: "axis-x" },
+    el(
+      "div",
+      { className: "axis-x" },
       el("span", {}, clock(time(first), step)),
       el("span", {}, `each column ${span(step)}`),
-      el("span", {}, "now")));
+      el("span", {}, "now"),
+    ),
+  );
 }
 
 /** Time of day, with the date where columns are long. */
 function clock(date, step) {
-  const time = date.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", second: step < 60 ? "2-digit" : undefined });
+  const time = date.toLocaleTimeString(undefined, {
+    hour: "2-digit",
+    minute: "2-digit",
+    second: step < 60 ? "2-digit" : undefined,
+  });
   return step < 600 ? time : `${date.toLocaleDateString(undefined, { month: "short", day: "numeric" })} ${time}`;
 }
 

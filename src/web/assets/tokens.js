@@ -5,7 +5,9 @@ import { age, ago } from "./clock.js";
 import { confirmCopied, copy, select } from "./copy.js";
 import { announce, byId, say } from "./dom.js";
 
-const sections = new Map([...document.querySelectorAll("[data-token]")].map((section) => [section.dataset.token, section]));
+const sections = new Map(
+  [...document.querySelectorAll("[data-token]")].map((section) => [section.dataset.token, section]),
+);
 const placesOf = (id) => document.querySelectorAll(`[data-secret="${id}"]`);
 const togglesOf = (id) => document.querySelectorAll(`[data-reveal="${id}"]`);
 const isShown = (id) => togglesOf(id)[0].getAttribute("aria-pressed") === "true";
@@ -15,14 +17,18 @@ export function setUpTokens(scrapers) {
   for (const place of document.querySelectorAll("[data-secret]")) place.dataset.mask = place.textContent;
   for (const toggle of document.querySelectorAll("[data-reveal]")) {
     const id = toggle.dataset.reveal;
-    toggle.addEventListener("click", () => attempt(toggle, async () => (isShown(id) ? hide(id) : show(id, await fetchToken(id)))));
+    toggle.addEventListener("click", () =>
+      attempt(toggle, async () => (isShown(id) ? hide(id) : show(id, await fetchToken(id)))),
+    );
   }
   for (const button of document.querySelectorAll("[data-copy-token]")) {
     const id = button.dataset.copyToken;
-    button.addEventListener("click", () => attempt(button, async () => {
-      const token = await fetchToken(id);
-      await copyOrSelect(button, id, token, sections.get(id).querySelector("[data-secret]"), token);
-    }));
+    button.addEventListener("click", () =>
+      attempt(button, async () => {
+        const token = await fetchToken(id);
+        await copyOrSelect(button, id, token, sections.get(id).querySelector("[data-secret]"), token);
+      }),
+    );
   }
   for (const button of document.querySelectorAll("[data-copy-block]")) {
     button.addEventListener("click", () => attempt(button, () => copyBlock(button)));

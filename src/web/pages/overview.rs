@@ -2,20 +2,20 @@
 
 use askama::Template;
 
-use super::{Page, Shell};
+use crate::web::shell::{Page, Shell};
 
 pub(in crate::web) const OVERVIEW: Page = Page {
     path: "/overview",
     label: "Overview",
     icon: include_str!("../templates/icons/overview.svg"),
-    render: |page, visit| OverviewPage { shell: Shell::new(page, visit), sections: SECTIONS }.render(),
+    render: |shell, _| OverviewPage { shell, sections: SECTIONS }.render(),
 };
 
 /// `GET /overview`
 #[derive(Template)]
 #[template(path = "overview.html", config = "src/web/askama.toml")]
-struct OverviewPage<'a> {
-    shell: Shell<'a>,
+struct OverviewPage {
+    shell: Shell,
     sections: &'static [Section],
 }
 

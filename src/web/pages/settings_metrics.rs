@@ -3,30 +3,31 @@
 use askama::Template;
 
 use super::configuration::{Configuration, configurations};
+use super::target::Target;
 use super::tokens::{TOKEN_CARDS, TokenCard};
-use super::{Page, Shell, Target, Visit};
+use crate::web::shell::{Page, Shell, Visit};
 
 pub(in crate::web) const SETTINGS_METRICS: Page = Page {
     path: "/settings/metrics",
     label: "Metrics",
     icon: include_str!("../templates/icons/chart.svg"),
-    render: |page, visit| SettingsMetricsPage::new(page, visit).render(),
+    render: |shell, visit| SettingsMetricsPage::new(shell, visit).render(),
 };
 
 /// `GET /settings/metrics`
 #[derive(Template)]
 #[template(path = "settings_metrics.html", config = "src/web/askama.toml")]
 struct SettingsMetricsPage<'a> {
-    shell: Shell<'a>,
+    shell: Shell,
     target: &'a Target,
     tokens: &'static [TokenCard],
     configurations: Vec<Configuration>,
 }
 
 impl<'a> SettingsMetricsPage<'a> {
-    fn new(page: &'a Page, visit: &Visit<'a>) -> Self {
+    fn new(shell: Shell, visit: &Visit<'a>) -> Self {
         Self {
-            shell: Shell::new(page, visit),
+            shell,
             target: visit.target,
             tokens: TOKEN_CARDS,
             configurations: configurations(visit.target),
