@@ -68,6 +68,8 @@ pub struct App {
     pub websocket_permits: Arc<Semaphore>,
     /// The data of the overview page that is kept between requests.
     pub overview: OverviewData,
+    /// The name of Playarr's database.
+    pub database_name: String,
     /// Whether MongoDB answers.
     pub health: Health,
     /// Whether the database is Playarr's.
@@ -93,7 +95,7 @@ impl App {
     /// When the live metrics contradict each other.
     pub fn new(config: &Config, connection: &Connection) -> Result<Arc<Self>, AppError> {
         let Connection { database, health, contents } = connection;
-        let (live, telemetry) = (Live::new(), Telemetry::new()?);
+        let (live, telemetry) = (Live::new(), Telemetry::new(health.clone())?);
         telemetry.service().scheduled_every(config.refresh_interval);
         let snapshots = Arc::new(SnapshotStore::new(Page::of(&Snapshot::default())));
         let options = RefreshOptions {
@@ -130,6 +132,7 @@ impl App {
             scrape_permits: ScrapePermits::new(config.max_concurrent_scrapes),
             websocket_permits: Arc::new(Semaphore::new(MAX_WEBSOCKETS)),
             overview: OverviewData::default(),
+            database_name: database.name().to_owned(),
             health: health.clone(),
             contents: contents.subscribe(),
             tokens: Tokens::new(database),

@@ -351,14 +351,20 @@ async fn a_failure_long_ago_is_not_held_against_anybody() {
                          at: new Date(now - Math.abs(age) * 1000).toISOString(), \
                          failure: age < 0 ? 'other_token' : null }})); \
                      const scrapers = scrapersOf(recent, since); \
-                     return [scrapers[0].isRefused, scrapers[0].hasLapsed, verdict(scrapers, since, String).kind]; }})"
+                     const totals = {{ answered: recent.filter(({{ failure }}) => !failure).length }}; \
+                     return [scrapers[0].isRefused, scrapers[0].hasLapsed, \
+                         verdict(scrapers, totals, since, String).kind]; }})"
             );
             browser.run(&script).await
         };
         assert_eq!(judged(&[-60]).await, json!([true, false, "bad"]));
         assert_eq!(judged(&[-3500]).await, json!([true, false, "bad"]));
         assert_eq!(judged(&[-3700]).await, json!([false, true, "warn"]));
-        assert_eq!(judged(&[-3700, -7300, -10900]).await, json!([true, false, "bad"]), "it tries once an hour");
+        assert_eq!(
+            judged(&[-3700, -7300, -10900]).await,
+            json!([true, false, "bad"]),
+            "it tries once an hour"
+        );
         assert_eq!(judged(&[30, -60]).await, json!([false, false, "good"]));
         assert_eq!(judged(&[-3700, 3800]).await, json!([false, true, "warn"]));
         assert_no_complaints(&browser).await;
@@ -393,6 +399,40 @@ async fn a_failed_scrape_appears_with_its_reason_and_its_fix() {
         );
         browser.until_text("#scrape-totals", |text| text.contains("1 answered, 1 refused")).await;
         assert_eq!(browser.run("return document.querySelectorAll('main script').length").await, 0);
+        assert_no_complaints(&browser).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_cause_of_a_refused_scrape_is_counted_and_explained_by_itself() {
+    let service = Service::with(fixtures()).ready().await;
+    in_browser(async |browser| {
+        open_as_admin(&browser, &service.url).await;
+        // One answered scrape, of a client that is refused afterwards.
+        service.text().await;
+        browser.until_text("#scrape-totals", |text| text.ends_with("1 answered, 0 refused.")).await;
+        service.get("/metrics").send().await.unwrap();
+        service.get("/metrics").header("authorization", "Basic YTpi").send().await.unwrap();
+        service.scrape_with(&service.ingest_token().await).send().await.unwrap();
+        service.scrape_with("old").send().await.unwrap();
+        // The numbers come with the scrapes, without asking again.
+        let refused =
+            "1 answered, 4 refused (1 no token, 1 no bearer token, 1 the ingest token, 1 wrong token).";
+        browser.until_text("#scrape-totals", |text| text.ends_with(refused)).await;
+        let findings = "return [...document.querySelectorAll('.finding')].map((finding) => \
+                        [finding.classList.contains('bad'), finding.textContent.split(',')[0]])";
+        // Of so many at once the last ones are pushed, and the page asks for the others.
+        browser.until_true("return document.querySelectorAll('.finding').length === 4").await;
+        let expected = json!([
+            [true, "Wrong token"],
+            [false, "The ingest token"],
+            [false, "No bearer token"],
+            [false, "No token"],
+        ]);
+        assert_eq!(browser.run(findings).await, expected);
+        let verdict = browser.text("#verdict").await;
+        assert!(verdict.starts_with("Scrapes are refused now; earlier ones were answered."), "{verdict}");
         assert_no_complaints(&browser).await;
     })
     .await;

@@ -8,6 +8,7 @@ mod accounts;
 mod catalog;
 mod collect;
 mod commands;
+mod database_up;
 mod docs;
 mod events;
 mod golden;
@@ -36,6 +37,8 @@ mod websocket;
 
 #[cfg(feature = "system-tests")]
 mod browser;
+#[cfg(feature = "system-tests")]
+mod browser_outage;
 #[cfg(feature = "system-tests")]
 mod browser_overview;
 #[cfg(feature = "system-tests")]

@@ -1,6 +1,7 @@
 //! The status: how fresh the numbers are, and why a Prometheus has none.
 
 use mongodb::bson::{Document, doc};
+use playarr_sandbox::Mongod;
 use reqwest::StatusCode;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, USER_AGENT};
 use serde_json::{Value, json};
@@ -47,6 +48,66 @@ async fn it_tells_how_fresh_the_snapshot_is_and_what_each_collector_did() {
         assert!(collector["error"].is_null() && collector["last_success"].is_string());
     }
     assert_eq!(status["websocket_connections"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_tells_that_the_database_answers_and_is_playarrs() {
+    let service = Service::with(fixtures()).ready().await;
+    let database = crate::support::awaited("the database was looked at", || async {
+        Some(status(&service).await["database"].clone()).filter(|database| !database["is_playarrs"].is_null())
+    })
+    .await;
+    let expected = json!({
+        "name": service.database.name(), "state": "up", "since": null, "seconds": null, "reason": null,
+        "is_playarrs": true, "elsewhere": [],
+    });
+    assert_eq!(database, expected);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_is_not_playarrs_comes_with_those_that_are() {
+    let mongod = Mongod::start().await.unwrap();
+    let client = mongodb::Client::with_uri_str(mongod.uri()).await.unwrap();
+    client.database("playarr_home").create_collection("titles").await.unwrap();
+    let admin = fixtures().into_iter().filter(|(collection, _)| collection == "users").collect();
+    let service = Service::with(admin).server(mongod.uri()).ready().await;
+    let database = crate::support::awaited("the database was looked at", || async {
+        Some(status(&service).await["database"].clone()).filter(|database| !database["is_playarrs"].is_null())
+    })
+    .await;
+    assert_eq!(
+        (&database["name"], &database["is_playarrs"], &database["elsewhere"]),
+        (&json!("playarr"), &json!(false), &json!(["playarr_home"]))
+    );
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_mongod_is_dead_an_admin_is_told_since_when() {
+    let mut mongod = Mongod::start().await.unwrap();
+    let service = Service::with(fixtures()).server(mongod.uri()).ready().await;
+    let session = service.session("admin", "admin-password").await;
+    mongod.kill().await.unwrap();
+    let body = crate::support::awaited("the outage is noticed", || async {
+        let request = service.get("/api/metrics/status").header("x-api-key", "admin001");
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        let body: Value = response.json().await.unwrap();
+        body["database"].is_object().then_some(body)
+    })
+    .await;
+    assert!(body["error"].as_str().unwrap().contains("MongoDB has not answered since "), "{body}");
+    assert!(body["database"]["since"].as_str().unwrap().ends_with('Z'), "{body}");
+    assert!(body["database"]["seconds"].as_f64().unwrap() >= 0.0, "{body}");
+    let page = service.get("/overview").header("cookie", session).header(ACCEPT, "text/html");
+    let page = page.send().await.unwrap();
+    assert_eq!(page.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let page = page.text().await.unwrap();
+    assert!(page.contains("MongoDB has not answered since ") && page.contains(" UTC ("), "{page}");
+    for answer in [body.to_string(), page] {
+        assert!(!answer.contains("127.0.0.1") && !answer.contains("Topology"), "{answer}");
+    }
+    service.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

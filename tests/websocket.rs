@@ -7,6 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::{SinkExt, StreamExt};
 use hmac::{Hmac, KeyInit, Mac};
 use mongodb::bson::{Document, doc};
+use playarr_sandbox::Mongod;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -107,6 +108,33 @@ async fn it_tells_a_refresh_step_by_step_and_then_the_new_status() {
     let status = next_of(&mut socket, "status").await;
     assert_eq!((&status["snapshot"]["generation"], &status["refreshing"]), (&json!(2), &json!(false)));
     assert!(status["next_run"].is_string());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_tells_when_mongod_goes_away_and_when_it_is_back() {
+    let mut mongod = Mongod::start().await.unwrap();
+    let service = Service::with(fixtures()).server(mongod.uri()).ready().await;
+    let mut socket = open(&service, BY_KEY).await.unwrap();
+    assert_eq!(next(&mut socket).await["database"]["state"], "up");
+    mongod.kill().await.unwrap();
+    let away = loop {
+        let event = next_of(&mut socket, "database").await;
+        if event["state"] == "away" {
+            break event;
+        }
+    };
+    let address = format!("MongoDB at 127.0.0.1:{}", mongod.port());
+    assert!(away["reason"].as_str().unwrap().starts_with(&address), "{away}");
+    assert!(away["since"].as_str().unwrap().ends_with('Z') && away["seconds"].is_f64(), "{away}");
+    mongod.restart().await.unwrap();
+    let back = loop {
+        let event = next_of(&mut socket, "database").await;
+        if event["state"] == "up" {
+            break event;
+        }
+    };
+    assert!(back["reason"].is_null() && back["since"].is_null(), "{back}");
+    service.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

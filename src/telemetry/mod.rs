@@ -3,6 +3,7 @@
 //! Process metrics and the counters of our own work are kept by the `prometheus` crate and become families of our model
 //! when they are gathered. Scrapes have a ledger of their own, since there may be a hundred thousand a second.
 
+mod database;
 mod feed;
 mod gathered;
 mod journal;
@@ -17,6 +18,7 @@ mod snapshot;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use playarr_jobs::database::Health;
 use playarr_jobs::metric::{Family, Spec};
 use prometheus::Registry;
 use prometheus::process_collector::ProcessCollector;
@@ -40,28 +42,32 @@ struct Inner {
     service: ServiceMetrics,
     journal: JournalMetrics,
     scrapes: ScrapeLedger,
+    health: Health,
     changed: AtomicBool,
 }
 
 /// Every family that the service shows of itself.
 pub(crate) fn specs() -> impl Iterator<Item = &'static Spec> {
-    let counted =
-        service::SPECS.into_iter().chain(scrapes::SPECS).chain(journal::SPECS).chain([&log::LINES_DROPPED]);
+    let counted = service::SPECS
+        .into_iter()
+        .chain(scrapes::SPECS)
+        .chain(journal::SPECS)
+        .chain([&database::UP, &log::LINES_DROPPED]);
     snapshot::SPECS.into_iter().chain(counted).chain(&process::SPECS)
 }
 
 impl Telemetry {
-    /// Nothing counted yet.
+    /// Nothing counted yet. Whether MongoDB answers is read from `health` when it is gathered.
     ///
     /// # Errors
     /// When two families claim one name.
-    pub fn new() -> Result<Self, prometheus::Error> {
+    pub fn new(health: Health) -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
         registry.register(Box::new(ProcessCollector::for_self()))?;
         let service = ServiceMetrics::new(&registry)?;
         let journal = JournalMetrics::new(&registry)?;
         let (scrapes, changed) = (ScrapeLedger::new(), AtomicBool::new(true));
-        Ok(Self { inner: Arc::new(Inner { registry, service, journal, scrapes, changed }) })
+        Ok(Self { inner: Arc::new(Inner { registry, service, journal, scrapes, health, changed }) })
     }
 
     /// Refreshes.
@@ -109,6 +115,7 @@ impl Telemetry {
     pub fn gather(&self) -> Vec<Family> {
         self.inner.changed.store(false, Ordering::Release);
         let mut families: Vec<_> = self.inner.registry.gather().iter().filter_map(gathered::family).collect();
+        families.push(database::family(&self.inner.health));
         families.push(log::family());
         families.extend(self.inner.scrapes.families());
         families.sort_by(|a, b| a.name.cmp(&b.name));

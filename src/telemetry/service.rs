@@ -110,6 +110,15 @@ static PANICS: Spec = Spec::new(
         "Requests in the time shown whose handler panicked. Each is a bug: the log says where.",
         &[("sum by (instance) (increase(playarr_metrics_panics_total[$__range]))", "{{instance}}")],
     )],
+    alerts: &[Alert {
+        name: "PlayarrMetricsPanics",
+        severity: Severity::Warning,
+        hold: "1m",
+        expr: "increase(playarr_metrics_panics_total[1h]) > 0",
+        summary: "A bug in {{ $labels.instance }} made requests fail.",
+        description: "{{ $value | humanize }} requests to {{ $labels.instance }} in the last hour ended in a panic and \
+                      were answered with 500; its log says where.",
+    }],
     ..Monitoring::NONE
 });
 

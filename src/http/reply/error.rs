@@ -9,11 +9,14 @@ use warp::reject::{InvalidQuery, Reject};
 use warp::reply::Response;
 use warp::{Rejection, Reply};
 
+use playarr_jobs::database::Outage;
+
 use crate::accounts::{AuthError, TokenError, TokenKind};
 use crate::ingest::BatchError;
 use crate::journal::RecordError;
 
 use super::extensions::{AuthenticationFailure, ErrorText};
+use super::{rfc3339, since};
 
 /// A request that is answered with an error.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +36,9 @@ pub(in crate::http) enum ApiError {
     /// The caller may not do this.
     #[error(transparent)]
     Auth(#[from] AuthError),
+    /// The caller could not be looked up, since MongoDB is away.
+    #[error("The user could not be looked up: MongoDB has not answered {}", since(.0))]
+    DatabaseAway(Outage),
     /// The service cannot answer scrapes yet.
     #[error("Not ready: {0}")]
     NotReady(&'static str),
@@ -124,6 +130,7 @@ impl ApiError {
             | Self::TooManyScrapes
             | Self::TooManyWebSockets
             | Self::NotReady(_)
+            | Self::DatabaseAway(_)
             | Self::RefreshFailed
             | Self::Stopping
             | Self::Record(_)
@@ -186,9 +193,18 @@ impl ApiError {
         }
         let text = self.to_string();
         let mut body = json!({ "error": text });
-        if let Self::Batch(BatchError::Events { bad, .. }) = self {
-            let bad = bad.iter().map(|(index, error)| json!({ "index": index, "error": error.to_string() }));
-            body["events"] = bad.collect();
+        match self {
+            Self::Batch(BatchError::Events { bad, .. }) => {
+                let bad = bad.iter();
+                body["events"] =
+                    bad.map(|(index, error)| json!({ "index": index, "error": error.to_string() })).collect();
+            }
+            // Whoever asks may be anybody, so the address of the server is left out.
+            Self::DatabaseAway(outage) => {
+                let seconds = outage.began.elapsed().as_secs_f64();
+                body["database"] = json!({ "since": rfc3339(outage.since), "seconds": seconds });
+            }
+            _ => {}
         }
         let mut response = warp::reply::with_status(warp::reply::json(&body), self.status()).into_response();
         let headers = response.headers_mut();

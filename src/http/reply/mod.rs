@@ -6,4 +6,4 @@ pub(super) mod json;
 pub(super) mod page;
 mod time;
 
-pub(super) use time::rfc3339;
+pub(super) use time::{rfc3339, since};

@@ -31,8 +31,8 @@ pub(in crate::http) fn user(
     anyone(app).and(caller()).and_then(|app: Arc<App>, caller: Caller| async move {
         match app.admins.user(&caller.credentials()).await {
             Ok(user) if user.is_active => Ok(user),
-            Ok(_) => Err(refused(AuthError::Unauthenticated(Reason::InactiveUser))),
-            Err(error) => Err(refused(error)),
+            Ok(_) => Err(refused(&app, AuthError::Unauthenticated(Reason::InactiveUser))),
+            Err(error) => Err(refused(&app, error)),
         }
     })
 }
@@ -42,7 +42,8 @@ pub(in crate::http) fn admin(
     app: &Arc<App>,
 ) -> impl Filter<Extract = (Arc<App>, Admin), Error = Rejection> + Clone + use<> {
     let admin = |app: Arc<App>, caller: Caller| async move {
-        let admin = app.admins.admin(&caller.credentials()).await.map_err(refused)?;
+        let admin = app.admins.admin(&caller.credentials()).await;
+        let admin = admin.map_err(|error| refused(&app, error))?;
         Ok::<_, Rejection>((app, Admin(admin)))
     };
     anyone(app).and(caller()).and_then(admin).untuple_one()
@@ -56,7 +57,11 @@ pub(in crate::http) fn admin_of_this_site(
     let of_this_site = |caller: Caller| async move {
         let credentials = caller.credentials();
         let by_session = credentials.api_key.is_none() && !credentials.sessions.is_empty();
-        if by_session && !caller.is_of_this_site() { Err(refused(AuthError::OtherSite)) } else { Ok(()) }
+        if by_session && !caller.is_of_this_site() {
+            Err(Rejection::from(ApiError::Auth(AuthError::OtherSite)))
+        } else {
+            Ok(())
+        }
     };
     caller().and_then(of_this_site).untuple_one().and(admin(app))
 }
@@ -74,6 +79,9 @@ pub(in crate::http) fn bearer(
     })
 }
 
-fn refused(error: AuthError) -> Rejection {
-    ApiError::from(error).into()
+fn refused(app: &App, error: AuthError) -> Rejection {
+    match (error, app.health.outage()) {
+        (AuthError::Unavailable(_), Some(outage)) => ApiError::DatabaseAway(outage).into(),
+        (error, _) => ApiError::from(error).into(),
+    }
 }

@@ -49,6 +49,7 @@ fn numbers(app: &App, query: &Query) -> Value {
         "snapshot": {
             "generation": snapshot.generation,
             "taken_at": snapshot.taken_at.map(|taken_at| rfc3339(taken_at.time())),
+            "interval_seconds": app.refresh_interval.as_secs(),
             "failed": failed.map(|collector| &*collector.name).collect::<Vec<_>>(),
             "collected": collected.collect::<Map<_, _>>(),
         },

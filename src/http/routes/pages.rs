@@ -14,6 +14,7 @@ use crate::accounts::{AuthError, Reason, User};
 use crate::app::App;
 use crate::http::reply::extensions::AuthenticationFailure;
 use crate::http::reply::page::{html, page, see_other};
+use crate::http::reply::since;
 use crate::http::request::caller::Caller;
 use crate::web::{self, HOME, LoginPage, NoticePage, Page, Target, Visit};
 
@@ -59,7 +60,7 @@ pub(in crate::http) async fn show(
         Ok(user) if user.is_active => forbidden(&user),
         Ok(_) => to_login(),
         Err(error @ AuthError::Unauthenticated(_)) => counted(to_login(), Some(error)),
-        Err(error) => counted(unavailable(&error), Some(error)),
+        Err(error) => counted(unavailable(&app, &error), Some(error)),
     }
 }
 
@@ -88,8 +89,12 @@ fn forbidden(user: &User) -> Response {
     page(StatusCode::FORBIDDEN, &NoticePage::admins_only(&user.username))
 }
 
-fn unavailable(error: &AuthError) -> Response {
-    let notice = NoticePage::unavailable(&error.to_string());
+fn unavailable(app: &App, error: &AuthError) -> Response {
+    let reason = match (error, app.health.outage()) {
+        (AuthError::Unavailable(_), Some(outage)) => format!("MongoDB has not answered {}", since(&outage)),
+        _ => error.to_string(),
+    };
+    let notice = NoticePage::unavailable(&reason);
     match error {
         AuthError::TooManyFailures { retry_after } => {
             let mut refused = page(StatusCode::TOO_MANY_REQUESTS, &notice);

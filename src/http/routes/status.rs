@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
+use playarr_jobs::database::{Contents, HealthState};
 use playarr_jobs::refresh::{Collector, CollectorReport, Report};
 use serde_json::{Map, Value, json};
 use warp::reply::Response;
@@ -31,6 +32,7 @@ pub(in crate::http) fn current(app: &App) -> Value {
             "taken_at": snapshot.taken_at.and_then(|taken_at| rfc3339(taken_at.time())),
             "age_seconds": snapshot.taken_at.map(|taken_at| taken_at.age().as_secs_f64()),
         },
+        "database": database(app),
         "refreshing": app.job.is_refreshing(),
         "interval_seconds": app.refresh_interval.as_secs(),
         "next_run": next_run.and_then(|next_run| rfc3339(next_run.time())),
@@ -44,6 +46,30 @@ pub(in crate::http) fn current(app: &App) -> Value {
         "collectors": snapshot.collectors.iter().map(collector).collect::<Vec<_>>(),
         "scrapes": scrapes(app),
         "websocket_connections": app.live.websockets(),
+    })
+}
+
+/// Whether MongoDB answers, since when not and why, and whether the database is Playarr's.
+pub(in crate::http) fn database(app: &App) -> Value {
+    let (state, outage) = match app.health.state() {
+        HealthState::Connecting => ("connecting", None),
+        HealthState::Up => ("up", None),
+        HealthState::ReadOnly(outage) => ("read_only", Some(outage)),
+        HealthState::Away(outage) => ("away", Some(outage)),
+    };
+    let (is_playarrs, elsewhere) = match &*app.contents.borrow() {
+        Contents::Unknown => (None, Vec::new()),
+        Contents::Playarr => (Some(true), Vec::new()),
+        Contents::NotPlayarr { elsewhere } => (Some(false), elsewhere.clone()),
+    };
+    json!({
+        "name": app.database_name,
+        "state": state,
+        "since": outage.as_ref().and_then(|outage| rfc3339(outage.since)),
+        "seconds": outage.as_ref().map(|outage| outage.began.elapsed().as_secs_f64()),
+        "reason": outage.map(|outage| outage.reason),
+        "is_playarrs": is_playarrs,
+        "elsewhere": elsewhere,
     })
 }
 

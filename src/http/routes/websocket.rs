@@ -1,4 +1,4 @@
-//! The WebSocket of the pages: refreshes, scrapes and the status, from the server to the client only.
+//! The WebSocket of the pages: refreshes, scrapes, the database and the status, from the server to the client only.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use warp::reply::Response;
 use warp::ws::{Message, Ws};
 use warp::{Filter, Rejection, Reply};
 
-use super::status::{collector_report, current, recent_scrapes, report, scrape_totals};
+use super::status::{collector_report, current, database, recent_scrapes, report, scrape_totals};
 use crate::accounts::{AuthError, Credentials};
 use crate::app::App;
 use crate::http::reply::error::ApiError;
@@ -110,6 +110,9 @@ where
         // The first status has it.
         next_run.mark_unchanged();
     }
+    // The first status has what they say now.
+    let (mut health, mut contents) = (app.health.subscribe(), app.contents.clone());
+    contents.mark_unchanged();
     let mut seen = app.telemetry.scrapes().count();
     let (mut ping, mut check, mut scrapes) = (every(PING), every(CHECK), every(SCRAPES));
     let mut answered = true;
@@ -131,6 +134,8 @@ where
                 Err(RecvError::Lagged(_)) => return End::TooSlow,
                 Err(RecvError::Closed) => return End::Stopping,
             },
+            () = changed(&mut health) => text(&event("database", database(app))),
+            () = changed(&mut contents) => text(&event("database", database(app))),
             () = planned(&mut next_run) => status(app),
             _ = scrapes.tick() => {
                 let (recent, count) = recent_scrapes(app, seen);
@@ -182,12 +187,17 @@ where
 
 /// Waits until the next refresh is planned, which happens after each one.
 async fn planned(next_run: &mut Option<watch::Receiver<Option<Moment>>>) {
-    if let Some(next_run) = next_run
-        && next_run.changed().await.is_ok()
-    {
-        return;
+    match next_run {
+        Some(next_run) => changed(next_run).await,
+        None => std::future::pending().await,
     }
-    std::future::pending::<()>().await;
+}
+
+/// Waits for the next value, for ever if none can come any more.
+async fn changed<T>(values: &mut watch::Receiver<T>) {
+    if values.changed().await.is_err() {
+        std::future::pending::<()>().await;
+    }
 }
 
 fn every(period: Duration) -> tokio::time::Interval {

@@ -1,11 +1,15 @@
 // Requests to the service that these pages come from.
 
-/** An answer that is an error, or none at all (then the status is 0). */
+/**
+ * An answer that is an error, or none at all (then the status is 0). `retryAfter` is in seconds; `database` says since
+ * when MongoDB has not answered, if that is the reason.
+ */
 export class Failure extends Error {
-  constructor(status, message, retryAfter = null) {
+  constructor(message, { status = 0, retryAfter = null, json = null } = {}) {
     super(message);
     this.status = status;
     this.retryAfter = retryAfter;
+    this.database = json?.database ?? null;
   }
 }
 
@@ -24,7 +28,7 @@ export async function request(method, path, body) {
   }
   // Somebody who is no admin any more gets the page that says so.
   if (answer.status === 403 && method === "GET") leave(() => location.reload());
-  if (answer.error !== null) throw new Failure(answer.status, answer.error, answer.retryAfter);
+  if (answer.error !== null) throw new Failure(answer.error, answer);
   stay();
   return answer.json;
 }
@@ -62,7 +66,7 @@ async function send(method, path, body) {
   try {
     response = await fetch(path, options);
   } catch {
-    throw new Failure(0, "The service does not answer. Is it running, and is the network up?");
+    throw new Failure("The service does not answer. Is it running, and is the network up?");
   }
   const json = await response.json().catch(() => null);
   const error = response.ok ? null : (json?.error ?? `The service answered with status ${response.status}`);

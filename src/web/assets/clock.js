@@ -2,6 +2,7 @@
 
 import { el } from "./dom.js";
 import { moment, span } from "./format.js";
+import { visible } from "./text.js";
 
 let ahead = 0;
 const texts = new WeakMap();
@@ -38,7 +39,9 @@ export function ticking(element, text) {
 
 function tick(element) {
   const text = texts.get(element)?.();
-  if (text !== undefined && element.textContent !== text) element.textContent = text;
+  if (text === undefined) return;
+  const shown = visible(text);
+  if (element.textContent !== shown) element.textContent = shown;
 }
 
 setInterval(() => document.querySelectorAll("[data-ticks]").forEach(tick), 1000);

@@ -11,7 +11,10 @@ const NEWS_WITHIN = 3_000;
 /** Times of scrapes are told from two clocks; so far apart they may be for the same one. */
 const SAME_TIME = 1_000;
 
-/** Keeps a connection. `onEvent` gets each event; `onState` gets "live", "polling" or "offline". */
+/**
+ * Keeps a connection. `onEvent` gets each event; `onState` gets "live", "polling", "offline" or, with a message,
+ * "failing".
+ */
 export class Connection {
   #onEvent;
   #onState;
@@ -114,12 +117,23 @@ export class Connection {
       try {
         await this.ask();
         if (!this.isLive) this.#onState("polling");
-      } catch {
-        if (!this.isLive) this.#onState("offline");
+      } catch (error) {
+        if (!this.isLive) this.#failed(error);
       }
     }
     clearTimeout(this.#poll);
     if (!this.isLive) this.#poll = setTimeout(() => this.#pollNow(), POLL_EVERY);
+  }
+
+  #failed({ status, message, database }) {
+    if (status === 0) {
+      this.#onState("offline");
+    } else if (database) {
+      this.#onEvent({ ...database, event: "database", state: "away" });
+      this.#onState("polling");
+    } else {
+      this.#onState("failing", message);
+    }
   }
 
   async #check() {

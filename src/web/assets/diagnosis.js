@@ -6,16 +6,26 @@ const QUIET_SECONDS = 300;
 /** A failure is not held against a client for longer than this, or three of its usual intervals if that is more. */
 const LAPSE_SECONDS = 3600;
 
-const REASONS = {
-  no_header: "No token",
-  not_bearer: "No bearer token",
-  ingest_token: "The ingest token",
-  other_token: "Wrong token",
-  token_unknown: "Token not known yet",
-  too_many: "Too many scrapes at once",
+/** Every cause for which the service refuses a scrape, each a phrase that can stand within a sentence. */
+const CAUSES = {
+  no_header: "no token",
+  not_bearer: "no bearer token",
+  ingest_token: "the ingest token",
+  other_token: "wrong token",
+  token_unknown: "token not known yet",
+  too_many: "too many scrapes at once",
 };
 
-export const reasonOf = (failure) => REASONS[failure] ?? failure;
+export const causeOf = (failure) => CAUSES[failure] ?? failure;
+
+/** The number of scrapes since the service started: answered, refused, and refused for each cause that occurred. */
+export function totalsOf({ answered, failures }) {
+  const sum = (numbers) => Object.values(numbers).reduce((all, number) => all + number, 0);
+  const causes = [...new Set([...Object.keys(CAUSES), ...Object.keys(failures)])]
+    .map((cause) => [cause, failures[cause] ?? 0])
+    .filter(([, number]) => number > 0);
+  return { answered: sum(answered), refused: sum(failures), causes };
+}
 
 /** Each client with its scrapes, newest first. */
 export function scrapersOf(recent, secondsSince) {
@@ -47,35 +57,58 @@ function interval(scrapes) {
   return gaps.length < 2 ? null : gaps[Math.floor(gaps.length / 2)];
 }
 
-/** Whether all is well, in one line. `ago` puts a time into words. */
-export function verdict(scrapers, secondsSince, ago) {
+/** The failures of a client by cause, the latest cause first, and whether the client is refused for it now. */
+export function findingsOf({ failures, isRefused, ...client }) {
+  const causes = [...new Set(failures.map(({ failure }) => failure))];
+  return causes.map((cause, position) => ({
+    ...client,
+    failures: failures.filter(({ failure }) => failure === cause),
+    isRefused: isRefused && position === 0,
+    isRefusedOtherwise: isRefused && position > 0,
+  }));
+}
+
+/** Whether all is well, in one line. `totals` counts since the start; `ago` puts a time into words. */
+export function verdict(scrapers, totals, secondsSince, ago) {
   const refused = scrapers.filter(({ isRefused }) => isRefused);
   const working = scrapers.filter(({ isRefused, answered }) => !isRefused && answered.length > 0);
-  if (refused.length > 0 && working.length === 0)
-    return { kind: "bad", text: "Every scrape is refused. What to do is below." };
-  if (working.length === 0 && scrapers.length > 0) {
-    return { kind: "warn", text: "Nobody scrapes. Who tried earlier was refused; why is below." };
-  }
-  if (working.length === 0) {
-    return {
-      kind: "",
-      text:
-        "Nothing has scraped since the service started. " +
-        "Put the configuration into Prometheus and watch it arrive here.",
-    };
-  }
-  const newest = working.reduce((a, b) => (Date.parse(b.answered[0].at) > Date.parse(a.answered[0].at) ? b : a));
+  if (working.length === 0) return withoutScrapes(scrapers, refused, totals, ago);
+  const newest = latestOf(working);
   const last = `${newest.agent || "A client"} at ${newest.client} scraped ${ago(newest.answered[0].at)}`;
-  if (refused.length > 0)
-    return {
-      kind: "warn",
-      text: `${last}, but ${refused.length === 1 ? "another client is" : `${refused.length} others are`} refused.`,
-    };
+  if (refused.length > 0) {
+    const others = refused.length === 1 ? "another client is" : `${refused.length} others are`;
+    return { kind: "warn", text: `${last}, but ${others} refused.` };
+  }
   if (secondsSince(newest.answered[0].at) > Math.max(QUIET_SECONDS, 3 * (newest.every ?? 0))) {
-    return {
-      kind: "warn",
-      text: `${last}, and nobody since. Is Prometheus running, and does it still have this target?`,
-    };
+    const text = `${last}, and nobody since. Is Prometheus running, and does it still have this target?`;
+    return { kind: "warn", text };
   }
   return { kind: "good", text: `${last}. All is well.` };
+}
+
+function withoutScrapes(scrapers, refused, totals, ago) {
+  if (refused.length > 0 && totals.answered === 0) {
+    return { kind: "bad", text: "Every scrape is refused. What to do is below." };
+  }
+  if (refused.length > 0) {
+    const earlier = scrapers.filter(({ answered }) => answered.length > 0);
+    const last = earlier.length > 0 ? ` The last answered one was ${ago(latestOf(earlier).answered[0].at)}.` : "";
+    return { kind: "bad", text: `Scrapes are refused now; earlier ones were answered.${last} What to do is below.` };
+  }
+  if (totals.answered > 0) return { kind: "warn", text: "Nobody scrapes now. Earlier scrapes were answered." };
+  if (scrapers.length > 0) {
+    return { kind: "warn", text: "Nobody scrapes. Who tried earlier was refused; why is below." };
+  }
+  return {
+    kind: "",
+    text:
+      "Nothing has scraped since the service started. " +
+      "Put the configuration into Prometheus and watch it arrive here.",
+  };
+}
+
+/** The client whose answered scrape is the latest. */
+function latestOf(scrapers) {
+  const time = ({ answered }) => Date.parse(answered[0].at);
+  return scrapers.reduce((a, b) => (time(b) > time(a) ? b : a));
 }

@@ -1,32 +1,44 @@
 // The scrape doctor: who scraped last, and for those who were refused the reason and the fix.
 
 import { age, ago, secondsSince } from "./clock.js";
-import { reasonOf, scrapersOf, verdict } from "./diagnosis.js";
+import { causeOf, findingsOf, scrapersOf, totalsOf, verdict } from "./diagnosis.js";
 import { announce, banner, byId, el } from "./dom.js";
-import { bytes, count, span, took } from "./format.js";
+import { bytes, capitalized, count, span, took } from "./format.js";
 
 const MOST = 100;
 const FORMATS = { text: "Text", openmetrics: "OpenMetrics" };
 
 let recent = [];
 let scrapers = [];
-let known = false;
+let totals = null;
+/** How many of the scrapes in the totals were told one by one. */
+let told = 0;
 let judged = null;
 let shown = "";
 
 /** Shows the scrapes of a whole status. */
 export function show({ scrapes }) {
-  known = true;
   recent = scrapes.recent;
-  const answered = Object.values(scrapes.answered).reduce((a, b) => a + b, 0);
-  const refused = Object.values(scrapes.failures).reduce((a, b) => a + b, 0);
+  counted(scrapes);
+  told = totals.answered + totals.refused;
+}
+
+/** Shows how many scrapes there were. */
+export function counted(scrapes) {
+  totals = totalsOf(scrapes);
+  const { answered, refused, causes } = totals;
+  const each = causes.map(([cause, number]) => `${count(number)} ${causeOf(cause)}`).join(", ");
   byId("scrape-totals").textContent =
-    `Since the service started: ${count(answered)} answered, ${count(refused)} refused.`;
+    `Since the service started: ${count(answered)} answered, ${count(refused)} refused${each && ` (${each})`}.`;
   render();
 }
 
+/** Where there are many scrapes at once, not each of them is pushed; their number is. Whether some were left out. */
+export const hasMissed = () => totals !== null && told < totals.answered + totals.refused;
+
 /** Shows one more scrape. */
 export function seen(scrape) {
+  told += 1;
   recent = [scrape, ...recent].slice(0, MOST);
   render();
 }
@@ -38,7 +50,7 @@ function render() {
   scrapers = scrapersOf(recent, secondsSince);
   shown = standing();
   judge();
-  byId("findings").replaceChildren(...scrapers.filter(({ failures }) => failures.length > 0).map(finding));
+  byId("findings").replaceChildren(...scrapers.flatMap(findingsOf).map(finding));
   const working = lately();
   byId("scrapers").hidden = working.length === 0;
   byId("scrapers").tBodies[0].replaceChildren(...working.map(scraperRow));
@@ -58,31 +70,33 @@ function tick() {
 }
 
 function judge() {
-  if (!known) return;
-  const { kind, text } = verdict(scrapers, secondsSince, ago);
+  if (totals === null) return;
+  const { kind, text } = verdict(scrapers, totals, secondsSince, ago);
   if (byId("verdict").textContent !== text) banner(byId("verdict"), kind, text);
   // Its age ticks; only another verdict is worth reading out.
   if (judged !== null && judged !== kind) announce(text);
   judged = kind;
 }
 
-function finding({ client, agent, failures, isRefused, hasLapsed }) {
+function finding({ client, agent, failures, isRefused, isRefusedOtherwise, hasLapsed }) {
   const last = failures[0];
-  const title = el("p", { className: "finding-title" }, `${reasonOf(last.failure)}, from ${client}, `, age(last.at));
-  const about = [agent, failures.length > 1 ? `${count(failures.length)} times lately` : null]
-    .filter(Boolean)
-    .join(" · ");
-  const earlier = hasLapsed
-    ? `Earlier; it has not tried since. ${last.fix ?? ""}`
-    : "Solved: this client has scraped since.";
-  const fix = isRefused ? last.fix : earlier;
+  const title = `${capitalized(causeOf(last.failure))}, from ${client}, `;
+  const times = failures.length > 1 ? `${count(failures.length)} times lately` : null;
+  const about = [agent, times].filter(Boolean).join(" · ");
   return el(
     "li",
     { className: isRefused ? "finding bad" : "finding solved" },
-    title,
+    el("p", { className: "finding-title" }, title, age(last.at)),
     about ? el("p", { className: "muted any" }, about) : null,
-    el("p", { className: "fix" }, fix ?? ""),
+    el("p", { className: "fix" }, advice()),
   );
+
+  function advice() {
+    if (isRefused) return last.fix ?? "";
+    if (isRefusedOtherwise) return "Since then this client is refused for another reason.";
+    if (hasLapsed) return `Earlier; it has not tried since. ${last.fix ?? ""}`;
+    return "Solved: this client has scraped since.";
+  }
 }
 
 function scraperRow({ client, agent, answered: [last], every }) {
@@ -104,7 +118,7 @@ function scraperRow({ client, agent, answered: [last], every }) {
 }
 
 function recentRow(scrape) {
-  const outcome = scrape.failure ? el("span", { className: "bad-text" }, reasonOf(scrape.failure)) : formatOf(scrape);
+  const outcome = scrape.failure ? refusal(scrape.failure) : formatOf(scrape);
   return el(
     "tr",
     {},
@@ -115,6 +129,8 @@ function recentRow(scrape) {
     el("td", { className: "number", "data-label": "took" }, took(scrape.duration_seconds)),
   );
 }
+
+const refusal = (failure) => el("span", { className: "bad-text" }, capitalized(causeOf(failure)));
 
 const formatOf = ({ format, encoding }) =>
   [FORMATS[format] ?? format, encoding].filter((part) => part && part !== "identity").join(", ");

@@ -9,6 +9,8 @@ const short = new Intl.NumberFormat("en", { notation: "compact", maximumFraction
 /** A number for a narrow place: whole below ten thousand, then "14.2K". What no library has is only very much. */
 export const compact = (number) => (number < 10_000 ? count(number) : number < 1e15 ? short.format(number) : "> 999T");
 
+export const capitalized = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
 export const plural = (number, one, many = `${one}s`) => `${count(number)} ${number === 1 ? one : many}`;
 
 /** A measured duration: "41 ms", "1.24 s", "2 min 5 s". */
@@ -35,6 +37,18 @@ export function span(seconds) {
     .filter(([n]) => n > 0)
     .map(([n, unit]) => `${n} ${unit}`)
     .join(" ");
+}
+
+/** A span of time in few words that seldom change: "12 s", "5 min", "2 h 5 min". */
+export function lasting(seconds) {
+  return seconds < 3600 ? span(seconds).split(" ").slice(0, 2).join(" ") : span(seconds);
+}
+
+/** The time of day, with the date unless it is today. */
+export function clockTime(date) {
+  const time = date.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" });
+  if (date.toDateString() === new Date().toDateString()) return time;
+  return `${date.toLocaleDateString(undefined, { month: "short", day: "numeric" })} ${time}`;
 }
 
 export function bytes(number) {

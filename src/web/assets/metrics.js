@@ -2,44 +2,46 @@
 
 import { synchronize } from "./clock.js";
 import { Connection } from "./connection.js";
-import { byId } from "./dom.js";
 import * as doctor from "./doctor.js";
+import { showConnection, showDatabase } from "./health.js";
 import * as snapshot from "./snapshot.js";
 import { setUpTokens } from "./tokens.js";
 
 const WATCH_EVERY = 700;
-const TOTALS_AFTER = 5_000;
-const STATES = { live: "Live", polling: "Asking every 5 s", offline: "No connection, trying again" };
+const ASK_AFTER = 2_000;
 
-let totals = null;
+let soon = null;
 
 const events = {
   status(status) {
     synchronize(status.now);
+    showDatabase(status.database);
     snapshot.show(status);
     doctor.show(status);
   },
+  database: showDatabase,
   refresh_started: snapshot.started,
   collected: snapshot.collected,
   refresh_finished: (report) => snapshot.finished(report),
-  scrape(scrape) {
-    doctor.seen(scrape);
-    // Not every scrape is pushed when there are many: the totals come with the status.
-    totals ??= setTimeout(() => {
-      totals = null;
-      connection.ask().catch(() => {});
-    }, TOTALS_AFTER);
+  scrape: doctor.seen,
+  scrapes(totals) {
+    doctor.counted(totals);
+    if (doctor.hasMissed()) askSoon();
   },
 };
 
 const connection = new Connection({
   onEvent: (event) => events[event.event]?.(event),
-  onState: (state) => {
-    const pill = byId("connection");
-    pill.dataset.state = state;
-    pill.textContent = STATES[state];
-  },
+  onState: showConnection,
 });
+
+/** Asks for the whole status; of many calls within a short time, the first one counts. */
+function askSoon() {
+  soon ??= setTimeout(() => {
+    soon = null;
+    connection.ask().catch(() => {});
+  }, ASK_AFTER);
+}
 
 /** Sees a refresh to its end: by asking where nothing is pushed, and now and then also where it is. */
 async function watch() {

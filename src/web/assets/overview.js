@@ -2,15 +2,19 @@
 
 import { showActivity } from "./activity.js";
 import { request } from "./api.js";
-import { ago, synchronize, ticking } from "./clock.js";
+import { dateCards, dateTiles } from "./ages.js";
+import { now, synchronize } from "./clock.js";
 import { Connection } from "./connection.js";
 import { banner, byId } from "./dom.js";
 import { plural } from "./format.js";
+import { showConnection, showDatabase } from "./health.js";
 import { showLibrary } from "./library.js";
 import { showProviders } from "./providers.js";
 
 const EVERY = 5_000;
-const STATES = { live: "Live", polling: "Asking every 5 s", offline: "No connection, trying again" };
+
+/** So many collectors that failed are named. */
+const NAMED = 3;
 
 let part = "hour";
 let timer = null;
@@ -26,35 +30,35 @@ async function ask() {
     const overview = await request("GET", `/api/metrics/overview?window=${window}`);
     if (question === asked) show(overview, window);
   } catch {
-    // The pill says so; the pictures stay until there are new ones.
+    // The pill says so. The pictures stay until there are new ones, and say how old they are.
   }
   if (question === asked) timer = setTimeout(ask, EVERY);
 }
 
-function show({ now, snapshot, library, providers, activity, history }, window) {
-  synchronize(now);
-  ticking(byId("as-of"), () =>
-    snapshot.taken_at
-      ? `The library as counted ${ago(snapshot.taken_at)}; activity up to now.`
-      : "The library was not counted yet.",
-  );
+function show({ now: time, snapshot, library, providers, activity, history }, window) {
+  synchronize(time);
+  dateTiles(snapshot);
+  dateCards(snapshot, now());
   problems(snapshot);
   showLibrary(library);
   showProviders(providers);
   showActivity(activity, history, window);
 }
 
-function problems({ taken_at: taken, failed }) {
+function problems({ taken_at: taken, failed, collected }) {
   const place = byId("overview-banner");
-  if (!taken) banner(place, "warn", "No snapshot was taken yet. Is MongoDB reachable? Settings, Metrics says more.");
-  else if (failed.length > 0)
-    banner(
-      place,
-      "warn",
-      `${plural(failed.length, "collector")} failed in the last run, so some pictures are older: ` +
-        `${failed.join(", ")}. Settings, Metrics has the reasons.`,
-    );
-  else banner(place, "", null);
+  if (!taken) {
+    banner(place, "warn", "No snapshot was taken yet. Settings, Metrics says more.");
+  } else if (failed.length > 0) {
+    const isEvery = failed.length === Object.keys(collected).length;
+    const which = isEvery ? "Every collector" : plural(failed.length, "collector");
+    const more = failed.length > NAMED ? ` and ${failed.length - NAMED} more` : "";
+    const names = isEvery ? "" : `: ${failed.slice(0, NAMED).join(", ")}${more}`;
+    const text = `${which} failed in the last run, so some pictures are older${names}.`;
+    banner(place, "warn", `${text} Settings, Metrics has the reasons.`);
+  } else {
+    banner(place, "", null);
+  }
 }
 
 for (const button of byId("windows").querySelectorAll("button")) {
@@ -67,12 +71,14 @@ for (const button of byId("windows").querySelectorAll("button")) {
 }
 document.addEventListener("visibilitychange", ask);
 
+const events = {
+  status: ({ database }) => showDatabase(database),
+  database: showDatabase,
+  refresh_finished: ask,
+};
+
 new Connection({
-  onEvent: ({ event }) => event === "refresh_finished" && ask(),
-  onState: (state) => {
-    const pill = byId("connection");
-    pill.dataset.state = state;
-    pill.textContent = STATES[state];
-  },
+  onEvent: (event) => events[event.event]?.(event),
+  onState: showConnection,
 });
 ask();

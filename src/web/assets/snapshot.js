@@ -2,8 +2,8 @@
 
 import { request } from "./api.js";
 import { age, secondsSince, ticking, now } from "./clock.js";
-import { announce, banner, byId, el } from "./dom.js";
-import { count, plural, span, took } from "./format.js";
+import { announce, banner, byId, el, say } from "./dom.js";
+import { capitalized, count, plural, span, took } from "./format.js";
 
 const button = byId("refresh");
 const progress = byId("progress");
@@ -70,7 +70,14 @@ const sum = (collectors, field) => collectors.reduce((total, collector) => total
 
 function problems({ collectors, snapshot }) {
   const failed = collectors.filter(({ error }) => error);
-  if (failed.length > 0) {
+  const reason = sharedReason(collectors);
+  if (reason) {
+    banner(
+      byId("snapshot-banner"),
+      "bad",
+      `Every collector failed in the last run. Scrapes get the last good values. ${capitalized(reason)}.`,
+    );
+  } else if (failed.length > 0) {
     const which =
       failed.length === collectors.length
         ? "Every collector"
@@ -81,14 +88,16 @@ function problems({ collectors, snapshot }) {
       `${which} failed in the last run. Scrapes get the last good values; the reasons are below.`,
     );
   } else if (!snapshot.taken_at && !running) {
-    banner(
-      byId("snapshot-banner"),
-      "warn",
-      "No snapshot was taken yet: scrapes show no library. Is MongoDB reachable? The log says more.",
-    );
+    banner(byId("snapshot-banner"), "warn", "No snapshot was taken yet: scrapes show no library.");
   } else {
     banner(byId("snapshot-banner"), "", null);
   }
+}
+
+/** The reason why all collectors failed, if it is the same for all. It is then said once. */
+function sharedReason(collectors) {
+  const [first] = collectors;
+  return collectors.length > 1 && collectors.every(({ error }) => error && error === first.error) ? first.error : null;
 }
 
 function table(collectors) {
@@ -98,7 +107,8 @@ function table(collectors) {
     rows.clear();
     body.replaceChildren(...collectors.flatMap((collector) => addRow(collector.name)));
   }
-  for (const collector of collectors) fill(collector, collector.last_success);
+  const reason = sharedReason(collectors);
+  for (const collector of collectors) fill(collector, collector.last_success, reason);
 }
 
 function addRow(name) {
@@ -132,7 +142,7 @@ function breakable(name) {
   return name.split(/(?<=_)/).flatMap((part) => [part, el("wbr")]);
 }
 
-function fill({ name, series, folded_series: folded, duration_seconds: duration, error }, success) {
+function fill({ name, series, folded_series: folded, duration_seconds: duration, error }, success, shared = null) {
   const row = rows.get(name);
   if (!row) return;
   row.series.textContent = count(series);
@@ -142,8 +152,7 @@ function fill({ name, series, folded_series: folded, duration_seconds: duration,
   row.folded.classList.toggle("faint", !folded);
   row.took.textContent = took(duration);
   if (success !== undefined) row.success.replaceChildren(age(success));
-  row.detail.textContent = error ?? "";
-  row.detail.hidden = !error;
+  say(row.detail, error === shared ? null : error);
   row.main.dataset.state = error ? "failed" : "ok";
 }
 
