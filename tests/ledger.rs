@@ -1,5 +1,5 @@
-//! Live events under repeated `kill -9`, checked against a ledger: every acknowledged batch is counted exactly once, and
-//! nothing that a scrape has shown is ever lower in a later one.
+//! Live events under repeated `kill -9`, checked against a ledger: every acknowledged batch is counted exactly once,
+//! and nothing that a scrape has shown is ever lower in a later one.
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;

@@ -117,16 +117,16 @@ mod tests {
         let family = FamilyId::HTTP_REQUESTS;
         let admissions = Admissions::new(10);
         for number in 0..20 {
-            let admission = admissions.admit(family, &key(&format!("/{number}\0200")), Origin::Batch);
+            let admission = admissions.admit(family, &key(&format!("/{number}\x00200")), Origin::Batch);
             assert_eq!(is_own(&admission), number < 10, "{number}");
         }
-        assert!(is_own(&admissions.admit(family, &key("/metrics\0200"), Origin::Service)));
+        assert!(is_own(&admissions.admit(family, &key("/metrics\x00200"), Origin::Service)));
         assert!(
-            is_own(&admissions.admit(family, &key("/metrics\0200"), Origin::Batch)),
+            is_own(&admissions.admit(family, &key("/metrics\x00200"), Origin::Batch)),
             "it is shown anyway"
         );
-        let folded = admissions.admit(family, &key("/20\0200"), Origin::Batch);
-        assert!(matches!(folded, Admission::Folded(other) if *other == *"_other\0_other"));
+        let folded = admissions.admit(family, &key("/20\x00200"), Origin::Batch);
+        assert!(matches!(folded, Admission::Folded(other) if *other == *"_other\x00_other"));
     }
 
     #[test]

@@ -3,8 +3,8 @@
 //! How to choose between the two kinds of metric: what can be computed from the database at any time is a gauge
 //! definition in the `jobs` crate; what is gone once it has happened is an event of `event`.
 //!
-//! What is recorded is summed up as a [`Delta`] (`recorder`, `delta`). Somebody collects it, keeps it, and adds it to the
-//! totals that scrapes show (`totals`): the journal, or, where there is none, the next scrape.
+//! What is recorded is summed up as a [`Delta`] (`recorder`, `delta`). Somebody collects it, keeps it, and adds it to
+//! the totals that scrapes show (`totals`): the journal, or, where there is none, the next scrape.
 //!
 //! ```
 //! use std::time::Duration;
@@ -43,6 +43,7 @@
 //! ```
 
 mod admission;
+mod clock;
 mod connections;
 mod delta;
 mod event;
@@ -54,13 +55,14 @@ mod traffic;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
 use parking_lot::Mutex;
 use playarr_jobs::metric::Family;
 
 pub use admission::LIVE_SERIES_BUDGET;
+pub use clock::Clock;
 pub use connections::Connection;
 pub use delta::Delta;
 pub use event::{
@@ -105,34 +107,6 @@ struct Shown {
     /// all of it had just happened.
     is_complete: bool,
     clock: Clock,
-}
-
-/// A time in seconds since the Unix epoch that was true at an instant, and is reckoned from there on.
-#[derive(Clone, Copy, Debug)]
-pub struct Clock {
-    seconds: i64,
-    read: Instant,
-}
-
-impl Clock {
-    /// A clock that shows these seconds now.
-    #[must_use]
-    pub fn new(seconds: i64) -> Self {
-        Self { seconds, read: Instant::now() }
-    }
-
-    /// The clock of this system.
-    #[must_use]
-    pub fn of_system() -> Self {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self::new(i64::try_from(now.as_secs()).unwrap_or(i64::MAX))
-    }
-
-    /// Seconds since the Unix epoch.
-    #[must_use]
-    pub fn now(&self) -> i64 {
-        self.seconds.saturating_add(i64::try_from(self.read.elapsed().as_secs()).unwrap_or(i64::MAX))
-    }
 }
 
 impl Live {

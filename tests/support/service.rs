@@ -1,7 +1,7 @@
 //! A running service in this process, with a database of its own.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mongodb::Database;
 use mongodb::bson::{Document, doc};
@@ -166,6 +166,18 @@ impl Service {
     /// Every series of a scrape.
     pub(crate) async fn series(&self) -> Gauges {
         exposition::parse(&self.text().await)
+    }
+
+    /// Waits until a series has a value: what the service counts of itself shows after the next commit.
+    pub(crate) async fn until_value(&self, name: &str, labels: &[(&str, &str)], expected: f64) {
+        let (started, mut found) = (Instant::now(), None);
+        while found != Some(expected) {
+            assert!(
+                started.elapsed() < Duration::from_secs(10),
+                "{name}{labels:?}: {found:?}, not {expected}"
+            );
+            found = exposition::value(&self.series().await, name, labels);
+        }
     }
 
     /// Refreshes as the admin of the fixtures and returns the report.
