@@ -153,7 +153,7 @@ async fn over_http() -> Result<(), Box<dyn std::error::Error>> {
     let database = mongod.database();
     let server = Server::start(database.uri(), database.name());
     service::until_ready(server.address.parse()?).await;
-    let token = service::setting(&database.connect().await?, "metrics_ingest_token").await;
+    let token = service::ingest_token(&database.connect().await?).await;
     let body = body(1_000)?;
     let rounds: Vec<_> =
         (0..ROUNDS).map(|_| server.load(&token, &body, 1_000, 2, Duration::from_secs(1))).collect();

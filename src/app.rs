@@ -121,7 +121,14 @@ impl App {
                 watchers.publish(progress);
             }),
         };
-        let job = UpdateMetricsJob::new(database.clone(), definitions, options, snapshots.clone(), hooks);
+        let job = UpdateMetricsJob::new(
+            database.clone(),
+            health.clone(),
+            definitions,
+            options,
+            snapshots.clone(),
+            hooks,
+        );
         Ok(Arc::new(Self {
             job,
             exposition: Exposition::new(snapshots.clone(), live.clone(), telemetry.clone()),

@@ -93,6 +93,16 @@ fn connect_error(uri: &MongoUri, error: &Error) -> ConnectError {
             ConfigError::Invalid { name: "MONGODB_URI", value: uri.to_string(), complaint: message.clone() }
                 .into()
         }
-        kind => ConnectError::Lookup { uri: uri.to_string(), error: kind.to_string() },
+        kind => ConnectError::Lookup { uri: uri.to_string(), error: lookup_failure(&kind.to_string()) },
     }
+}
+
+/// Why servers cannot be looked up, in plain words. The driver shows the query as its library holds it.
+fn lookup_failure(text: &str) -> String {
+    if text.contains("no records found") {
+        return "it has no SRV records for this name".to_owned();
+    }
+    let is_silent =
+        ["timed out", "no connections available", "io error"].iter().any(|sign| text.contains(sign));
+    if is_silent { "no DNS server answers".to_owned() } else { text.to_owned() }
 }

@@ -9,9 +9,9 @@ use playarr_jobs::refresh::schedule_refreshes;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, timeout};
+use tokio::time::timeout;
 
-use crate::accounts::TOKEN_CHECK_INTERVAL;
+use crate::accounts::Tokens;
 use crate::app::{App, AppError};
 use crate::config::Config;
 use crate::database::{ConnectError, Connection, connect};
@@ -81,7 +81,7 @@ async fn look_up(
         let _ = is_started.await;
     }));
     let connection = tokio::select! {
-        connection = connect_patiently(config) => Some(connection?),
+        connection = connect_patiently(|| connect(config)) => Some(connection?),
         () = shutdown => None,
     };
     drop(started);
@@ -91,10 +91,14 @@ async fn look_up(
     Ok(connection.map(|connection| (listener, connection)))
 }
 
-async fn connect_patiently(config: &Config) -> Result<Connection, ConnectError> {
+/// Connects as soon as the servers can be looked up: one log line if they cannot, and one when they can.
+async fn connect_patiently<C, F>(connect: impl Fn() -> F) -> Result<C, ConnectError>
+where
+    F: Future<Output = Result<C, ConnectError>>,
+{
     let mut pause = FIRST_LOOKUP_RETRY;
     loop {
-        match connect(config).await {
+        match connect().await {
             Err(error @ ConnectError::Lookup { .. }) => {
                 if pause == FIRST_LOOKUP_RETRY {
                     tracing::warn!("{error}; trying again until they can");
@@ -173,25 +177,59 @@ async fn run(
     Ok(())
 }
 
-/// Keeps the tokens as the database has them.
+/// Checks the tokens for ever, and shows what came of it in the metrics.
 async fn watch_tokens(app: &Arc<App>) {
-    let mut check = tokio::time::interval(TOKEN_CHECK_INTERVAL);
-    check.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut is_failing = false;
-    loop {
-        check.tick().await;
-        match app.tokens.sync().await {
-            Ok(()) if is_failing => tracing::info!("the tokens can be read again"),
-            // An outage is said elsewhere, once.
-            Err(error) if !is_failing && app.health.outage().is_none() => {
-                tracing::warn!(%error, "the tokens held in memory stay");
-            }
-            Err(error) => {
-                tracing::debug!(%error, "the tokens held in memory stay");
-                continue;
-            }
-            Ok(()) => continue,
+    let metrics = app.telemetry.tokens();
+    let checked = |tokens: &Tokens| {
+        metrics.restored(tokens.restored());
+        for status in tokens.status() {
+            metrics.stored(status.kind.as_str(), status.is_known && status.problem.is_none());
         }
-        is_failing = !is_failing;
+    };
+    app.tokens.watch(&app.health, checked).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::future::ready;
+
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn it_connects_soon_after_the_servers_can_be_looked_up() {
+        let lookup = || ConnectError::Lookup {
+            uri: "mongodb+srv://db.example".to_owned(),
+            error: "the DNS does not answer".to_owned(),
+        };
+        let (started, asked) = (Instant::now(), Cell::new(0));
+        let connection = connect_patiently(|| {
+            asked.set(asked.get() + 1);
+            // For a minute.
+            let is_away = started.elapsed() < Duration::from_secs(60);
+            ready(if is_away { Err(lookup()) } else { Ok("a connection") })
+        });
+        assert_eq!(connection.await.unwrap(), "a connection");
+        assert!(
+            started.elapsed() <= Duration::from_secs(60) + LONGEST_LOOKUP_RETRY,
+            "{:?}",
+            started.elapsed()
+        );
+        assert!(asked.get() <= 12, "the pauses grow: {}", asked.get());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_another_try_would_not_mend_is_said_at_once() {
+        let invalid = || crate::config::ConfigError::Invalid {
+            name: "MONGODB_URI",
+            value: "mongodb+srv://db.example".to_owned(),
+            complaint: "bad".to_owned(),
+        };
+        let started = Instant::now();
+        let outcome = connect_patiently(|| ready(Err::<(), _>(invalid().into()))).await;
+        assert!(matches!(outcome, Err(ConnectError::Config(_))));
+        assert_eq!(started.elapsed(), Duration::ZERO);
     }
 }

@@ -290,6 +290,23 @@ async fn a_refresh_is_watched_and_its_numbers_appear_without_reloading() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_address_says_which_configuration_is_open() {
+    let service = Service::with(fixtures()).ready().await;
+    in_browser(async |browser| {
+        open_as_admin(&browser, &service.url).await;
+        browser.click("[data-configuration=credentials] summary").await;
+        browser.until_true("return location.search === '?configuration=credentials'").await;
+        browser.client.refresh().await.unwrap();
+        browser.until_text("#connection", |text| text == "Live").await;
+        let open = "return [...document.querySelectorAll('.configuration[open]')].map((one) => \
+                    one.dataset.configuration).join()";
+        assert_eq!(browser.run(open).await, "credentials");
+        assert_no_complaints(&browser).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_websocket_the_page_asks_again_and_again() {
     let service = Service::with(fixtures()).ready().await;
     in_browser(async |browser| {

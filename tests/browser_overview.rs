@@ -52,7 +52,7 @@ async fn assert_no_complaints(browser: &Browser) {
 
 /// What a picture says to those who cannot see it.
 async fn says(browser: &Browser, card: &str) -> String {
-    let script = format!("return document.querySelector('#{card} [role=img]')?.ariaLabel ?? ''");
+    let script = format!("return document.querySelector('#{card} [data-picture]')?.ariaLabel ?? ''");
     browser.run(&script).await.as_str().unwrap().to_owned()
 }
 
@@ -315,6 +315,155 @@ async fn the_pictures_fit_any_screen() {
         })
         .await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn charts_stand_without_colour_and_on_paper() {
+    let directory = std::env::var_os("PLAYARR_TEST_SCREENSHOTS");
+    let service = Service::with(home()).ready().await;
+    report(&service, evening()).await;
+    in_browser(async |browser| {
+        browser.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": HOUR })).await;
+        open_as_admin(&browser, &service).await;
+        browser.until_true("return document.querySelectorAll('#streams .column').length > 0").await;
+        save(&browser, directory.as_deref(), "overview", 1440, "light").await;
+        // Parts beside each other differ in more than their colour: at most one kind of part is plain.
+        let plain = "return [...document.querySelectorAll('.picture')].map((picture) => new Set([...picture \
+             .querySelectorAll('.bar rect, .arc:not(.track), .column rect:not(.touch)')].filter((part) => \
+             !part.matches('.track, .touch')).filter((part) => !(part.matches('.arc') ? \
+             getComputedStyle(part).stroke : getComputedStyle(part).fill).startsWith('url(')) \
+             .map((part) => part.getAttribute('class').replace(/ ?(arc|light) ?/g, ''))).size)";
+        let plain = browser.run(plain).await;
+        assert!(plain.as_array().unwrap().iter().all(|kinds| kinds.as_u64() <= Some(1)), "{plain}");
+        for (name, media, features) in [
+            ("overview-forced", "screen", json!([{ "name": "forced-colors", "value": "active" }])),
+            ("overview-print", "print", json!([{ "name": "prefers-color-scheme", "value": "dark" }])),
+        ] {
+            let media = json!({ "media": media, "features": features });
+            browser.devtools("Emulation.setEmulatedMedia", media).await;
+            let picture = browser.client.screenshot().await.unwrap();
+            if let Some(directory) = &directory {
+                std::fs::write(Path::new(directory).join(name).with_extension("png"), picture).unwrap();
+            }
+            let fits = "return document.documentElement.scrollWidth <= innerWidth \
+                 && document.getElementById('main').clientWidth > 1000";
+            assert_eq!(browser.run(fits).await, true, "{name}");
+        }
+        let on_paper = "return [getComputedStyle(document.getElementById('sidebar')).display, \
+             getComputedStyle(document.body).backgroundColor, document.querySelector('#jobs svg').checkVisibility()]";
+        assert_eq!(browser.run(on_paper).await, json!(["none", "rgb(245, 246, 248)", true]));
+        assert_no_complaints(&browser).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keyboard_and_touch_read_what_pointing_shows() {
+    let service = Service::with(fixtures()).ready().await;
+    in_browser(async |browser| {
+        open_as_admin(&browser, &service).await;
+        browser.until_true("return document.querySelectorAll('#by-provider .bar rect').length > 0").await;
+        browser.run("document.querySelector('#by-provider [data-picture]').focus()").await;
+        browser.press("\u{e014}").await;
+        browser.until_text("#by-provider [data-readout]", |text| text == "Xtream One").await;
+        browser.press("\u{e014}").await;
+        browser.until_text("#by-provider [data-readout]", |text| text == "Xtream One, Movies: 13").await;
+        browser.press("\u{e00c}").await;
+        browser.until_text("#by-provider [data-readout]", str::is_empty).await;
+        browser.click("#by-provider .bar rect.c2").await;
+        browser
+            .until_text("#by-provider [data-readout]", |text| text.starts_with("Xtream One, TV shows: "))
+            .await;
+        assert_no_complaints(&browser).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_shown_is_in_the_address() {
+    let service = Service::with(fixtures()).ready().await;
+    report(&service, vec![stream("alice", "movies", 0.2)]).await;
+    in_browser(async |browser| {
+        open_as_admin(&browser, &service).await;
+        browser.click("[data-window=life]").await;
+        browser.click("#expiry [data-all]").await;
+        browser.click("#channels summary").await;
+        browser.until_text("#expiry [data-all]", |text| text == "Show fewer").await;
+        let rows = "return document.querySelectorAll('#expiry .bar-row').length";
+        assert_eq!(browser.run(rows).await, 36, "expired and all others");
+        let first = browser.text("#expiry .bar-row").await;
+        assert!(first.contains("ago"), "the one that expired first comes first: {first}");
+        let address = browser.client.current_url().await.unwrap();
+        assert_eq!(address.query(), Some("window=life&accounts=all&numbers=channels"));
+        // The same address shows the same, also after signing in again.
+        browser.client.delete_all_cookies().await.unwrap();
+        browser.open(&format!("{address}#providers")).await;
+        browser.until_path("/login").await;
+        browser.fill("[name=username]", "admin").await;
+        browser.fill("[name=password]", "admin-password").await;
+        browser.click("#sign-in button").await;
+        browser.until_path(PAGE).await;
+        let back = browser.client.current_url().await.unwrap();
+        assert_eq!((back.query(), back.fragment()), (address.query(), Some("providers")));
+        browser.until_text("#expiry [data-all]", |text| text == "Show fewer").await;
+        assert_eq!(browser.run(rows).await, 36);
+        assert_eq!(
+            browser.run("return document.querySelector('[aria-pressed=true]').textContent").await,
+            "Since start"
+        );
+        assert_eq!(
+            browser.run("return document.querySelector('#channels table').checkVisibility()").await,
+            true
+        );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_two_controls_have_the_same_name() {
+    let service = Service::with(fixtures()).ready().await;
+    in_browser(async |browser| {
+        open_as_admin(&browser, &service).await;
+        for page in [PAGE, "/settings/metrics"] {
+            browser.open(&format!("{}{page}", service.url)).await;
+            browser.until_text("#connection", |text| text == "Live").await;
+            // Those of closed dialogs and of closed parts as well.
+            let names = "return [...document.querySelectorAll('main :is(button, summary):not(dialog [value])')] \
+                 .map((control) => (control.getAttribute('aria-labelledby') ?? '').split(' ').filter(Boolean) \
+                     .map((id) => document.getElementById(id).textContent.trim()).join(' ') \
+                     || control.getAttribute('aria-label') || control.textContent.trim()).filter(Boolean)";
+            let names = browser.run(names).await;
+            let names: Vec<_> = names.as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+            let twins: Vec<_> =
+                names.iter().filter(|name| names.iter().filter(|other| other == name).count() > 1).collect();
+            // A dialog confirms what its opener is named.
+            assert!(twins.iter().all(|name| name.starts_with("Regenerate")), "{page}: {twins:?}");
+            assert!(names.len() > 12, "{page}: {names:?}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_hides_or_reorders_text_is_shown_as_an_escape() {
+    let mut library = Library::new();
+    library.insert("users".to_owned(), fixtures()["users"].clone());
+    let name = "evil\u{202e}drowssap\u{200b}";
+    library.insert(
+        "channels".to_owned(),
+        vec![doc! { "provider_id": "a", "channel_id": 1, "group_title": name }],
+    );
+    let service = Service::with(library).ready().await;
+    in_browser(async |browser| {
+        open_as_admin(&browser, &service).await;
+        let expected = "evil\\u{202e}drowssap\\u{200b}";
+        browser.until_text("#channels .bar-name", |text| text == expected).await;
+        assert!(says(&browser, "channels").await.contains(expected));
+        assert!(numbers(&browser, "channels", expected).await.starts_with(expected));
+        let anywhere = "return /[\\u202e\\u200b]/.test(document.documentElement.outerHTML)";
+        assert_eq!(browser.run(anywhere).await, false);
+    })
+    .await;
 }
 
 async fn save(browser: &Browser, directory: Option<&std::ffi::OsStr>, name: &str, width: u32, scheme: &str) {

@@ -75,7 +75,7 @@ fn every_metric_and_recording_that_is_named_exists() {
     let families: BTreeSet<_> =
         exposition.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
     let rules = read(&top().join("packaging/prometheus/playarr.rules.yml"));
-    // What Playarr had and this service has not, and collections.
+    // What Playarr had and this service has not; collections.
     let others = ["playarr_provider_expiration_days", "playarr_metrics", "playarr_metrics_journal"];
     for path in pages() {
         let page = read(&path);

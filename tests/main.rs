@@ -25,6 +25,7 @@ mod packages;
 mod pages;
 mod privileges;
 mod refresh;
+mod replica_set;
 mod scrape;
 mod secrets;
 mod sessions;
@@ -43,6 +44,8 @@ mod browser_outage;
 mod browser_overview;
 #[cfg(feature = "system-tests")]
 mod container;
+#[cfg(feature = "system-tests")]
+mod demo;
 #[cfg(feature = "system-tests")]
 mod node_client;
 #[cfg(feature = "system-tests")]

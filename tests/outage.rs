@@ -1,14 +1,20 @@
 //! MongoDB goes away and comes back; scrapes go on.
 
+use std::process::Stdio;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use mongodb::bson::{Document, doc};
 use playarr_sandbox::Mongod;
-use reqwest::StatusCode;
+use reqwest::{Method, RequestBuilder, StatusCode};
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::support::exposition::value;
-use crate::support::library::fixtures;
+use crate::support::library::{Library, fixtures, load};
 use crate::support::oracle::Gauges;
+use crate::support::program::{program, signal};
+use crate::support::running::Running;
 use crate::support::service::Service;
 use crate::support::until;
 
@@ -18,11 +24,9 @@ fn episodes_succeed(series: &Gauges) -> bool {
     value(series, "playarr_metrics_collector_success", &COLLECTOR) == Some(1.0)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn scrapes_go_on_while_mongod_is_dead_and_it_recovers_by_itself() {
-    let mut mongod = Mongod::start().await.unwrap();
+/// The fixtures and so many shows that a refresh can be caught in the middle.
+fn large_library() -> Library {
     let mut library = fixtures();
-    // Enough shows to catch a refresh in the middle.
     let media: Vec<_> =
         (0..200).map(|e| doc! { "season": e / 10, "sources": [{ "provider_id": "agtv" }] }).collect();
     let shows = (0..3000).map(|show| {
@@ -30,8 +34,31 @@ async fn scrapes_go_on_while_mongod_is_dead_and_it_recovers_by_itself() {
         doc! { "title_key": key, "type": "tvshows", "title": title, "media": media.clone() }
     });
     library.get_mut("titles").unwrap().extend(shows);
-    let service =
-        Service::with(library).server(mongod.uri()).setting("MONGODB_URI", mongod.uri()).ready().await;
+    library
+}
+
+/// Kills the server while it works for a collector of a refresh.
+async fn kill_at_work(mongod: &mut Mongod, refresh: impl Fn() -> RequestBuilder) {
+    let client = mongodb::Client::with_uri_str(mongod.uri()).await.unwrap();
+    until("a collector is at work", Duration::from_secs(60), || async {
+        let started = refresh().header("x-api-key", "admin001").send().await.unwrap();
+        assert_eq!(started.status(), StatusCode::ACCEPTED);
+        let operations = doc! { "currentOp": 1, "command.comment": { "$regex": "^playarr-metrics " } };
+        let reply = client.database("admin").run_command(operations).await.unwrap();
+        !reply.get_array("inprog").unwrap().is_empty()
+    })
+    .await;
+    mongod.kill().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn scrapes_go_on_while_mongod_is_dead_and_it_recovers_by_itself() {
+    let mut mongod = Mongod::start().await.unwrap();
+    let service = Service::with(large_library())
+        .server(mongod.uri())
+        .setting("MONGODB_URI", mongod.uri())
+        .ready()
+        .await;
     let token = service.token().await;
     let scrape = || async {
         let response = service.scrape_with(&token).send().await.unwrap();
@@ -41,21 +68,7 @@ async fn scrapes_go_on_while_mongod_is_dead_and_it_recovers_by_itself() {
     let before = scrape().await;
     assert!(episodes_succeed(&before));
 
-    // Kill the server while it works for a collector.
-    let refresh = service.post("/api/metrics/refresh?wait=false").header("x-api-key", "admin001");
-    assert_eq!(refresh.send().await.unwrap().status(), StatusCode::ACCEPTED);
-    until("a collector is at work", Duration::from_secs(20), || async {
-        let operations = doc! { "currentOp": 1, "command.comment": { "$regex": "^playarr-metrics " } };
-        let reply = service.database.client().database("admin").run_command(operations).await.unwrap();
-        let at_work = !reply.get_array("inprog").unwrap().is_empty();
-        if !at_work {
-            let again = service.post("/api/metrics/refresh?wait=false").header("x-api-key", "admin001");
-            again.send().await.unwrap();
-        }
-        at_work
-    })
-    .await;
-    mongod.kill().await.unwrap();
+    kill_at_work(&mut mongod, || service.post("/api/metrics/refresh?wait=false")).await;
 
     until("the failure is visible", Duration::from_secs(90), || async { !episodes_succeed(&scrape().await) })
         .await;
@@ -76,12 +89,7 @@ async fn scrapes_go_on_while_mongod_is_dead_and_it_recovers_by_itself() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_mongod_away_at_start_it_is_not_ready_and_then_it_is() {
     let mut mongod = Mongod::start().await.unwrap();
-    crate::support::library::load(
-        &mongodb::Client::with_uri_str(mongod.uri()).await.unwrap().database("playarr"),
-        &fixtures(),
-    )
-    .await
-    .unwrap();
+    load_into(&mongod, &fixtures()).await;
     mongod.kill().await.unwrap();
 
     let service = Service::empty().server(mongod.uri()).start().await;
@@ -104,4 +112,132 @@ async fn with_mongod_away_at_start_it_is_not_ready_and_then_it_is() {
     })
     .await;
     service.stop().await;
+}
+
+async fn load_into(mongod: &Mongod, library: &Library) {
+    let client = mongodb::Client::with_uri_str(mongod.uri()).await.unwrap();
+    load(&client.database("playarr"), library).await.unwrap();
+}
+
+/// The host and port that a connection string of a test names.
+fn address(mongod: &Mongod) -> String {
+    format!("127.0.0.1:{}", mongod.port())
+}
+
+fn messages(lines: &[Value]) -> Vec<&str> {
+    lines.iter().map(|line| line["message"].as_str().unwrap()).collect()
+}
+
+async fn until_logged(running: &Running, message: &str) {
+    until(message, Duration::from_secs(120), || async {
+        messages(&running.log_lines()).iter().any(|line| line.contains(message))
+    })
+    .await;
+}
+
+/// Asks for everything that needs the database, and scrapes.
+async fn ask_for_everything(running: &Running) {
+    running.series().await;
+    let login = running
+        .request(Method::POST, "/api/auth/login")
+        .json(&json!({ "username": "admin", "password": "secret" }));
+    let key = running.request(Method::GET, "/api/settings/metrics").header("x-api-key", "admin001");
+    let regenerate = running.request(Method::POST, "/api/settings/metrics/regenerate");
+    let requests = [login, key, regenerate.header("x-api-key", "admin001")];
+    for answer in join_all(requests.map(RequestBuilder::send)).await {
+        let answer = answer.unwrap();
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+        let text = answer.text().await.unwrap();
+        assert!(!text.contains("Topology") && !text.contains("Kind:"), "{text}");
+    }
+    let event = r#"{"type":"cache_operation","operation":"hit"}"#;
+    running.events().header("content-type", "application/x-ndjson").body(event).send().await.unwrap();
+}
+
+/// How many refreshes failed, whatever set them off.
+async fn failed_refreshes(running: &Running) -> f64 {
+    let series = running.series().await;
+    let failed = ["startup", "manual", "schedule"].map(|trigger| {
+        let labels = [("status", "failure"), ("trigger", trigger)];
+        value(&series, "playarr_metrics_refresh_total", &labels).unwrap_or(0.0)
+    });
+    failed.iter().sum()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_outage_is_one_log_line_and_its_end_another_however_much_is_asked_meanwhile() {
+    let mut mongod = Mongod::start().await.unwrap();
+    load_into(&mongod, &large_library()).await;
+    let running = Running::start_at(
+        mongod.uri(),
+        "playarr",
+        &[("CHECKPOINT_INTERVAL", "5m"), ("REFRESH_CONCURRENCY", "14")],
+    )
+    .await;
+    until_logged(&running, "refreshed").await;
+    kill_at_work(&mut mongod, || running.request(Method::POST, "/api/metrics/refresh?wait=false")).await;
+    let complaint = ["refuses connections", "closed the connection"]
+        .map(|what| format!("MongoDB at {} {what}", address(&mongod)));
+    until_logged(&running, "trying again until this is over").await;
+    let lines = running.log_lines();
+    let before = lines.iter().position(|line| line["level"] == "WARN").unwrap();
+
+    // The pauses between them double.
+    until("three refreshes have failed", Duration::from_secs(240), || async {
+        ask_for_everything(&running).await;
+        failed_refreshes(&running).await >= 3.0
+    })
+    .await;
+    let during = running.log_lines().split_off(before);
+    assert_eq!(messages(&during).len(), 1, "{:#?}", messages(&during));
+
+    mongod.restart().await.unwrap();
+    until_logged(&running, "MongoDB answers again").await;
+    let lines = running.log_lines().split_off(before);
+    assert_one_line_each(&messages(&lines), &complaint);
+    assert!(running.end("TERM").await.success());
+}
+
+/// Whether the log begins with the line of an outage with one of these reasons, and then says that it is over.
+fn assert_one_line_each(lines: &[&str], reasons: &[String]) {
+    let begins = |reason: &String| lines[0] == format!("{reason}; trying again until this is over");
+    assert!(reasons.iter().any(begins), "{lines:#?}");
+    assert!(lines[1].starts_with("MongoDB answers again, after "), "{lines:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_mongod_away_at_start_the_log_says_so_once_and_when_that_is_over() {
+    let mut mongod = Mongod::start().await.unwrap();
+    load_into(&mongod, &fixtures()).await;
+    mongod.kill().await.unwrap();
+    let settings = [
+        ("MONGODB_URI", mongod.uri()),
+        ("LISTEN_ADDRESS", "127.0.0.1:0"),
+        ("JWT_SECRET_KEY", "a key of at least thirty-two characters"),
+        ("LOG_FORMAT", "json"),
+        ("REFRESH_CONCURRENCY", "14"),
+        ("LOG_LEVEL", "info,playarr_metrics::checkpoints=off,playarr_jobs::refresh=debug"),
+    ];
+    let mut service = program(&settings, &[]).stderr(Stdio::piped()).spawn().unwrap();
+    let mut log = BufReader::new(service.stderr.take().unwrap()).lines();
+    let (mut lines, mut failed) = (Vec::new(), 0);
+    while lines.last().is_none_or(|line| line != "refreshed") {
+        let line = tokio::time::timeout(Duration::from_secs(60), log.next_line()).await;
+        let line: Value = serde_json::from_str(&line.expect("a line").unwrap().unwrap()).unwrap();
+        let message = line["message"].as_str().unwrap().to_owned();
+        if line["level"] != "DEBUG" {
+            lines.push(message);
+        } else if message.starts_with("collectors failed") {
+            failed += 1;
+            if failed == 3 {
+                mongod.restart().await.unwrap();
+            }
+        }
+    }
+    let begin = lines.iter().position(|line| line.contains("trying again")).unwrap();
+    let reason = format!("MongoDB at {} refuses connections", address(&mongod));
+    let lines: Vec<_> = lines[begin..].iter().map(String::as_str).collect();
+    assert_one_line_each(&lines, &[reason]);
+    signal(&service, "TERM").await;
+    assert!(service.wait().await.unwrap().success());
 }

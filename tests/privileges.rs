@@ -1,17 +1,26 @@
-//! The role in `packaging/mongodb/role.json`, against a MongoDB that asks who one is.
+//! The roles in `packaging/mongodb/`, against a MongoDB that asks who one is.
 
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
 
-use mongodb::Client;
+use futures_util::TryStreamExt;
 use mongodb::bson::{Document, doc};
+use mongodb::{Client, Database, IndexModel};
 use playarr_sandbox::Mongod;
+use serde_json::{Value, json};
 
 use crate::support::library::{Library, fixtures, load};
+use crate::support::program::{complaint, run};
 use crate::support::service::Service;
+use crate::support::until;
 
-/// A MongoDB with access control, a superuser, and the role of the package with a user who has it and nothing else.
+const ROLE: &str = include_str!("../packaging/mongodb/role.json");
+const READ_ONLY: &str = include_str!("../packaging/mongodb/role-read-only.json");
+
+/// A MongoDB with access control, a superuser, and a role of the package with a user who has it and nothing else.
 /// Returns the connection string of that user and a client of the superuser.
-async fn guarded(directory: &std::path::Path) -> (Mongod, String, Client) {
+async fn guarded(directory: &Path, role: &str) -> (Mongod, String, Client) {
     // The sandbox's mongod, with one option more.
     let plain = Mongod::start().await.unwrap();
     let binary = std::fs::read_link(format!("/proc/{}/exe", plain.pid().unwrap())).unwrap();
@@ -28,7 +37,7 @@ async fn guarded(directory: &std::path::Path) -> (Mongod, String, Client) {
     let create = doc! { "createUser": "root", "pwd": "secret", "roles": ["root"] };
     Client::with_uri_str(mongod.uri()).await.unwrap().database("admin").run_command(create).await.unwrap();
     let root = Client::with_uri_str(uri("root", "admin")).await.unwrap();
-    let role: Document = serde_json::from_str(include_str!("../packaging/mongodb/role.json")).unwrap();
+    let role: Document = serde_json::from_str(role).unwrap();
     let playarr = root.database("playarr");
     playarr.run_command(role.clone()).await.unwrap();
     let user = doc! {
@@ -43,7 +52,7 @@ async fn guarded(directory: &std::path::Path) -> (Mongod, String, Client) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_packaged_role_is_enough_for_everything_the_service_does() {
     let directory = tempfile::tempdir().unwrap();
-    let (_mongod, uri, root) = guarded(directory.path()).await;
+    let (_mongod, uri, root) = guarded(directory.path(), ROLE).await;
     let playarr = root.database("playarr");
     load(&playarr, &fixtures()).await.unwrap();
     // Nothing is there yet that the service makes itself.
@@ -69,7 +78,7 @@ async fn the_packaged_role_is_enough_for_everything_the_service_does() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_the_packaged_role_the_first_admin_can_be_made_and_nothing_of_playarrs_changed() {
     let directory = tempfile::tempdir().unwrap();
-    let (_mongod, uri, root) = guarded(directory.path()).await;
+    let (_mongod, uri, root) = guarded(directory.path(), ROLE).await;
     let service = Service::with(Library::new())
         .server(&uri)
         .setting("MONGODB_DB_NAME", "playarr")
@@ -78,7 +87,7 @@ async fn with_the_packaged_role_the_first_admin_can_be_made_and_nothing_of_playa
         .await;
     let users = root.database("playarr").collection::<Document>("users");
     let created = || async { users.find_one(doc! { "username": "admin" }).await.unwrap().is_some() };
-    crate::support::until("the admin is there", std::time::Duration::from_secs(30), created).await;
+    until("the admin is there", Duration::from_secs(30), created).await;
     service.stop().await;
 
     let own = Client::with_uri_str(&uri).await.unwrap().database("playarr");
@@ -88,4 +97,81 @@ async fn with_the_packaged_role_the_first_admin_can_be_made_and_nothing_of_playa
     let titles = own.collection::<Document>("titles");
     assert!(titles.insert_one(doc! { "type": "movies" }).await.is_err(), "titles are only read");
     assert!(own.drop().await.is_err());
+}
+
+/// Whether the user may ask how often a collection was written to.
+async fn sees_writes(database: &Database, collection: &str) -> bool {
+    let stats = doc! { "$collStats": { "latencyStats": {} } };
+    let answer = database.collection::<Document>(collection).aggregate([stats]).await;
+    match answer {
+        Ok(cursor) => cursor.try_collect::<Vec<_>>().await.is_ok(),
+        Err(_) => false,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_packaged_role_allows_a_journal_and_to_see_which_collections_changed() {
+    let directory = tempfile::tempdir().unwrap();
+    let (_mongod, uri, root) = guarded(directory.path(), ROLE).await;
+    load(&root.database("playarr"), &fixtures()).await.unwrap();
+    let own = Client::with_uri_str(&uri).await.unwrap().database("playarr");
+    for collection in ["titles", "provider_titles", "iptv_providers", "channels", "users"] {
+        assert!(sees_writes(&own, collection).await, "{collection}");
+    }
+    let journal = own.collection::<Document>("playarr_metrics_journal");
+    journal.create_index(IndexModel::builder().keys(doc! { "batches": 1 }).build()).await.unwrap();
+    journal.insert_one(doc! { "_id": 1 }).await.unwrap();
+    journal.update_one(doc! {}, doc! { "$set": { "form": 1 } }).await.unwrap();
+    journal.delete_one(doc! {}).await.unwrap();
+    assert!(journal.drop().await.is_err(), "nothing of ours is dropped by ourselves");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_user_who_may_only_read_is_enough_for_refreshes_and_scrapes() {
+    let directory = tempfile::tempdir().unwrap();
+    let (_mongod, uri, root) = guarded(directory.path(), READ_ONLY).await;
+    let playarr = root.database("playarr");
+    let mut library = fixtures();
+    let token = doc! { "_id": "metrics_token", "value": "made-by-playarr" };
+    library.insert("settings".to_owned(), vec![token]);
+    load(&playarr, &library).await.unwrap();
+    let service =
+        Service::with(Library::new()).server(&uri).setting("MONGODB_DB_NAME", "playarr").ready().await;
+
+    let report = service.refresh().await;
+    let collectors = report["collectors"].as_array().unwrap();
+    assert!(collectors.len() >= 12 && collectors.iter().all(|one| one["error"].is_null()), "{report:#}");
+    let scrape = service.scrape_with("made-by-playarr").send().await.unwrap();
+    assert_eq!(scrape.status(), 200);
+    assert!(scrape.text().await.unwrap().contains("playarr_metrics_token_stored{token=\"metrics\"} 0"));
+
+    let rotate = service.post("/api/settings/metrics/regenerate").header("x-api-key", "admin001").send();
+    let rotate = rotate.await.unwrap();
+    assert_eq!(rotate.status(), 503);
+    let answer: Value = rotate.json().await.unwrap();
+    let error = answer["error"].as_str().unwrap();
+    assert!(error.contains("goes on working") && error.contains("playarr_metrics"), "{error}");
+    assert_eq!(service.scrape_with("made-by-playarr").send().await.unwrap().status(), 200);
+
+    let events = service.post("/api/metrics/events").bearer_auth("x").json(&json!({ "events": [] }));
+    let events = events.send().await.unwrap();
+    assert_eq!(events.status(), 503);
+    let answer: Value = events.json().await.unwrap();
+    assert!(answer["error"].as_str().unwrap().contains("MongoDB refuses to store one"), "{answer}");
+
+    let settings = [("MONGODB_URI", uri.as_str()), ("MONGODB_DB_NAME", "playarr")];
+    let printed = run(&settings, &["token"]).await;
+    assert!(printed.status.success(), "{}", complaint(&printed));
+    assert_eq!(printed.stdout, b"made-by-playarr\n");
+    let refused = run(&settings, &["token", "--rotate"]).await;
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(complaint(&refused).contains("goes on working"), "{}", complaint(&refused));
+
+    let own = Client::with_uri_str(&uri).await.unwrap().database("playarr");
+    assert!(sees_writes(&own, "titles").await);
+    for collection in ["settings", "users", "job_history", "playarr_metrics", "playarr_metrics_journal"] {
+        let written = own.collection::<Document>(collection).insert_one(doc! { "x": 1 }).await;
+        assert!(written.is_err(), "{collection} is only read");
+    }
+    service.stop().await;
 }

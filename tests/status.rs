@@ -174,9 +174,7 @@ async fn it_tells_who_scraped_in_which_form_and_how_much_it_was() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_failed_scrape_comes_with_its_fix() {
     let service = Service::with(fixtures()).ready().await;
-    let ingest = service.database.collection::<Document>("settings");
-    let ingest = ingest.find_one(doc! { "_id": "metrics_ingest_token" }).await.unwrap().unwrap();
-    let ingest = ingest.get_str("value").unwrap();
+    let ingest = service.ingest_token().await;
     let cases = [
         (None, "no_header", "No Authorization header was sent"),
         (Some("Basic YTpi".to_owned()), "not_bearer", "instead of basic_auth"),
@@ -196,7 +194,7 @@ async fn each_failed_scrape_comes_with_its_fix() {
         for nothing in ["format", "encoding", "bytes", "duration_seconds"] {
             assert!(scrape[nothing].is_null(), "{nothing}");
         }
-        assert!(!status.to_string().contains(ingest), "the token itself is not shown");
+        assert!(!status.to_string().contains(&ingest), "the token itself is not shown");
     }
     let scrapes = status(&service).await["scrapes"].clone();
     for (_, failure, _) in &cases {

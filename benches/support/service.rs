@@ -39,12 +39,16 @@ pub(crate) async fn until_ready(address: SocketAddr) {
 
 /// The metrics token of a database.
 pub(crate) async fn token(database: &Database) -> String {
-    setting(database, "metrics_token").await
+    value(database, "settings", "metrics_token").await
 }
 
-/// A token of a database, by its key.
-pub(crate) async fn setting(database: &Database, key: &str) -> String {
-    let settings = database.collection::<Document>("settings");
-    let setting = settings.find_one(doc! { "_id": key }).await.expect("MongoDB answers");
+/// The ingest token of a database.
+pub(crate) async fn ingest_token(database: &Database) -> String {
+    value(database, "playarr_metrics", "ingest_token").await
+}
+
+async fn value(database: &Database, collection: &str, id: &str) -> String {
+    let found = database.collection::<Document>(collection).find_one(doc! { "_id": id }).await;
+    let setting = found.expect("MongoDB answers");
     setting.and_then(|setting| Some(setting.get_str("value").ok()?.to_owned())).expect("there is a token")
 }

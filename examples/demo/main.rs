@@ -1,4 +1,4 @@
-//! The whole service on a machine that has nothing: starts a real MongoDB, seeds it from `fixtures/`, refreshes,
+//! The whole service on a machine that has nothing: starts a real MongoDB, puts a small library into it, refreshes,
 //! serves, drives some live traffic through the HTTP interface, and prints what to try.
 //!
 //! ```text
@@ -7,15 +7,13 @@
 //!
 //! Settings are read from the environment as always, except for the database.
 
+mod library;
 mod traffic;
 
 use std::error::Error;
-use std::path::Path;
 use std::time::Duration;
 
 use clap::Parser;
-use mongodb::Database;
-use mongodb::bson::Document;
 use playarr_metrics::accounts::{TokenKind, Tokens};
 use playarr_metrics::config::{Config, Flags};
 use playarr_metrics::database;
@@ -35,7 +33,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let flags = Demo::parse().flags.with_database(sandbox.uri(), sandbox.name());
     let config = Config::load(&flags)?;
     let database = database::connect(&config).await?.database;
-    seed(&database).await?;
+    for (collection, documents) in library::documents() {
+        database.collection(&collection).insert_many(documents).await?;
+    }
     let tokens = Tokens::new(&database);
     let token = tokens.show(TokenKind::Metrics).await?.value.reveal().to_owned();
     let ingest_token = tokens.show(TokenKind::Ingest).await?.value.reveal().to_owned();
@@ -56,24 +56,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Loads every file of `fixtures/` into the collection it is named after.
-async fn seed(database: &Database) -> Result<(), Box<dyn Error>> {
-    for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures"))? {
-        let path = entry?.path();
-        let (Some(collection), Some("json")) = (
-            path.file_stem().and_then(|stem| stem.to_str()),
-            path.extension().and_then(|extension| extension.to_str()),
-        ) else {
-            continue;
-        };
-        let documents: Vec<Document> = serde_json::from_reader(std::fs::File::open(&path)?)?;
-        if !documents.is_empty() {
-            database.collection(collection).insert_many(documents).await?;
-        }
-    }
-    Ok(())
-}
-
 /// Waits until there is something to see.
 async fn ready(address: &str) {
     while reqwest::get(format!("{address}/-/ready"))
@@ -86,15 +68,16 @@ async fn ready(address: &str) {
 
 /// Says what to try.
 fn greet(address: &str, token: &str) {
+    let ((admin, password), key) = (library::ADMIN, library::ADMIN_API_KEY);
     println!(
         "\nServing a small library, with live traffic: the counters move. In another terminal:\n\n  \
          curl -H 'Authorization: Bearer {token}' {address}/metrics\n\n\
          The token for a Prometheus, as the README's steps need it:\n\n  \
          echo {token} > playarr-token\n\n\
-         The admin's pages, for `admin` with the password `admin-password`:\n\n  \
+         The admin's pages, for `{admin}` with the password `{password}`:\n\n  \
          {address}/\n\n\
          Refresh now, with that admin's API key:\n\n  \
-         curl -X POST -H 'X-API-Key: admin001' {address}/api/metrics/refresh\n\n\
+         curl -X POST -H 'X-API-Key: {key}' {address}/api/metrics/refresh\n\n\
          Ctrl-C ends it and throws the database away."
     );
 }

@@ -1,4 +1,5 @@
-//! Live traffic as Playarr's processes would report it, over HTTP, so that counters move.
+//! Live traffic as Playarr's processes would report it, over HTTP, so that counters move: a household that watches,
+//! pages that are open, jobs that run. It is the same after each start.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -10,18 +11,20 @@ use playarr_metrics::live::{
     Seconds, Status, StatusCode, StreamRequest, TitlesKind, TitlesProcessed, UserOperation, WatchlistChange,
     WatchlistOperation, WebsocketConnections,
 };
+use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
-use rand::{Rng, RngExt};
+use rand::{Rng, RngExt, SeedableRng};
 use serde_json::json;
+
+use super::library::{ADMIN, PROVIDERS, USERS};
 
 /// How often a batch is sent.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-const USERS: [&str; 4] = ["alice", "carol", "erin", "frank"];
-const PROVIDERS: [&str; 3] = ["agtv", "xtream-one", "nordic-streams"];
-const ENDPOINTS: [&str; 4] = ["/api/titles", "/api/titles/:id", "/api/livetv/channels", "/api/stream/:id"];
-const ACTIONS: [&str; 3] = ["get_live_streams", "get_vod_streams", "get_series"];
-const JOBS: [&str; 3] = ["SyncIPTVProviderTitlesJob", "SyncLiveTVJob", "ProviderTitlesMonitorJob"];
+const ROUTES: [&str; 5] =
+    ["/api/titles", "/api/titles/:id", "/api/livetv/channels", "/api/stream/:id", "/api/profile"];
+const API_CALLS: [&str; 3] = ["get_live_streams", "get_vod_streams", "get_series"];
+const SYNC_JOBS: [&str; 3] = ["SyncIPTVProviderTitlesJob", "SyncLiveTVJob", "ProviderTitlesMonitorJob"];
 
 /// Sends a batch of made-up events every second, until it is dropped. What cannot be sent is left out.
 pub(crate) async fn drive(address: String, ingest_token: String) {
@@ -29,8 +32,7 @@ pub(crate) async fn drive(address: String, ingest_token: String) {
     let mut interval = tokio::time::interval(INTERVAL);
     for second in 0_u64.. {
         interval.tick().await;
-        let events = events(second);
-        let batch = json!({ "batch_id": format!("demo-{second}"), "events": events });
+        let batch = json!({ "batch_id": format!("demo-{second}"), "events": events(second) });
         let request = client.post(format!("{address}/api/metrics/events")).bearer_auth(&ingest_token);
         if let Err(error) = request.json(&batch).send().await.and_then(reqwest::Response::error_for_status) {
             eprintln!("the demo's traffic was not counted: {error}");
@@ -38,34 +40,48 @@ pub(crate) async fn drive(address: String, ingest_token: String) {
     }
 }
 
-/// What happens in one second: people watch and look around, now and then a provider is synchronised.
-fn events(second: u64) -> Vec<Event<'static>> {
-    let mut random = rand::rng();
-    let mut events =
-        vec![WebsocketConnections { reporter: label("demo"), count: count(&mut random, 1..=4) }.into()];
+/// What happens in one second. Everything happens in the first one, so that nothing is without data.
+pub(crate) fn events(second: u64) -> Vec<Event<'static>> {
+    let mut random = StdRng::seed_from_u64(second);
+    let mut events = Vec::new();
+    let is_due = |seconds: u64| second.is_multiple_of(seconds);
+    if is_due(15) {
+        let connections = WebsocketConnections { reporter: label("demo"), count: count(&mut random, 1..=4) };
+        events.push(connections.into());
+    }
     for _ in 0..random.random_range(1..=4) {
+        events.push(request(&mut random));
+    }
+    if is_due(8) {
         watch(&mut random, &mut events);
     }
-    for _ in 0..random.random_range(3..=12) {
-        events.push(
-            HttpRequest {
-                endpoint: route(&mut random),
-                status_code: status_code(&mut random),
-                duration_seconds: duration(&mut random, 0.02),
-            }
-            .into(),
-        );
+    if is_due(45) {
+        change_watchlist(&mut random, &mut events);
     }
-    // Everything happens in the first second, so that nothing is without data.
-    if second.is_multiple_of(20) {
-        synchronise(&mut random, &mut events);
+    if is_due(60) {
+        events.push(job(&mut random, "SyncProviderDetailsJob", 0.8));
     }
-    if second.is_multiple_of(10) {
+    if is_due(300) {
+        synchronise(second / 300, &mut random, &mut events);
+    }
+    if is_due(600) {
         administer(&mut random, &mut events);
     }
     events
 }
 
+/// A page that somebody opens.
+fn request(random: &mut impl Rng) -> Event<'static> {
+    let status = [200, 200, 200, 200, 200, 200, 200, 200, 200, 304, 304, 404].choose(random).copied();
+    HttpRequest {
+        endpoint: route(random),
+        status_code: status.and_then(StatusCode::new).expect("each has three digits"),
+        duration_seconds: duration(random, 0.02),
+    }
+    .into()
+}
+
+/// Somebody who begins to watch something.
 fn watch(random: &mut impl Rng, events: &mut Vec<Event<'static>>) {
     let media_type = *MediaType::ALL.choose(random).unwrap_or(&MediaType::Movies);
     let is_hit = random.random_bool(0.8);
@@ -77,67 +93,65 @@ fn watch(random: &mut impl Rng, events: &mut Vec<Event<'static>>) {
             BestSourceSelected {
                 provider_id: one_of(random, &PROVIDERS),
                 media_type,
-                duration_seconds: duration(random, 0.6),
+                duration_seconds: duration(random, 0.4),
             }
             .into(),
         );
     }
     events.push(
-        StreamRequest { user: one_of(random, &USERS), media_type, duration_seconds: duration(random, 0.3) }
+        StreamRequest { user: one_of(random, &USERS), media_type, duration_seconds: duration(random, 0.2) }
             .into(),
     );
 }
 
-fn synchronise(random: &mut impl Rng, events: &mut Vec<Event<'static>>) {
-    for provider in PROVIDERS {
+fn change_watchlist(random: &mut impl Rng, events: &mut Vec<Event<'static>>) {
+    let operation = if random.random_bool(0.7) { WatchlistChange::Add } else { WatchlistChange::Remove };
+    let media_type = *[MediaType::Movies, MediaType::TvShows].choose(random).unwrap_or(&MediaType::Movies);
+    let username = one_of(random, &USERS);
+    events.push(WatchlistOperation { operation, media_type, username }.into());
+}
+
+/// A synchronisation of all providers. One in thirty fails, and one in ten has a request that is not answered.
+fn synchronise(run: u64, random: &mut impl Rng, events: &mut Vec<Event<'static>>) {
+    for (provider, place) in PROVIDERS.into_iter().zip(0..) {
         let provider_id = label(provider);
-        for action in ACTIONS {
+        for call in API_CALLS {
             events.push(
                 ProviderApiRequest {
                     provider_id: provider_id.clone(),
-                    endpoint: ApiCall::new(action).expect("the name of a call"),
-                    status_code: status_code(random),
+                    endpoint: ApiCall::new(call).expect("the name of a call"),
+                    status_code: StatusCode::new(200).expect("three digits"),
                     duration_seconds: duration(random, 1.5),
                 }
                 .into(),
             );
         }
-        for media_type in [MediaType::Movies, MediaType::TvShows] {
-            for kind in [TitlesKind::Provider, TitlesKind::Main] {
-                let (provider_id, count) = (provider_id.clone(), count(random, 10..=200));
-                events.push(TitlesProcessed { kind, provider_id, media_type, count }.into());
-            }
-            let (provider_id, count) = (provider_id.clone(), count(random, 5..=20));
-            events.push(CategoriesSynced { provider_id, media_type, count }.into());
-        }
-        let status = if random.random_bool(0.95) { Status::Success } else { Status::Failure };
-        if status == Status::Failure {
-            let error_type = *ProviderErrorType::ALL.choose(random).unwrap_or(&ProviderErrorType::Other);
+        if (run + 5 * place).is_multiple_of(10) {
+            let error_type = ProviderErrorType::Timeout;
             events.push(ProviderApiError { provider_id: provider_id.clone(), error_type }.into());
         }
-        events.push(ProviderSync { provider_id, status, duration_seconds: duration(random, 60.0) }.into());
-    }
-    for job in JOBS {
-        events.push(
-            JobExecution {
-                job_type: label(job),
-                status: Status::Success,
-                duration_seconds: duration(random, 40.0),
+        for media_type in [MediaType::Movies, MediaType::TvShows] {
+            for kind in [TitlesKind::Provider, TitlesKind::Main] {
+                let (provider_id, count) = (provider_id.clone(), count(random, 1..=20));
+                events.push(TitlesProcessed { kind, provider_id, media_type, count }.into());
             }
-            .into(),
-        );
+            let (provider_id, count) = (provider_id.clone(), count(random, 1..=10));
+            events.push(CategoriesSynced { provider_id, media_type, count }.into());
+        }
+        let is_failure = (run + 15 * place) % 30 == 29;
+        let status = if is_failure { Status::Failure } else { Status::Success };
+        events.push(ProviderSync { provider_id, status, duration_seconds: duration(random, 20.0) }.into());
+    }
+    for name in SYNC_JOBS {
+        events.push(job(random, name, 20.0));
     }
 }
 
+/// What happens now and then: an admin changes something, somebody mistypes a password.
 fn administer(random: &mut impl Rng, events: &mut Vec<Event<'static>>) {
-    let operation = if random.random_bool(0.7) { WatchlistChange::Add } else { WatchlistChange::Remove };
-    events.push(
-        WatchlistOperation { operation, media_type: MediaType::Movies, username: one_of(random, &USERS) }
-            .into(),
-    );
-    let operation = AdminChange::Update;
-    events.push(ProviderOperation { operation, username: label("admin") }.into());
-    events.push(UserOperation { operation, username: label("admin") }.into());
+    let (operation, admin) = (AdminChange::Update, label(ADMIN.0));
+    events.push(ProviderOperation { operation, username: admin.clone() }.into());
+    events.push(UserOperation { operation, username: admin }.into());
     events.push(ManagedError { endpoint: route(random), error_type: label("NotFoundError") }.into());
     events.push(
         AuthenticationFailure {
@@ -146,6 +160,12 @@ fn administer(random: &mut impl Rng, events: &mut Vec<Event<'static>>) {
         }
         .into(),
     );
+}
+
+/// A run of a job that succeeds.
+fn job(random: &mut impl Rng, name: &'static str, usual: f64) -> Event<'static> {
+    let (job_type, duration_seconds) = (label(name), duration(random, usual));
+    JobExecution { job_type, status: Status::Success, duration_seconds }.into()
 }
 
 fn label(text: &'static str) -> Label<'static> {
@@ -157,16 +177,11 @@ fn one_of(random: &mut impl Rng, texts: &[&'static str]) -> Label<'static> {
 }
 
 fn route(random: &mut impl Rng) -> Endpoint<'static> {
-    Endpoint::of_route(ENDPOINTS.choose(random).copied().unwrap_or_default())
+    Endpoint::of_route(ROUTES.choose(random).copied().unwrap_or_default())
 }
 
 fn count(random: &mut impl Rng, range: RangeInclusive<u64>) -> Count {
     random.random_range(range).into()
-}
-
-fn status_code(random: &mut impl Rng) -> StatusCode {
-    let status = [200, 200, 200, 200, 200, 200, 200, 200, 304, 404, 502].choose(random).copied();
-    status.and_then(StatusCode::new).expect("each has three digits")
 }
 
 /// Mostly around the usual number of seconds, now and then much more.

@@ -11,5 +11,5 @@ mod users;
 
 pub use admins::{Admins, AuthError, Credentials, Login, Reason};
 pub use client::Client;
-pub use tokens::{Setting, TOKEN_CHECK_INTERVAL, TokenError, TokenKind, Tokens};
+pub use tokens::{Problem, TOKEN_CHECK_INTERVAL, Token, TokenError, TokenKind, TokenStatus, Tokens, Unknown};
 pub use users::{Role, Unavailable, User};

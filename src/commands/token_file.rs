@@ -86,9 +86,9 @@ fn look(
     match token {
         Ok(token) => {
             if write(path, &token)? {
-                tracing::info!(token = kind.key(), path = %path.display(), "wrote the token");
+                tracing::info!(token = %kind, path = %path.display(), "wrote the token");
             } else if failing {
-                tracing::info!(token = kind.key(), "the token can be read again");
+                tracing::info!(token = %kind, "the token can be read again");
             }
             Ok(false)
         }

@@ -25,8 +25,9 @@ impl LogFilter {
     /// The filter as `tracing-subscriber` takes it.
     #[must_use]
     pub fn directives(&self) -> EnvFilter {
-        // The scheduler logs each refresh, but only what it does itself. LOG_LEVEL can name it.
-        EnvFilter::new(format!("tokio_cron_scheduler=warn,{}", self.0))
+        // The scheduler logs what happens within it, as errors too. What comes of it is noticed and logged by the jobs
+        // crate. LOG_LEVEL can name it.
+        EnvFilter::new(format!("tokio_cron_scheduler=off,{}", self.0))
     }
 }
 

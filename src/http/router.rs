@@ -84,14 +84,17 @@ impl Router {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let started = Instant::now();
-        let wants_page = prefers_html(request.headers());
+        let page_path = prefers_html(request.headers()).then(|| request.uri().path().to_owned());
         let (template, route) = self.find(&mut request);
         let response = match route {
             Ok(route) => self.run(route, request).await,
             Err(error) => error.response(),
         };
         self.record(template, &response, started);
-        if wants_page { page::instead_of_json(response) } else { response }
+        match page_path {
+            Some(path) => page::instead_of_json(response, &path),
+            None => response,
+        }
     }
 
     /// The route of a request, and the template that it is recorded under.

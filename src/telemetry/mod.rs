@@ -14,6 +14,7 @@ mod scrape;
 mod scrapes;
 mod service;
 mod snapshot;
+mod tokens;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,6 +31,7 @@ pub use scrape::{Cause, Outcome, Scrape, UserAgent};
 pub use scrapes::{Durations, ScrapeLedger, ScrapeTotals};
 pub use service::ServiceMetrics;
 pub use snapshot::snapshot_families;
+pub use tokens::TokenMetrics;
 
 /// The service's own metrics. Clones are handles to the same ones.
 #[derive(Clone)]
@@ -41,6 +43,7 @@ struct Inner {
     registry: Registry,
     service: ServiceMetrics,
     journal: JournalMetrics,
+    tokens: TokenMetrics,
     scrapes: ScrapeLedger,
     health: Health,
     changed: AtomicBool,
@@ -52,6 +55,7 @@ pub(crate) fn specs() -> impl Iterator<Item = &'static Spec> {
         .into_iter()
         .chain(scrapes::SPECS)
         .chain(journal::SPECS)
+        .chain(tokens::SPECS)
         .chain([&database::UP, &log::LINES_DROPPED]);
     snapshot::SPECS.into_iter().chain(counted).chain(&process::SPECS)
 }
@@ -66,8 +70,10 @@ impl Telemetry {
         registry.register(Box::new(ProcessCollector::for_self()))?;
         let service = ServiceMetrics::new(&registry)?;
         let journal = JournalMetrics::new(&registry)?;
+        let tokens = TokenMetrics::new(&registry)?;
         let (scrapes, changed) = (ScrapeLedger::new(), AtomicBool::new(true));
-        Ok(Self { inner: Arc::new(Inner { registry, service, journal, scrapes, health, changed }) })
+        let inner = Inner { registry, service, journal, tokens, scrapes, health, changed };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Refreshes.
@@ -80,6 +86,12 @@ impl Telemetry {
     #[must_use]
     pub fn journal(&self) -> &JournalMetrics {
         &self.inner.journal
+    }
+
+    /// Checks of the bearer tokens.
+    #[must_use]
+    pub fn tokens(&self) -> &TokenMetrics {
+        &self.inner.tokens
     }
 
     /// The scrapes so far.

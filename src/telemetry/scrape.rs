@@ -135,8 +135,9 @@ impl Cause {
                  the next scrape (inline credentials need a reload of Prometheus)"
             }
             Self::TokenUnknown => {
-                "The service has not reached MongoDB since it started, so it knows no token yet. Check that MongoDB \
-                 runs and that MONGODB_URI is right; then scrapes work by themselves"
+                "The service has not got its token from MongoDB yet; the answer to the scrape says why. If MongoDB \
+                 gave no answer, check that it runs and that MONGODB_URI is right. If it refuses, the log says \
+                 what. Then scrapes work by themselves"
             }
             Self::TooMany => {
                 "More scrapes at once than MAX_CONCURRENT_SCRAPES allows. Let fewer servers scrape, or less often, or \

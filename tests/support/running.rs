@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use mongodb::Database;
 use playarr_sandbox::TestDatabase;
-use reqwest::RequestBuilder;
 use reqwest::header::CONTENT_TYPE;
+use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Child;
@@ -15,7 +15,7 @@ use tokio::process::Child;
 use super::exposition::parse;
 use super::oracle::Gauges;
 use super::program::{program, signal};
-use super::service::{is_ready, token};
+use super::service::{ingest_token, is_ready, metrics_token};
 use super::until;
 
 /// The program with a database of its own, ready.
@@ -31,11 +31,16 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Starts it on a database with this name and address.
+    /// Starts it on this database of the server that tests share.
     pub(crate) async fn start_on(database: &TestDatabase, settings: &[(&str, &str)]) -> Self {
+        Self::start_at(database.uri(), database.name(), settings).await
+    }
+
+    /// Starts it on the database of this name at this address.
+    pub(crate) async fn start_at(uri: &str, name: &str, settings: &[(&str, &str)]) -> Self {
         let mut all = vec![
-            ("MONGODB_URI", database.uri()),
-            ("MONGODB_DB_NAME", database.name()),
+            ("MONGODB_URI", uri),
+            ("MONGODB_DB_NAME", name),
             ("LISTEN_ADDRESS", "127.0.0.1:0"),
             ("LOG_FORMAT", "json"),
         ];
@@ -61,15 +66,26 @@ impl Running {
         let url = format!("http://{}", address.unwrap());
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         until("ready", Duration::from_secs(60), || async { is_ready(&client, &url).await }).await;
-        let database = database.connect().await.unwrap();
-        let metrics_token = token(&database, "metrics_token").await;
-        let ingest_token = token(&database, "metrics_ingest_token").await;
+        let database = mongodb::Client::with_uri_str(uri).await.unwrap().database(name);
+        let metrics_token = metrics_token(&database).await;
+        let ingest_token = ingest_token(&database).await;
         Self { url, child, database, log, client, metrics_token, ingest_token }
     }
 
     pub(crate) async fn series(&self) -> Gauges {
         let request = self.client.get(format!("{}/metrics", self.url)).bearer_auth(&self.metrics_token);
         parse(&request.send().await.unwrap().error_for_status().unwrap().text().await.unwrap())
+    }
+
+    /// The lines of the log so far.
+    pub(crate) fn log_lines(&self) -> Vec<Value> {
+        let log = self.log.lock().unwrap();
+        log.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// A request to this path, to be completed.
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.url))
     }
 
     /// The token for events.

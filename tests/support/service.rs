@@ -78,12 +78,21 @@ impl Builder {
     }
 }
 
-/// A token out of the settings, as soon as it is there: the service is ready when it has the one for scrapes.
-pub(crate) async fn token(database: &Database, key: &str) -> String {
-    let settings = database.collection::<Document>("settings");
+/// The token for scrapes, as soon as it is there.
+pub(crate) async fn metrics_token(database: &Database) -> String {
+    value(database, "settings", "metrics_token").await
+}
+
+/// The token for events, as soon as it is there.
+pub(crate) async fn ingest_token(database: &Database) -> String {
+    value(database, "playarr_metrics", "ingest_token").await
+}
+
+async fn value(database: &Database, collection: &str, id: &str) -> String {
+    let documents = database.collection::<Document>(collection);
     awaited("a token", || async {
-        let setting = settings.find_one(doc! { "_id": key }).await.unwrap()?;
-        Some(setting.get_str("value").ok()?.to_owned())
+        let document = documents.find_one(doc! { "_id": id }).await.unwrap()?;
+        Some(document.get_str("value").ok()?.to_owned())
     })
     .await
 }
@@ -131,18 +140,14 @@ impl Service {
         self.get(path).send().await.unwrap().status()
     }
 
-    /// The token for scrapes as the settings have it.
+    /// The token for scrapes, as Playarr's settings have it.
     pub(crate) async fn token(&self) -> String {
-        self.setting("metrics_token").await
+        metrics_token(&self.database).await
     }
 
-    /// The token for events as the settings have it.
+    /// The token for events.
     pub(crate) async fn ingest_token(&self) -> String {
-        self.setting("metrics_ingest_token").await
-    }
-
-    async fn setting(&self, key: &str) -> String {
-        token(&self.database, key).await
+        ingest_token(&self.database).await
     }
 
     /// A scrape with this token.

@@ -9,7 +9,7 @@ use mongodb::options::{ReadPreference, SelectionCriteria};
 use mongodb::raw_batch_cursor::RawBatchCursor;
 use mongodb::{Collection, Database};
 
-use crate::database::plain_message;
+use crate::database::{DatabaseError, plain_message};
 
 /// Why a query gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +26,18 @@ pub enum SourceError {
     /// The task that reads the rows was ended from outside.
     #[error("the task reading the rows was cancelled")]
     Cancelled,
+}
+
+impl SourceError {
+    /// The error as one of the database, unless it is one of this program.
+    #[must_use]
+    pub fn database_error(&self) -> Option<DatabaseError> {
+        match self {
+            Self::MongoDb(error) => Some(error.into()),
+            Self::Timeout(time) => Some(DatabaseError::Timeout(*time)),
+            Self::Bson(_) | Self::Cancelled => None,
+        }
+    }
 }
 
 fn seconds(duration: &Duration) -> String {

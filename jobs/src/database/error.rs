@@ -54,6 +54,11 @@ impl DatabaseError {
         matches!(self, Self::Away(_) | Self::Timeout(_))
     }
 
+    /// Whether an outage, or a time without a primary, can be the cause.
+    pub(super) fn may_be_an_outage(&self) -> bool {
+        self.is_away() || matches!(self, Self::Login | Self::NotWritable(_) | Self::NoMajority(_))
+    }
+
     /// The server answered, and said no: reading may work although this did not.
     #[must_use]
     pub fn is_refusal(&self) -> bool {

@@ -2,14 +2,15 @@
 //! run has ended, never while it goes on. A line that says `running` keeps Playarr from starting its own job of this
 //! name, and a kill would leave it so.
 
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, Document, doc};
 use mongodb::{Collection, Database};
 
 use super::report::Report;
-use crate::database::{ask, is_duplicate_key};
+use crate::database::{Health, ask, is_duplicate_key};
 
 /// How long a write may take. The history is for information only, so nothing waits longer for it.
 const TIME_LIMIT: Duration = Duration::from_secs(5);
@@ -20,12 +21,16 @@ const ID: [u8; 12] = *b"UpdateMetric";
 
 pub(crate) struct JobHistory {
     jobs: Collection<Document>,
+    health: Health,
     job_name: &'static str,
+    /// Whether the last run could not be recorded for a reason that was logged.
+    is_failing: AtomicBool,
 }
 
 impl JobHistory {
-    pub(crate) fn new(database: &Database, job_name: &'static str) -> Self {
-        Self { jobs: database.collection("job_history"), job_name }
+    pub(crate) fn new(database: &Database, health: Health, job_name: &'static str) -> Self {
+        let jobs = database.collection("job_history");
+        Self { jobs, health, job_name, is_failing: AtomicBool::new(false) }
     }
 
     /// Ends the runs of ours that are said to be running: an earlier version said so when a run began, and a kill left
@@ -37,6 +42,7 @@ impl JobHistory {
             doc! { "_id": ObjectId::from_bytes(ID) },
             doc! { "last_result.generation": { "$exists": true } },
         ];
+        let asked = Instant::now();
         let abandoned = doc! { "job_name": self.job_name, "status": "running", "$or": ours.to_vec() };
         let ended = doc! { "$set": { "status": "cancelled", "lastUpdated": DateTime::now() } };
         match ask(TIME_LIMIT, self.jobs.update_many(abandoned, ended)).await {
@@ -44,6 +50,9 @@ impl JobHistory {
                 tracing::info!(job = self.job_name, "ended a run in job_history that was left at running");
             }
             Ok(_) => {}
+            Err(error) if self.health.explains(&error, asked).await => {
+                tracing::debug!(job = self.job_name, %error, "job_history could not be checked in an outage");
+            }
             Err(error) => tracing::warn!(job = self.job_name, %error, "job_history could not be checked"),
         }
     }
@@ -84,7 +93,7 @@ impl JobHistory {
     }
 
     async fn write(&self, update: Document) {
-        let name = self.job_name;
+        let (name, asked) = (self.job_name, Instant::now());
         let write = || self.jobs.update_one(doc! { "job_name": name }, update.clone()).upsert(true);
         let written = ask(TIME_LIMIT, async {
             match write().await {
@@ -93,8 +102,21 @@ impl JobHistory {
                 written => written,
             }
         });
-        if let Err(error) = written.await {
-            tracing::warn!(job = name, %error, "the run could not be recorded in job_history");
+        match written.await {
+            Ok(_) => {
+                if self.is_failing.swap(false, Ordering::Relaxed) {
+                    tracing::info!(job = name, "runs are recorded in job_history again");
+                }
+            }
+            Err(error) if self.health.explains(&error, asked).await => {
+                tracing::debug!(job = name, %error, "the run could not be recorded in job_history in an outage");
+            }
+            // A user that may not write, say, fails at each run in the same way.
+            Err(error) => {
+                if !self.is_failing.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(job = name, %error, "runs cannot be recorded in job_history");
+                }
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 //! scheduler says when.
 
 mod job_history;
+mod log;
 mod moment;
 mod report;
 mod scheduler;

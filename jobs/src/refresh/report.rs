@@ -1,6 +1,5 @@
 //! What a refresh tells of itself: what set it off, each step while it goes on, and in the end what it did.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -86,31 +85,6 @@ impl Report {
     #[must_use]
     pub fn is_total_failure(&self) -> bool {
         self.collectors.iter().all(|collector| collector.error.is_some())
-    }
-
-    /// Logs one line for the refresh, and one for each thing that went wrong: a database that is away fails every
-    /// collector in the same way, and is one line.
-    pub(crate) fn log(&self) {
-        let mut failures: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        for collector in &self.collectors {
-            if let Some(error) = &collector.error {
-                failures.entry(error).or_default().push(&collector.name);
-            }
-        }
-        for (error, collectors) in &failures {
-            let collectors = collectors.join(",");
-            tracing::warn!(collectors, error, "collectors failed, their last good values stay");
-        }
-        tracing::info!(
-            generation = self.generation,
-            trigger = %self.trigger,
-            duration_ms = self.duration.as_millis(),
-            collectors = self.collectors.len(),
-            failed = failures.values().map(Vec::len).sum::<usize>(),
-            series = self.collectors.iter().map(|collector| collector.series).sum::<usize>(),
-            folded = self.collectors.iter().map(|collector| collector.folded).sum::<usize>(),
-            "refreshed"
-        );
     }
 }
 

@@ -139,7 +139,7 @@ impl Proposals {
     /// Plans a proposal, in place of the one planned before.
     async fn at(&mut self, moment: Instant) {
         if let Some(superseded) = self.planned.take() {
-            // It is gone already if it has run.
+            // It may run at this very moment, and is then gone already.
             let _ = self.scheduler.remove(&superseded.guid()).await;
         }
         let proposed = self.proposed.clone();
@@ -164,12 +164,18 @@ impl Proposals {
 
     /// Waits for a proposal. One that does not come although a refresh is due is planned again.
     async fn next(&mut self, due: Option<Instant>) {
-        let Some(due) = due else { return self.proposed.notified().await };
+        let Some(due) = due else {
+            self.proposed.notified().await;
+            self.planned = None;
+            return;
+        };
         let mut limit = due.max(Instant::now()) + LATE;
         while tokio::time::timeout_at(limit.into(), self.proposed.notified()).await.is_err() {
             self.at(Instant::now()).await;
             limit = Instant::now() + LATE;
         }
+        // It has run. The crate removes it, and logs an error if somebody else does.
+        self.planned = None;
     }
 }
 

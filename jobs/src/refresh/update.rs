@@ -1,17 +1,20 @@
 //! `UpdateMetricsJob`: one refresh at a time. Collectors run side by side, and their results are published together.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::StreamExt;
 use mongodb::Database;
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::job_history::JobHistory;
+use super::log::{Failure, log_refresh};
 use super::moment::Moment;
 use super::report::{CollectorReport, Progress, Report, Trigger};
 use super::snapshot::{Collector, Published, Snapshot, SnapshotStore};
 use crate::collect::{Budgeted, Definition, collect};
+use crate::database::Health;
 
 /// The name under which Playarr knows the job.
 pub const JOB_NAME: &str = "UpdateMetricsJob";
@@ -53,6 +56,7 @@ impl<P> Clone for UpdateMetricsJob<P> {
 
 struct Inner<P> {
     database: Database,
+    health: Health,
     definitions: Vec<Definition>,
     options: RefreshOptions,
     hooks: Hooks<P>,
@@ -74,18 +78,20 @@ fn is_pending(report: &PendingReport) -> bool {
 }
 
 impl<P: Send + Sync + 'static> UpdateMetricsJob<P> {
-    /// A job that fills `store` from `database`.
+    /// A job that fills `store` from `database`, whose `health` explains failures that need no line in the log.
     #[must_use]
     pub fn new(
         database: Database,
+        health: Health,
         definitions: Vec<Definition>,
         options: RefreshOptions,
         store: Arc<SnapshotStore<P>>,
         hooks: Hooks<P>,
     ) -> Self {
-        let history = JobHistory::new(&database, JOB_NAME);
+        let history = JobHistory::new(&database, health.clone(), JOB_NAME);
         let inner = Inner {
             database,
+            health,
             definitions,
             options,
             hooks,
@@ -112,7 +118,7 @@ impl<P: Send + Sync + 'static> UpdateMetricsJob<P> {
 
     /// Starts a refresh, or joins the one that is running, without waiting for it.
     pub fn start(&self, trigger: Trigger) -> PendingReport {
-        let mut latest = self.inner.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut latest = self.inner.latest.lock();
         // One that has published its snapshot cannot be joined: it would not show what has changed since.
         if let Some(running) = latest.as_ref().filter(|report| is_pending(report)) {
             return running.clone();
@@ -133,7 +139,7 @@ impl<P: Send + Sync + 'static> UpdateMetricsJob<P> {
     /// Whether a refresh is running that has not published its snapshot yet.
     #[must_use]
     pub fn is_refreshing(&self) -> bool {
-        self.inner.latest.lock().unwrap_or_else(PoisonError::into_inner).as_ref().is_some_and(is_pending)
+        self.inner.latest.lock().as_ref().is_some_and(is_pending)
     }
 
     /// Waits until no refresh is running, its line in the history included.
@@ -164,7 +170,7 @@ impl<P: Send + Sync + 'static> Inner<P> {
         let generation = last.snapshot.generation + 1;
         (self.hooks.progress)(&Progress::Started { generation, trigger });
 
-        let collectors = self.collect_all(&last.snapshot).await;
+        let (collectors, failures) = self.collect_all(&last.snapshot).await;
         let succeeded = collectors.iter().any(Collector::is_successful);
         let taken_at = if succeeded { Some(Moment::now()) } else { last.snapshot.taken_at };
         let snapshot = Snapshot { generation, taken_at, collectors };
@@ -182,54 +188,64 @@ impl<P: Send + Sync + 'static> Inner<P> {
         .ok()?;
 
         let report = Arc::new(Report { generation, trigger, started, duration: clock.elapsed(), collectors });
-        report.log();
+        self.clone().log(report.clone(), failures, clock).await;
         (self.hooks.progress)(&Progress::Finished(report.clone()));
         reported.send_replace(Some(report.clone()));
         self.history.finished(&report).await;
         Some(report)
     }
 
+    /// Logs what a refresh did. Whether an outage explains its failures may take some seconds to know, for which nobody
+    /// waits.
+    async fn log(self: Arc<Self>, report: Arc<Report>, failures: Vec<Failure>, started: Instant) {
+        if failures.is_empty() {
+            log_refresh(&report, &[], &self.health, started).await;
+        } else {
+            tokio::spawn(async move { log_refresh(&report, &failures, &self.health, started).await });
+        }
+    }
+
     /// Runs every collector; one that fails keeps what the last snapshot had.
-    async fn collect_all(&self, last: &Snapshot) -> Vec<Collector> {
+    async fn collect_all(&self, last: &Snapshot) -> (Vec<Collector>, Vec<Failure>) {
         let tasks: Vec<_> =
             (0..self.definitions.len()).map(|position| self.collect_one(position, last)).collect();
         let mut collectors: Vec<_> = futures_util::stream::iter(tasks)
             .buffer_unordered(self.options.concurrency.max(1))
             .collect()
             .await;
-        collectors.sort_unstable_by_key(|(position, _)| *position);
-        collectors.into_iter().map(|(_, collector)| collector).collect()
+        collectors.sort_unstable_by_key(|(position, ..)| *position);
+        let (collectors, failures): (Vec<_>, Vec<_>) =
+            collectors.into_iter().map(|(_, collector, failure)| (collector, failure)).unzip();
+        (collectors, failures.into_iter().flatten().collect())
     }
 
-    async fn collect_one(&self, position: usize, last: &Snapshot) -> (usize, Collector) {
+    async fn collect_one(&self, position: usize, last: &Snapshot) -> (usize, Collector, Option<Failure>) {
         let definition = &self.definitions[position];
         let clock = Instant::now();
         let outcome =
             collect(&self.database, definition, self.options.series_budget, self.options.timeout).await;
         let duration = clock.elapsed();
         let name = definition.name.clone();
-        let collector = match outcome {
-            Ok(Budgeted { family, folded }) => Collector {
-                name,
-                family: Some(Arc::new(family)),
-                folded,
-                duration,
-                last_success: Some(Moment::now()),
-                error: None,
-            },
+        let (collector, failure) = match outcome {
+            Ok(Budgeted { family, folded }) => {
+                let (family, last_success) = (Some(Arc::new(family)), Some(Moment::now()));
+                (Collector { name, family, folded, duration, last_success, error: None }, None)
+            }
             Err(error) => {
                 let last = last.collectors.get(position);
-                Collector {
+                let (collector, message) = (name.clone(), error.to_string());
+                let failed = Collector {
                     name,
                     family: last.and_then(|last| last.family.clone()),
                     folded: last.map_or(0, |last| last.folded),
                     duration,
                     last_success: last.and_then(|last| last.last_success),
-                    error: Some(error.to_string()),
-                }
+                    error: Some(message.clone()),
+                };
+                (failed, Some(Failure { collector, message, error: error.database_error() }))
             }
         };
         (self.hooks.progress)(&Progress::Collected(CollectorReport::of(&collector)));
-        (position, collector)
+        (position, collector, failure)
     }
 }

@@ -11,7 +11,7 @@ use warp::{Rejection, Reply};
 
 use playarr_jobs::database::Outage;
 
-use crate::accounts::{AuthError, TokenError, TokenKind};
+use crate::accounts::{AuthError, TokenError, TokenKind, Unknown};
 use crate::ingest::BatchError;
 use crate::journal::RecordError;
 
@@ -27,9 +27,9 @@ pub(in crate::http) enum ApiError {
     /// Another token than the current one.
     #[error("Invalid {0} token")]
     WrongToken(TokenKind),
-    /// The token was never read from the database.
-    #[error("The {0} token is not known yet: the database has not been reached since the start")]
-    TokenUnknown(TokenKind),
+    /// No token to compare with.
+    #[error("The {0} token is not known: {1}")]
+    TokenUnknown(TokenKind, Unknown),
     /// More scrapes at once than allowed.
     #[error("Too many scrapes at once; raise MAX_CONCURRENT_SCRAPES if this many are intended")]
     TooManyScrapes,
@@ -45,8 +45,8 @@ pub(in crate::http) enum ApiError {
     /// The refresh ended without a report.
     #[error("The refresh did not finish; the log says why. The metrics of the one before it stay")]
     RefreshFailed,
-    /// The settings could not be read or written.
-    #[error("The token could not be read or written: MongoDB does not answer; the log says more")]
+    /// A token could not be read, created or replaced.
+    #[error(transparent)]
     Token(#[from] TokenError),
     /// The body of a login is no JSON object with the two texts.
     #[error("The body is not a valid login; send a JSON object with the texts \"username\" and \"password\"")]
@@ -126,7 +126,7 @@ impl ApiError {
                 AuthError::TooManyFailures { .. } => StatusCode::TOO_MANY_REQUESTS,
                 AuthError::Busy | AuthError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             },
-            Self::TokenUnknown(_)
+            Self::TokenUnknown(..)
             | Self::TooManyScrapes
             | Self::TooManyWebSockets
             | Self::NotReady(_)
@@ -189,7 +189,8 @@ impl ApiError {
     /// The answer.
     pub(in crate::http) fn response(&self) -> Response {
         if let Self::Token(error) = self {
-            tracing::warn!(%error, "a token could not be shown or replaced for an admin");
+            // The admin reads the reason in the answer, and what needs attention is logged where it is found.
+            tracing::debug!(%error, "a token could not be shown or replaced for an admin");
         }
         let text = self.to_string();
         let mut body = json!({ "error": text });

@@ -49,12 +49,13 @@ pub(in crate::http) fn see_other(path: &str) -> Response {
     guarded(response)
 }
 
-/// The same answer for somebody who looks at it in a browser: an error becomes a page, anything else stays.
-pub(in crate::http) fn instead_of_json(response: Response) -> Response {
+/// The same answer for somebody who looks at this path in a browser: an error becomes a page, anything else stays.
+pub(in crate::http) fn instead_of_json(response: Response, path: &str) -> Response {
     let Some(ErrorText(text)) = response.extensions().get::<ErrorText>() else { return response };
     let status = response.status();
     let notice = match status {
         StatusCode::SERVICE_UNAVAILABLE => NoticePage::unavailable(text),
+        StatusCode::NOT_FOUND => NoticePage::not_found(path),
         _ => NoticePage::failed(text),
     };
     let mut page = page(status, &notice);

@@ -18,9 +18,9 @@ impl Bearer {
     ) -> Result<(), ApiError> {
         let token = token.and_then(|Self(token)| token.as_deref()).ok_or(ApiError::MissingToken)?;
         match tokens.accepts(kind, token) {
-            None => Err(ApiError::TokenUnknown(kind)),
-            Some(false) => Err(ApiError::WrongToken(kind)),
-            Some(true) => Ok(()),
+            Err(unknown) => Err(ApiError::TokenUnknown(kind, unknown)),
+            Ok(false) => Err(ApiError::WrongToken(kind)),
+            Ok(true) => Ok(()),
         }
     }
 }

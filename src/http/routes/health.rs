@@ -6,7 +6,7 @@ use serde_json::json;
 use warp::Reply;
 use warp::reply::Json;
 
-use crate::accounts::TokenKind;
+use crate::accounts::{TokenKind, Unknown};
 use crate::app::App;
 use crate::http::reply::error::ApiError;
 
@@ -17,8 +17,14 @@ pub(in crate::http) fn healthy(_: Arc<App>) -> Json {
 
 /// `GET /-/ready`
 pub(in crate::http) fn ready(app: Arc<App>) -> Result<impl Reply, ApiError> {
-    if !app.tokens.is_known(TokenKind::Metrics) {
-        return Err(ApiError::NotReady("the metrics token is not known yet (is MongoDB reachable?)"));
+    for kind in TokenKind::ALL {
+        match app.tokens.known(kind) {
+            // Scrapes do without an ingest token that cannot be created, but both are looked for first.
+            Err(unknown) if kind == TokenKind::Metrics || unknown == Unknown::NotRead => {
+                return Err(ApiError::TokenUnknown(kind, unknown));
+            }
+            _ => {}
+        }
     }
     if !app.snapshots.load().snapshot.is_taken() {
         return Err(ApiError::NotReady("no refresh has succeeded yet"));

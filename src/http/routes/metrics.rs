@@ -113,7 +113,7 @@ fn cause(app: &App, token: Option<&Bearer>, error: &ApiError) -> Cause {
             Cause::IngestToken
         }
         ApiError::WrongToken(_) => Cause::OtherToken,
-        ApiError::TokenUnknown(_) => Cause::TokenUnknown,
+        ApiError::TokenUnknown(..) => Cause::TokenUnknown,
         ApiError::TooManyScrapes => Cause::TooMany,
         _ if token.is_some() => Cause::NotBearer,
         _ => Cause::NoHeader,

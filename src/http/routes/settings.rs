@@ -36,13 +36,13 @@ pub(in crate::http) async fn regenerate(
 ) -> Result<Response, ApiError> {
     let (Admin(admin), kind) = (admin, query.token);
     // Before the tokens are known, live metrics may not be what they were; nobody should get in to see them.
-    if !app.tokens.is_known(kind) {
-        return Err(ApiError::TokenUnknown(kind));
+    if let Err(unknown) = app.tokens.known(kind) {
+        return Err(ApiError::TokenUnknown(kind, unknown));
     }
     // A task of its own: once the token is written it counts here, even if the client does not wait for the answer.
     let rotation = tokio::spawn(async move {
         let token = app.tokens.rotate(kind).await?;
-        tracing::info!(token = kind.key(), admin = admin.username, "an admin regenerated the token");
+        tracing::info!(token = %kind, admin = admin.username, "an admin regenerated the token");
         Ok::<_, TokenError>(token)
     });
     let token = joined(rotation.await)??;

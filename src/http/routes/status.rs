@@ -45,6 +45,7 @@ pub(in crate::http) fn current(app: &App) -> Value {
         })),
         "collectors": snapshot.collectors.iter().map(collector).collect::<Vec<_>>(),
         "scrapes": scrapes(app),
+        "tokens": tokens(app),
         "websocket_connections": app.live.websockets(),
     })
 }
@@ -100,6 +101,15 @@ fn collector(collector: &Collector) -> Value {
     let mut shown = collector_report(&CollectorReport::of(collector));
     shown["last_success"] = collector.last_success.and_then(|success| rfc3339(success.time())).into();
     shown
+}
+
+/// Whether each token is known, and what of it could not be read or written.
+fn tokens(app: &App) -> Value {
+    let status = app.tokens.status().map(|status| {
+        let problem = status.problem.map(|problem| format!("The {} token {problem}", status.kind));
+        (status.kind.as_str().to_owned(), json!({ "known": status.is_known, "problem": problem }))
+    });
+    Value::Object(Map::from_iter(status))
 }
 
 fn scrapes(app: &App) -> Value {

@@ -21,7 +21,8 @@ let leaving = false;
 /** Asks and returns the JSON of the answer. Whoever is not signed in any more is sent to sign in. */
 export async function request(method, path, body) {
   const answer = await send(method, path, body);
-  const signIn = () => location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
+  const signIn = () =>
+    location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search + location.hash)}`);
   if (answer.status === 401 && location.pathname !== "/login" && leave(signIn)) {
     // The page is left: nothing that waits for the answer should go on.
     return new Promise(() => {});

@@ -3,7 +3,7 @@
 import { age, ago, secondsSince } from "./clock.js";
 import { causeOf, findingsOf, scrapersOf, totalsOf, verdict } from "./diagnosis.js";
 import { announce, banner, byId, el } from "./dom.js";
-import { bytes, capitalized, count, span, took } from "./format.js";
+import { bytes, capitalized, count, sentence, span, took } from "./format.js";
 
 const MOST = 100;
 const FORMATS = { text: "Text", openmetrics: "OpenMetrics" };
@@ -92,9 +92,10 @@ function finding({ client, agent, failures, isRefused, isRefusedOtherwise, hasLa
   );
 
   function advice() {
-    if (isRefused) return last.fix ?? "";
+    const fix = sentence(last.fix ?? "What to do is in the log of the service");
+    if (isRefused) return fix;
     if (isRefusedOtherwise) return "Since then this client is refused for another reason.";
-    if (hasLapsed) return `Earlier; it has not tried since. ${last.fix ?? ""}`;
+    if (hasLapsed) return `Earlier; it has not tried since. ${fix}`;
     return "Solved: this client has scraped since.";
   }
 }

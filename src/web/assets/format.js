@@ -6,10 +6,19 @@ export const count = (number) => whole.format(number);
 
 const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 
-/** A number for a narrow place: whole below ten thousand, then "14.2K". What no library has is only very much. */
-export const compact = (number) => (number < 10_000 ? count(number) : number < 1e15 ? short.format(number) : "> 999T");
+/** Whether a number is one that a library can have. Larger ones come from broken documents. */
+export const isShowable = (number) => number < 1e15;
+
+/** A number for a narrow place: whole below ten thousand, then "14.2K". */
+export function compact(number) {
+  if (number < 10_000) return count(number);
+  return isShowable(number) ? short.format(number) : "> 999T";
+}
 
 export const capitalized = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
+/** The text with a full stop at its end. */
+export const sentence = (text) => (/[.!?]$/.test(text) ? text : `${text}.`);
 
 export const plural = (number, one, many = `${one}s`) => `${count(number)} ${number === 1 ? one : many}`;
 

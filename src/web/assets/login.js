@@ -17,11 +17,17 @@ form.addEventListener("submit", async (event) => {
   try {
     await request("POST", "/api/auth/login", { username: username.value, password: password.value });
     // The service has checked that this is a path of its own.
-    location.replace(form.dataset.next);
+    location.replace(next());
   } catch (error) {
     refused(error);
   }
 });
+
+/** The page to go on to. A fragment stays with the browser when the service leads it here. */
+function next() {
+  const path = form.dataset.next;
+  return path.includes("#") ? path : path + location.hash;
+}
 
 function busy(is) {
   button.disabled = is;
@@ -62,7 +68,7 @@ function wait(seconds) {
  */
 async function goOn() {
   const { user } = await request("GET", "/api/auth/verify");
-  if (user.role === "admin") location.replace(form.dataset.next);
+  if (user.role === "admin") location.replace(next());
 }
 
 function isFromElsewhere() {

@@ -1,6 +1,7 @@
 // Settings > Metrics: hands the service's news to the cards.
 
 import { synchronize } from "./clock.js";
+import { setUpConfigurations } from "./configuration.js";
 import { Connection } from "./connection.js";
 import * as doctor from "./doctor.js";
 import { showConnection, showDatabase } from "./health.js";
@@ -55,5 +56,6 @@ async function watch() {
   }
 }
 
+setUpConfigurations();
 setUpTokens(doctor.lately);
 snapshot.setUpSnapshot(watch);

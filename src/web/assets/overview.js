@@ -2,6 +2,7 @@
 
 import { showActivity } from "./activity.js";
 import { request } from "./api.js";
+import { setUpCards } from "./card.js";
 import { dateCards, dateTiles } from "./ages.js";
 import { now, synchronize } from "./clock.js";
 import { Connection } from "./connection.js";
@@ -10,13 +11,15 @@ import { plural } from "./format.js";
 import { showConnection, showDatabase } from "./health.js";
 import { showLibrary } from "./library.js";
 import { showProviders } from "./providers.js";
+import { keepState, stateOf } from "./state.js";
 
 const EVERY = 5_000;
 
 /** So many collectors that failed are named. */
 const NAMED = 3;
 
-let part = "hour";
+let part = stateOf("window") === "life" ? "life" : "hour";
+let hasAll = stateOf("accounts") === "all";
 let timer = null;
 /** Answers may overtake each other: only the last question's counts. */
 let asked = 0;
@@ -25,23 +28,23 @@ async function ask() {
   clearTimeout(timer);
   if (document.hidden) return;
   asked += 1;
-  const [question, window] = [asked, part];
+  const [question, window, all] = [asked, part, hasAll];
   try {
-    const overview = await request("GET", `/api/metrics/overview?window=${window}`);
-    if (question === asked) show(overview, window);
+    const overview = await request("GET", `/api/metrics/overview?window=${window}${all ? "&accounts=all" : ""}`);
+    if (question === asked) show(overview, window, all);
   } catch {
     // The pill says so. The pictures stay until there are new ones, and say how old they are.
   }
   if (question === asked) timer = setTimeout(ask, EVERY);
 }
 
-function show({ now: time, snapshot, library, providers, activity, history }, window) {
+function show({ now: time, snapshot, library, providers, activity, history }, window, all) {
   synchronize(time);
   dateTiles(snapshot);
   dateCards(snapshot, now());
   problems(snapshot);
   showLibrary(library);
-  showProviders(providers);
+  showProviders(providers, all);
   showActivity(activity, history, window);
 }
 
@@ -61,11 +64,24 @@ function problems({ taken_at: taken, failed, collected }) {
   }
 }
 
-for (const button of byId("windows").querySelectorAll("button")) {
+const windows = [...byId("windows").querySelectorAll("button")];
+
+function markWindow() {
+  for (const button of windows) button.setAttribute("aria-pressed", String(button.dataset.window === part));
+}
+
+for (const button of windows) {
   button.addEventListener("click", () => {
     part = button.dataset.window;
-    for (const other of byId("windows").querySelectorAll("button"))
-      other.setAttribute("aria-pressed", String(other === button));
+    keepState("window", part === "hour" ? null : part);
+    markWindow();
+    ask();
+  });
+}
+for (const button of document.querySelectorAll("[data-all]")) {
+  button.addEventListener("click", () => {
+    hasAll = !hasAll;
+    keepState("accounts", hasAll ? "all" : null);
     ask();
   });
 }
@@ -81,4 +97,6 @@ new Connection({
   onEvent: (event) => events[event.event]?.(event),
   onState: showConnection,
 });
+markWindow();
+setUpCards();
 ask();

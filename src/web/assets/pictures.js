@@ -1,6 +1,6 @@
 // Pictures as SVG. Shapes get attributes and classes, never styles; names get into them as text.
 
-import { el } from "./dom.js";
+import { asContent, asShown, el } from "./dom.js";
 import { count } from "./format.js";
 
 const NAMESPACE = "http://www.w3.org/2000/svg";
@@ -9,9 +9,9 @@ const NAMESPACE = "http://www.w3.org/2000/svg";
 export function svg(tag, attributes = {}, ...children) {
   const element = document.createElementNS(NAMESPACE, tag);
   for (const [name, value] of Object.entries(attributes)) {
-    if (value !== null && value !== undefined) element.setAttribute(name, value);
+    if (value !== null && value !== undefined) element.setAttribute(name, asShown(value));
   }
-  element.append(...children.filter((child) => child !== null));
+  element.append(...asContent(children));
   return element;
 }
 
@@ -54,9 +54,10 @@ function bar(parts, most) {
     .map(({ size, className, says }) => {
       const width = (100 * size) / most;
       x += width;
-      return svg("rect", { x: x - width, y: 0, width, height: 10, class: className }, tip(says));
+      return svg("rect", { x: `${x - width}%`, width: `${width}%`, height: "100%", class: className }, tip(says));
     });
-  return svg("svg", { class: "bar", viewBox: "0 0 100 10", preserveAspectRatio: "none" }, ...shapes);
+  // Without a view box, so that patterns are not stretched.
+  return svg("svg", { class: "bar" }, ...shapes);
 }
 
 /** One bar of parts that make up the whole. */

@@ -3,7 +3,7 @@
 import { draw, nothing } from "./card.js";
 import { byId, el } from "./dom.js";
 import { now } from "./clock.js";
-import { compact, count, plural, span } from "./format.js";
+import { compact, count, isShowable, plural, span } from "./format.js";
 import { bars, legend, ring, strip, tagOf } from "./pictures.js";
 
 const DAY = 86_400;
@@ -11,6 +11,9 @@ const YEAR = 365 * DAY;
 
 /** Up to this many connections are drawn one by one. */
 const SINGLE = 16;
+
+/** So many characters fit into the ring, below the share. */
+const WIDEST_IN_RING = 13;
 
 const TIMES = [
   ["expired", "Expired", "bad-fill"],
@@ -21,11 +24,14 @@ const TIMES = [
 ];
 
 /** Draws the accounts. */
-export function showProviders({ members, active, expiry, connections }) {
+export function showProviders({ members, active, disabled, expiry, connections }, hasAll) {
+  const without = disabled > 0 ? `, ${compact(disabled)} disabled` : "";
   byId("tile-providers").replaceChildren(
     compact(active),
-    el("span", { className: "muted" }, ` of ${compact(members)}`),
+    el("span", { className: "muted" }, ` of ${compact(members)}${without}`),
   );
+  offerAll("expiry", members, expiry.shown.length, hasAll);
+  offerAll("connections", connections.members, connections.shown.length, hasAll);
   if (members === 0)
     nothing("expiry", "No provider tells when it expires. Playarr notes it when it checks an account.");
   else showExpiry(expiry, members);
@@ -34,9 +40,16 @@ export function showProviders({ members, active, expiry, connections }) {
   else showConnections(connections);
 }
 
+/** Offers to show all accounts, or only the first again. */
+function offerAll(id, members, shown, hasAll) {
+  const button = byId(id).querySelector("[data-all]");
+  button.closest("p").hidden = shown >= members && !hasAll;
+  button.textContent = hasAll ? "Show fewer" : `Show all ${count(members)}`;
+  button.setAttribute("aria-label", `${button.textContent}: ${byId(`${id}-title`).textContent}`);
+}
+
 function showExpiry(expiry, members) {
   const used = TIMES.filter(([key]) => expiry[key] > 0);
-  const more = members - expiry.shown.length;
   const amounts = used.map(([key, label]) => `${count(expiry[key])} ${label.toLowerCase()}`);
   draw("expiry", {
     says: `${plural(members, "provider")}: ${amounts.join(", ")}`,
@@ -50,7 +63,6 @@ function showExpiry(expiry, members) {
       ),
       legend(used.map(([key, label, className]) => [className, label, expiry[key]])),
       bars(expiry.shown.map(account), { most: 100 }),
-      more > 0 ? el("p", { className: "muted more" }, `and ${count(more)} less urgent`) : "",
     ],
     columns: ["Provider", "Expires", "State"],
     rows: expiry.shown.map((one) => [
@@ -105,25 +117,16 @@ function date(seconds) {
 }
 
 function showConnections({ used, max, members, shown }) {
-  const more = members - shown.length;
-  const parts = [
-    { size: Math.min(used, max || used), className: level(used, max), says: `${count(used)} of ${count(max)} in use` },
-  ];
+  const whole = use({ used, max });
+  const parts = [{ size: Math.min(used, max || used), className: level(used, max), says: whole }];
+  const busiest = shown.slice(0, 3).map((one) => `${one.name} ${use(one)}`);
   draw("connections", {
-    says: `${count(used)} of ${count(max)} connections in use, at ${plural(members, "provider")}. The busiest: ${shown
-      .slice(0, 3)
-      .map((one) => `${one.name} ${use(one)}`)
-      .join(", ")}`,
+    says: `Connections at ${plural(members, "provider")}: ${whole}. The busiest: ${busiest.join(", ")}`,
     picture: () => [
       el(
         "div",
         { className: "pooled" },
-        ring(
-          parts,
-          max > 0 ? `${Math.round((100 * used) / max)}%` : compact(used),
-          max > 0 ? `${compact(used)} of ${compact(max)}` : "in use",
-          max || used || 1,
-        ),
+        ring(parts, share(used, max), below(used, max), max || used || 1),
         legend([
           ["accent-fill", "In use"],
           ["warn-fill", "75% and more"],
@@ -132,16 +135,15 @@ function showConnections({ used, max, members, shown }) {
         ]),
       ),
       bars(shown.map(busy), { most: 1 }),
-      more > 0 ? el("p", { className: "muted more" }, `and ${count(more)} less busy`) : "",
     ],
     columns: ["Provider", "In use", "Allowed", "State"],
-    rows: shown.map((one) => [
-      one.name,
-      one.used === null ? "unknown" : count(one.used),
-      one.max === null ? "unknown" : count(one.max),
-      one.state ?? "unknown",
-    ]),
+    rows: shown.map((one) => [one.name, amount(one.used), amount(one.max), one.state ?? "unknown"]),
   });
+}
+
+function amount(number) {
+  if (number === null) return "unknown";
+  return isShowable(number) ? count(number) : "out of range";
 }
 
 function busy(one) {
@@ -165,9 +167,28 @@ function busy(one) {
   return row;
 }
 
+/** The share in use, for the middle of the ring. */
+function share(used, max) {
+  if (!isShowable(used) || !isShowable(max)) return "?";
+  if (max === 0) return compact(used);
+  if (used > max) return "over";
+  const percent = (100 * used) / max;
+  return percent > 0 && percent < 1 ? "< 1%" : `${Math.floor(percent)}%`;
+}
+
+/** What stands below the share: as much as the ring has room for. */
+function below(used, max) {
+  if (!isShowable(used) || !isShowable(max)) return "out of range";
+  if (used > max && max > 0) return "the limit";
+  const whole = `${compact(used)} of ${compact(max)}`;
+  return max > 0 && whole.length <= WIDEST_IN_RING ? whole : "in use";
+}
+
 function use({ used, max }) {
-  const number = used === null ? "?" : compact(used);
-  return max === null || max === 0 ? `${number}, no limit known` : `${number} of ${compact(max)}`;
+  if (![used ?? 0, max ?? 0].every(isShowable)) return "numbers out of range";
+  const number = used === null ? "unknown" : compact(used);
+  if (max === null || max === 0) return `${number}, no limit known`;
+  return used > max ? `${number}, ${compact(max)} allowed` : `${number} of ${compact(max)}`;
 }
 
 function level(used, max) {

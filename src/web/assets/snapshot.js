@@ -3,7 +3,7 @@
 import { request } from "./api.js";
 import { age, secondsSince, ticking, now } from "./clock.js";
 import { announce, banner, byId, el, say } from "./dom.js";
-import { capitalized, count, plural, span, took } from "./format.js";
+import { capitalized, count, plural, sentence, span, took } from "./format.js";
 
 const button = byId("refresh");
 const progress = byId("progress");
@@ -75,7 +75,7 @@ function problems({ collectors, snapshot }) {
     banner(
       byId("snapshot-banner"),
       "bad",
-      `Every collector failed in the last run. Scrapes get the last good values. ${capitalized(reason)}.`,
+      `Every collector failed in the last run. Scrapes get the last good values. ${sentence(capitalized(reason))}`,
     );
   } else if (failed.length > 0) {
     const which =

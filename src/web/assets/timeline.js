@@ -19,6 +19,8 @@ export function timeline({ begins, step_seconds: step }, series, window) {
   const start = Date.parse(begins);
   const time = (i) => new Date(start + i * step * 1000);
   const first = length - places;
+  // The width of a column in percent of the whole.
+  const share = 100 / places;
 
   const columns = sums.map((sum, i) => {
     let y = 100;
@@ -27,7 +29,8 @@ export function timeline({ begins, step_seconds: step }, series, window) {
       .map(([className, , numbers]) => {
         const height = (100 * numbers[i]) / top;
         y -= height;
-        return svg("rect", { x: i - first + 0.08, y, width: 0.84, height, class: className });
+        const [x, width] = [`${share * (i - first + 0.08)}%`, `${share * 0.84}%`];
+        return svg("rect", { x, y: `${y}%`, width, height: `${height}%`, class: className });
       });
     const parts = series
       .filter(([, , numbers]) => numbers[i] > 0)
@@ -37,10 +40,10 @@ export function timeline({ begins, step_seconds: step }, series, window) {
       "g",
       { class: "column" },
       ...shapes,
-      svg("rect", { x: i - first, y: 0, width: 1, height: 100, class: "touch" }, tip(says)),
+      svg("rect", { x: `${share * (i - first)}%`, width: `${share}%`, height: "100%", class: "touch" }, tip(says)),
     );
   });
-  const lines = [0, 50].map((y) => svg("line", { x1: 0, x2: places, y1: y, y2: y, class: "grid-line" }));
+  const lines = ["0%", "50%"].map((y) => svg("line", { x1: 0, x2: "100%", y1: y, y2: y, class: "grid-line" }));
   return el(
     "div",
     { className: "timeline" },
@@ -51,7 +54,7 @@ export function timeline({ begins, step_seconds: step }, series, window) {
       el("span", {}, Number.isInteger(top / 2) ? count(top / 2) : ""),
       el("span", {}, "0"),
     ),
-    svg("svg", { class: "columns", viewBox: `0 0 ${places} 100`, preserveAspectRatio: "none" }, ...lines, ...columns),
+    svg("svg", { class: "timeline-columns" }, ...lines, ...columns),
     el(
       "div",
       { className: "axis-x" },

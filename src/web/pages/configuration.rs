@@ -27,6 +27,13 @@ pub struct Block {
     pub(super) after: String,
 }
 
+impl Configuration {
+    /// The name in the page's HTML of the block at this position, counted from 1.
+    pub(super) fn block_id(&self, position: usize) -> String {
+        format!("{}-{position}", self.id)
+    }
+}
+
 impl Block {
     /// The whole text, with `token` where the token belongs.
     #[must_use]

@@ -37,8 +37,13 @@ const SECTIONS: &[Section] = &[
         title: "Providers",
         has_windows: false,
         cards: &[
-            card("expiry", "Expiry", "How much of a year is left of each account.", Width::Half),
-            card("connections", "Connections", "In use, of those that each provider allows.", Width::Half),
+            with_all(card("expiry", "Expiry", "How much of a year is left of each account.", Width::Half)),
+            with_all(card(
+                "connections",
+                "Connections",
+                "In use, of those that each provider allows.",
+                Width::Half,
+            )),
         ],
     },
     Section {
@@ -50,7 +55,7 @@ const SECTIONS: &[Section] = &[
             card(
                 "durations",
                 "Waiting for a stream",
-                "Time until it starts: for half of the requests (solid) and for 95% (striped).",
+                "Time until it starts: for half of the requests (dark) and for 95% (with the light part).",
                 Width::Third,
             ),
             card("cache", "Cache", "Cache operations over time.", Width::Wide),
@@ -73,12 +78,14 @@ struct Section {
 }
 
 /// A card with a chart.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Card {
     id: &'static str,
     title: &'static str,
     about: &'static str,
     width: Width,
+    /// Whether the page offers to show all of what the card shows the first of.
+    has_all: bool,
 }
 
 /// The width of a card where there is room for several beside each other.
@@ -103,5 +110,9 @@ impl Card {
 }
 
 const fn card(id: &'static str, title: &'static str, about: &'static str, width: Width) -> Card {
-    Card { id, title, about, width }
+    Card { id, title, about, width, has_all: false }
+}
+
+const fn with_all(card: Card) -> Card {
+    Card { has_all: true, ..card }
 }

@@ -100,6 +100,10 @@ pub enum SandboxError {
     )]
     NoCacheDirectory,
 
+    /// A replica set did not come up.
+    #[error("the replica set of the tests is not ready: {0}; the machine may be too busy: try again")]
+    ReplicaSet(String),
+
     /// A test database could not be dropped.
     #[error("could not drop test database {name}: {source}; drop it by hand if the server is to stay")]
     NotDropped {
@@ -117,6 +121,10 @@ impl fmt::Debug for SandboxError {
 }
 
 impl SandboxError {
+    pub(crate) fn replica_set(found: impl fmt::Display) -> Self {
+        Self::ReplicaSet(found.to_string())
+    }
+
     /// For use in `map_err`: what was being done when the system said no.
     pub(crate) fn io(doing: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         |source| Self::Io { doing: doing.into(), source: Arc::new(source) }

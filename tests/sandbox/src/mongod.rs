@@ -20,6 +20,7 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 pub struct Mongod {
     binary: PathBuf,
     cache_gb: f64,
+    arguments: Vec<String>,
     port: u16,
     uri: String,
     directory: PathBuf,
@@ -34,6 +35,7 @@ pub struct Mongod {
 pub struct MongodBuilder {
     binary: Option<PathBuf>,
     cache_gb: f64,
+    arguments: Vec<String>,
 }
 
 impl Mongod {
@@ -48,7 +50,7 @@ impl Mongod {
     /// For a server that differs from the default.
     pub fn builder() -> MongodBuilder {
         // The least it takes: tests hold little, and several may run at once.
-        MongodBuilder { binary: None, cache_gb: 0.25 }
+        MongodBuilder { binary: None, cache_gb: 0.25, arguments: Vec::new() }
     }
 
     /// The URI to connect to.
@@ -123,6 +125,7 @@ impl Mongod {
         // Samples of its own state every second, which nobody here reads.
         option("--setParameter", "diagnosticDataCollectionEnabled=false".into());
         command.extend(["--logappend".into(), "--nounixsocket".into(), "--quiet".into()]);
+        command.extend(self.arguments.iter().map(OsString::from));
         command
     }
 
@@ -156,6 +159,12 @@ impl MongodBuilder {
         self
     }
 
+    /// Further arguments of `mongod`, also after a restart.
+    pub fn arguments(mut self, arguments: &[&str]) -> Self {
+        self.arguments.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+        self
+    }
+
     /// The `mongod` to run, instead of the local or else a fetched one.
     pub fn binary(mut self, binary: impl Into<PathBuf>) -> Self {
         self.binary = Some(binary.into());
@@ -174,7 +183,7 @@ impl MongodBuilder {
         let mut attempts = 0;
         loop {
             attempts += 1;
-            match attempt(&binary, self.cache_gb).await {
+            match attempt(&binary, self.cache_gb, &self.arguments).await {
                 // Between our finding the port free and mongod taking it, another did.
                 Err(SandboxError::Ended { log, .. })
                     if attempts < 5 && log.contains("Address already in use") => {}
@@ -184,7 +193,7 @@ impl MongodBuilder {
     }
 }
 
-async fn attempt(binary: &Path, cache_gb: f64) -> Result<Mongod, SandboxError> {
+async fn attempt(binary: &Path, cache_gb: f64, arguments: &[String]) -> Result<Mongod, SandboxError> {
     let port = free_port()?;
     let directory = tempfile::Builder::new()
         .prefix("playarr-sandbox-")
@@ -193,6 +202,7 @@ async fn attempt(binary: &Path, cache_gb: f64) -> Result<Mongod, SandboxError> {
     let mut mongod = Mongod {
         binary: binary.to_owned(),
         cache_gb,
+        arguments: arguments.to_owned(),
         port,
         uri: probe::local_uri(port),
         directory: directory.path().to_owned(),
