@@ -70,7 +70,15 @@ impl Builder {
         Service { url, database, client, stop, server, own }
     }
 
-    /// Starts the service and waits until it is ready.
+    /// Starts the service and waits until it answers scrapes, with live metrics or without.
+    pub(crate) async fn ready_for_scrapes(self) -> Service {
+        let service = self.start().await;
+        let ready = || async { service.status("/-/ready").await == StatusCode::OK };
+        until("ready for scrapes", Duration::from_secs(60), ready).await;
+        service
+    }
+
+    /// Starts the service and waits until it is ready, with live metrics.
     pub(crate) async fn ready(self) -> Service {
         let service = self.start().await;
         service.until_ready().await;
