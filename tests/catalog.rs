@@ -149,6 +149,7 @@ fn panels_about_single_providers_show_names() {
     let mut shown = 0;
     for query in dashboard() {
         let labels = known.labels(&query.expr).unwrap();
+        assert!(!(query.is_table && query.is_range), "{}: a table shows the present", query.title);
         let is_shown = query.is_table || query.legend.contains("provider");
         if is_shown && labels.contains("provider_id") {
             assert!(labels.contains("provider"), "{}: {}", query.title, query.expr);
@@ -157,6 +158,22 @@ fn panels_about_single_providers_show_names() {
         }
     }
     assert!(shown > 10, "{shown}");
+}
+
+#[test]
+fn the_list_of_providers_shows_names_and_stands_for_ids() {
+    let dashboard: serde_json::Value =
+        serde_json::from_str(&Output::Dashboard.of(&Catalog::default(), DOCS)).unwrap();
+    let variables = dashboard["templating"]["list"].as_array().unwrap();
+    let variable = |name: &str| variables.iter().find(|variable| variable["name"] == name).unwrap();
+    let (names, provider) = (variable("provider_names"), variable("provider"));
+    let query = names["query"].as_str().unwrap();
+    assert!(!query.contains('\n'), "Grafana finds the query of a variable in one line only");
+    // Grafana writes a series with its labels in this order, and takes the list from that by an expression.
+    let labels = Known::of(&Catalog::default()).labels(query).unwrap();
+    assert_eq!(labels, ["provider", "provider_id", "provider_name"].map(str::to_owned).into());
+    assert_eq!(provider["regex"], r#"/provider="(?<text>.*?)",provider_id="(?<value>.*?)"/"#);
+    assert_eq!(provider["query"]["query"], "query_result(${provider_names:raw})");
 }
 
 #[test]

@@ -169,6 +169,13 @@ async fn every_query_of_the_dashboard_returns_data() {
         }
     }
     assert!(empty.is_empty(), "{empty:#?}");
+    // Two providers of the fixtures have that name.
+    let accounts = dashboard().into_iter().find(|query| query.title == "Accounts").unwrap();
+    let shown = prometheus.query(&accounts.expr).await;
+    let is_named = |(labels, _): &(serde_json::Value, f64)| {
+        labels["provider_id"] == "agtv" && labels["provider"] == "AGTV (agtv)"
+    };
+    assert!(shown.iter().any(is_named), "{shown:#?}");
     // The values that the variables offer.
     for (metric, label) in [
         ("playarr_provider_titles_count", "provider_id"),

@@ -4,7 +4,7 @@
 //! [`refresh`] gathers the families of all collectors into a snapshot and swaps it in. Nothing here knows HTTP, a text
 //! format or the environment.
 
-pub mod collect;
+mod collect;
 pub mod database;
 pub mod gauges;
 pub mod metric;

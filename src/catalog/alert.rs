@@ -12,7 +12,7 @@ pub struct AlertRule {
     pub name: &'static str,
     /// How urgent it is.
     pub severity: Severity,
-    /// For how long the query must have results, as Prometheus writes durations.
+    /// How long the query must have results before the alert fires (`for`), as Prometheus writes durations.
     pub hold: &'static str,
     /// The query; each of its results is one alert.
     pub expr: Text,

@@ -111,7 +111,7 @@ fn variables() -> Value {
         variable(
             "media_type",
             "Media type",
-            // What providers list has movies, tvshows and whatever else they say; streams can also be live.
+            // Titles of providers are movies, tvshows or of an unexpected type; streams can also be live.
             concat!(
                 r#"label_values({__name__=~"playarr_provider_titles_count|"#,
                 r#"playarr_stream_request_duration_seconds_count"}, media_type)"#,
@@ -121,14 +121,17 @@ fn variables() -> Value {
 }
 
 /// A variable that nobody sees: the query for the names of providers, which panels insert.
+///
+/// It is in one line, because Grafana looks for the query of a variable in the first line only.
 fn names() -> Value {
-    let option = json!({ "selected": true, "text": PROVIDER_NAMES, "value": PROVIDER_NAMES });
+    let query = PROVIDER_NAMES.split_whitespace().collect::<Vec<_>>().join(" ");
+    let option = json!({ "selected": true, "text": query, "value": query });
     json!({
         "current": option,
         "hide": 2,
         "name": NAMES_VARIABLE,
         "options": [option],
-        "query": PROVIDER_NAMES,
+        "query": query,
         "skipUrlSync": true,
         "type": "constant",
     })
@@ -141,7 +144,7 @@ fn with_texts(mut variable: Value) -> Value {
     variable
 }
 
-/// A variable of which several values can be chosen. All is whatever there is, be it in the list or not.
+/// A variable of which several values can be chosen. "All" also includes values that are not in the list.
 fn variable(name: &str, label: &str, query: &str) -> Value {
     json!({
         "allValue": ".*",

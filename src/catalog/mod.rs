@@ -1,7 +1,7 @@
 //! Every metric family of the service, gathered from where each is defined.
 //!
 //! Gauges come from [`playarr_jobs::gauges`], live metrics from [`crate::live`], the service's own from the
-//! [`Spec`]s beside the code that moves them. Documentation, rules and the dashboard are made from this list alone; a
+//! [`Spec`]s beside the code that updates them. Documentation, rules and the dashboard are made from this list alone; a
 //! test compares it with what a running service exposes.
 
 mod alert;
@@ -29,7 +29,7 @@ pub enum Origin {
     Database,
     /// Counted as things happen.
     Live,
-    /// What the service tells about itself.
+    /// What the service says of itself.
     Service,
 }
 

@@ -8,11 +8,11 @@ use crate::metric::{Column, Family, Kind, OTHER, Points, Texts};
 
 /// A family within its budget.
 #[derive(Debug)]
-pub struct Budgeted {
+pub(crate) struct Budgeted {
     /// At most `budget` series, in ascending order of their label values.
-    pub family: Family,
+    pub(crate) family: Family,
     /// How many series were folded away.
-    pub folded: usize,
+    pub(crate) folded: usize,
 }
 
 /// Brings the series of a gauge within `budget` series (at least one).
@@ -21,7 +21,7 @@ pub struct Budgeted {
 /// into series whose labels are all [`OTHER`] except the one the definition keeps. The `_other` series count
 /// towards the budget. Where the kept label alone has too many values for that, it folds too.
 #[must_use]
-pub fn fold(table: &SeriesTable, definition: &Definition, budget: usize) -> Budgeted {
+pub(crate) fn fold(table: &SeriesTable, definition: &Definition, budget: usize) -> Budgeted {
     let order = Order::of(table);
     let total = table.len();
     let mut rows: Vec<u32> = (0..u32::try_from(total).unwrap_or(u32::MAX)).collect();

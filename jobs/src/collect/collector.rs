@@ -28,7 +28,7 @@ const MAX_OPEN_VALUES: usize = 500;
 ///
 /// # Errors
 /// When a query fails or the whole takes longer than `timeout`.
-pub async fn collect(
+pub(crate) async fn collect(
     database: &Database,
     definition: &Definition,
     budget: usize,
@@ -140,11 +140,11 @@ impl Walk {
     }
 }
 
-/// Counts documents by their fields: every usual pair by counting index keys, and whatever is not usual by a
-/// pipeline that sees nothing else.
+/// Counts documents by their fields: each pair of usual values by counting index keys, and all other documents by a
+/// pipeline.
 ///
-/// The two together see each document exactly once, whatever `distinct` returned and whenever a document came:
-/// the pipeline takes what the counts leave, by the same lists.
+/// Each document is counted exactly once, even if it was inserted in between: the pipeline matches what the counts
+/// leave out, by the same lists of values.
 async fn count(
     source: &Source,
     counted: &Counted,
@@ -166,7 +166,7 @@ async fn count(
         return group(source, counted, filter.clone(), table).await;
     }
 
-    let (openings, unusual) = match open {
+    let (open_values, unusual) = match open {
         None => (vec![(doc! {}, None)], doc! { closed_field: { "$nin": usual } }),
         Some(open) => {
             let open: &str = open;
@@ -181,7 +181,7 @@ async fn count(
         }
     };
     let mut counts = Vec::new();
-    for (fields, text) in &openings {
+    for (fields, text) in &open_values {
         for usual in usual {
             let mut fields = fields.clone();
             fields.insert(closed_field, *usual);

@@ -1,5 +1,5 @@
-//! What a gauge is: its name, help and labels, and the queries its samples come from. Definitions are data;
-//! one runner executes them all and cannot tell one from another.
+//! What a gauge is: its name, help and labels, and the queries its samples come from. Definitions are data; the
+//! collector executes all of them in the same way.
 
 use mongodb::bson::Document;
 
@@ -17,20 +17,20 @@ pub struct Definition {
     /// The label names, in the order in which ties of the series budget are broken.
     pub labels: Vec<Text>,
     /// The label that survives when series are folded into `_other`.
-    pub keep: Option<Text>,
+    pub(crate) keep: Option<Text>,
     /// What its values count or measure.
     pub unit: Text,
-    /// Panels and alerts.
+    /// Panels, recording rules and alerts.
     pub monitoring: Monitoring,
-    /// What becomes of rows with equal labels.
-    pub merge: Merge,
+    /// How rows with equal labels are merged.
+    pub(crate) merge: Merge,
     /// Where the rows come from. A row of value 0 is a known zero: a series that shows 0.
-    pub queries: Vec<Query>,
+    pub(crate) queries: Vec<Query>,
 }
 
-/// One source of rows.
+/// A query that yields rows.
 #[derive(Clone, Debug)]
-pub enum Query {
+pub(crate) enum Query {
     /// An aggregation pipeline of which every document is one row: `{<label>: any, ..., value: number}`.
     /// A document whose `value` is no finite number gives no sample.
     Rows {
@@ -55,17 +55,17 @@ pub enum Query {
     },
     /// The documents of a collection counted by some of their fields.
     Counted(Counted),
-    /// Rows known without asking anybody: known zeros.
+    /// Rows of value 0, by their label values, which show whatever the database holds.
     Fixed(Vec<Vec<&'static str>>),
 }
 
 /// A field of a document (`depth` 0) or of an element of the array at `depth` 1, 2, ...
 #[derive(Clone, Debug)]
-pub struct NestedField {
+pub(crate) struct NestedField {
     /// How many arrays deep the field lies.
-    pub depth: usize,
+    pub(crate) depth: usize,
     /// Its name there.
-    pub field: Text,
+    pub(crate) field: Text,
 }
 
 /// Documents counted by two fields or one: through an index where there is one, else by one pass.
@@ -73,23 +73,23 @@ pub struct NestedField {
 /// An index cannot tell the BSON type symbol, deprecated since MongoDB 2, from the string of its letters; counted
 /// through one, a symbol is a text.
 #[derive(Clone, Debug)]
-pub struct Counted {
+pub(crate) struct Counted {
     /// The collection to count.
-    pub collection: Text,
+    pub(crate) collection: Text,
     /// Only documents in which these fields have these values; may be empty.
-    pub filter: Document,
+    pub(crate) filter: Document,
     /// A field with few distinct values that nobody knows beforehand; the first label.
-    pub open: Option<Text>,
+    pub(crate) open: Option<Text>,
     /// A field whose usual values are known; the last label.
-    pub closed: Text,
+    pub(crate) closed: Text,
     /// Those usual values. Others are counted too, only more slowly.
-    pub usual: Vec<&'static str>,
+    pub(crate) usual: Vec<&'static str>,
 }
 
 impl Definition {
     /// A gauge without labels and queries, of values that count or measure `unit`.
     #[must_use]
-    pub fn new(name: impl Into<Text>, unit: impl Into<Text>, help: impl Into<Text>) -> Self {
+    pub(crate) fn new(name: impl Into<Text>, unit: impl Into<Text>, help: impl Into<Text>) -> Self {
         Self {
             name: name.into(),
             help: help.into(),
@@ -102,51 +102,55 @@ impl Definition {
         }
     }
 
-    /// Says what an operator makes of it.
+    /// Sets panels, recording rules and alerts.
     #[must_use]
-    pub fn monitoring(mut self, monitoring: Monitoring) -> Self {
+    pub(crate) fn monitoring(mut self, monitoring: Monitoring) -> Self {
         self.monitoring = monitoring;
         self
     }
 
     /// Sets the label names.
     #[must_use]
-    pub fn labels<T: Into<Text>>(mut self, labels: impl IntoIterator<Item = T>) -> Self {
+    pub(crate) fn labels<T: Into<Text>>(mut self, labels: impl IntoIterator<Item = T>) -> Self {
         self.labels = labels.into_iter().map(Into::into).collect();
         self
     }
 
     /// Names the label that folded series keep, so that sums by it stay exact.
     #[must_use]
-    pub fn keeping(mut self, label: impl Into<Text>) -> Self {
+    pub(crate) fn keeping(mut self, label: impl Into<Text>) -> Self {
         self.keep = Some(label.into());
         self
     }
 
     /// Sets how rows with equal labels are merged; they add up unless this says otherwise.
     #[must_use]
-    pub fn merging(mut self, merge: Merge) -> Self {
+    pub(crate) fn merging(mut self, merge: Merge) -> Self {
         self.merge = merge;
         self
     }
 
-    /// Adds a source of rows.
+    /// Adds a query.
     #[must_use]
-    pub fn query(mut self, query: Query) -> Self {
+    pub(crate) fn query(mut self, query: Query) -> Self {
         self.queries.push(query);
         self
     }
 
     /// Adds an aggregation pipeline of which every document is one row.
     #[must_use]
-    pub fn rows(self, collection: impl Into<Text>, pipeline: impl IntoIterator<Item = Document>) -> Self {
+    pub(crate) fn rows(
+        self,
+        collection: impl Into<Text>,
+        pipeline: impl IntoIterator<Item = Document>,
+    ) -> Self {
         let pipeline = pipeline.into_iter().collect();
         self.query(Query::Rows { collection: collection.into(), pipeline })
     }
 
     /// The position of the label that folded series keep.
     #[must_use]
-    pub fn kept_label(&self) -> Option<usize> {
+    pub(crate) fn kept_label(&self) -> Option<usize> {
         self.labels.iter().position(|label| Some(label) == self.keep.as_ref())
     }
 }

@@ -8,9 +8,9 @@ mod expression;
 mod series;
 mod source;
 
-pub use budget::{Budgeted, fold};
-pub use collector::collect;
-pub use definition::{Counted, Definition, NestedField, Query};
-pub use expression::{is_object, is_text, labelable, length};
-pub use series::{Merge, SeriesTable};
-pub use source::{Source, SourceError};
+pub(crate) use budget::Budgeted;
+pub(crate) use collector::collect;
+pub use definition::Definition;
+pub(crate) use definition::{Counted, NestedField, Query};
+pub(crate) use expression::{is_object, is_text, labelable, length};
+pub(crate) use series::Merge;

@@ -8,7 +8,7 @@ use crate::metric::Texts;
 
 /// How the values of rows with equal labels become the one value of their series.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Merge {
+pub(crate) enum Merge {
     /// They add up.
     #[default]
     Sum,
@@ -32,7 +32,7 @@ impl Merge {
 ///
 /// Label values are interned per label, so a label set is a few integers and adding to half a million series
 /// allocates nothing once they are there.
-pub struct SeriesTable {
+pub(crate) struct SeriesTable {
     merge: Merge,
     labels: Vec<Interner>,
     keys: Vec<u32>,
@@ -44,7 +44,7 @@ pub struct SeriesTable {
 impl SeriesTable {
     /// An empty table for series of `width` labels.
     #[must_use]
-    pub fn new(width: usize, merge: Merge) -> Self {
+    pub(crate) fn new(width: usize, merge: Merge) -> Self {
         Self {
             merge,
             labels: (0..width).map(|_| Interner::default()).collect(),
@@ -56,14 +56,14 @@ impl SeriesTable {
     }
 
     /// Merges `value` into the series of these label values, which starts with it if it is the first.
-    pub fn add<L: AsRef<str>>(&mut self, labels: &[L], value: f64) {
+    pub(crate) fn add<L: AsRef<str>>(&mut self, labels: &[L], value: f64) {
         let key: Vec<u32> =
             labels.iter().enumerate().map(|(label, text)| self.intern(label, text.as_ref())).collect();
         self.add_key(&key, value);
     }
 
     /// The number that stands for a label value in [`SeriesTable::add_key`].
-    pub fn intern(&mut self, label: usize, text: &str) -> u32 {
+    pub(crate) fn intern(&mut self, label: usize, text: &str) -> u32 {
         self.labels[label].intern(text)
     }
 
@@ -71,7 +71,7 @@ impl SeriesTable {
     ///
     /// # Panics
     /// Beyond 2^32 series, which no memory of ours holds.
-    pub fn add_key(&mut self, key: &[u32], value: f64) {
+    pub(crate) fn add_key(&mut self, key: &[u32], value: f64) {
         let width = self.labels.len();
         debug_assert_eq!(key.len(), width, "one interned value for each label");
         let Self { merge, keys, values, index, hasher, .. } = self;
@@ -89,20 +89,14 @@ impl SeriesTable {
 
     /// How many labels each series has.
     #[must_use]
-    pub fn width(&self) -> usize {
+    pub(crate) fn width(&self) -> usize {
         self.labels.len()
     }
 
     /// How many series there are.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.values.len()
-    }
-
-    /// Whether nothing was added yet.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.values.is_empty()
     }
 
     /// The interned label values of a series.

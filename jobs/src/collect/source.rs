@@ -13,7 +13,7 @@ use crate::database::{DatabaseError, plain_message};
 
 /// Why a query gave no answer.
 #[derive(Debug, thiserror::Error)]
-pub enum SourceError {
+pub(crate) enum SourceError {
     /// The driver or the server refused or failed.
     #[error("{}", plain_message(.0))]
     MongoDb(#[from] mongodb::error::Error),
@@ -31,7 +31,7 @@ pub enum SourceError {
 impl SourceError {
     /// The error as one of the database, unless it is one of this program.
     #[must_use]
-    pub fn database_error(&self) -> Option<DatabaseError> {
+    pub(crate) fn database_error(&self) -> Option<DatabaseError> {
         match self {
             Self::MongoDb(error) => Some(error.into()),
             Self::Timeout(time) => Some(DatabaseError::Timeout(*time)),
@@ -46,7 +46,7 @@ fn seconds(duration: &Duration) -> String {
 
 /// Reads the database on behalf of one collector until its deadline.
 #[derive(Clone, Debug)]
-pub struct Source {
+pub(crate) struct Source {
     database: Database,
     comment: String,
     deadline: Instant,
@@ -56,7 +56,7 @@ pub struct Source {
 impl Source {
     /// A source for the named collector, whose queries may take `timeout` in all, from now.
     #[must_use]
-    pub fn new(database: Database, collector: &str, timeout: Duration) -> Self {
+    pub(crate) fn new(database: Database, collector: &str, timeout: Duration) -> Self {
         let comment = format!("playarr-metrics {collector}");
         Self { database, comment, deadline: Instant::now() + timeout, timeout }
     }
@@ -65,7 +65,7 @@ impl Source {
     ///
     /// # Errors
     /// When the server refuses, fails or takes too long.
-    pub async fn aggregate(
+    pub(crate) async fn aggregate(
         &self,
         collection: &str,
         pipeline: &[Document],
@@ -76,7 +76,7 @@ impl Source {
             .allow_disk_use(true)
             .comment(self.comment.as_str())
             .max_time(self.remaining()?)
-            .selection_criteria(nearby())
+            .selection_criteria(secondary_preferred())
             .batch()
             .await?;
         Ok(cursor)
@@ -91,7 +91,7 @@ impl Source {
     ///
     /// # Errors
     /// When the server refuses, fails or takes too long.
-    pub async fn distinct_texts(
+    pub(crate) async fn distinct_texts(
         &self,
         collection: &str,
         field: &str,
@@ -118,13 +118,13 @@ impl Source {
     ///
     /// # Errors
     /// When the server refuses, fails or takes too long.
-    pub async fn count(&self, collection: &str, filter: Document) -> Result<u64, SourceError> {
+    pub(crate) async fn count(&self, collection: &str, filter: Document) -> Result<u64, SourceError> {
         let count = self
             .collection(collection)
             .count_documents(filter)
             .comment(self.comment.as_str())
             .max_time(self.remaining()?)
-            .selection_criteria(nearby())
+            .selection_criteria(secondary_preferred())
             .await?;
         Ok(count)
     }
@@ -133,7 +133,11 @@ impl Source {
     ///
     /// # Errors
     /// When the server refuses, fails or takes too long.
-    pub async fn counts_by_index(&self, collection: &str, filter: Document) -> Result<bool, SourceError> {
+    pub(crate) async fn counts_by_index(
+        &self,
+        collection: &str,
+        filter: Document,
+    ) -> Result<bool, SourceError> {
         let max_time = i64::try_from(self.remaining()?.as_millis()).unwrap_or(i64::MAX);
         let command = doc! {
             "explain": { "count": collection, "query": filter },
@@ -141,7 +145,7 @@ impl Source {
             "comment": &self.comment,
             "maxTimeMS": max_time,
         };
-        let explained = self.database.run_command(command).selection_criteria(nearby()).await?;
+        let explained = self.database.run_command(command).selection_criteria(secondary_preferred()).await?;
         let plan =
             explained.get_document("queryPlanner").and_then(|planner| planner.get_document("winningPlan"));
         Ok(plan.is_ok_and(is_plain_count_scan))
@@ -174,7 +178,7 @@ pub(super) fn raw_field<'a>(document: &'a RawDocument, name: &str) -> Option<Raw
         .ok()
 }
 
-fn nearby() -> SelectionCriteria {
+fn secondary_preferred() -> SelectionCriteria {
     SelectionCriteria::ReadPreference(ReadPreference::SecondaryPreferred { options: None })
 }
 

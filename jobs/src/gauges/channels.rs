@@ -1,32 +1,33 @@
-//! Live channels.
+//! Live channels. The category of a channel is its `group_title`.
 
 use mongodb::bson::doc;
 
 use crate::collect::{Definition, labelable};
 use crate::metric::{Alert, Monitoring, Panel, PanelKind, Recording, Section, Severity, Unit};
 
-/// `playarr_channels_count{provider_id,category}`: the category is the channel's `group_title`.
-pub(super) fn channels() -> Definition {
-    let group = doc! { "_id": {
-        "provider_id": labelable("provider_id"),
-        "category": labelable("group_title"),
-    }, "value": { "$sum": 1 } };
-    Definition::new("playarr_channels_count", "channels", "Live channels, by provider and category.")
-        .labels(["provider_id", "category"])
-        .keeping("provider_id")
-        .monitoring(CHANNELS)
-        .rows(
-            "channels",
-            [
-                doc! { "$group": group },
-                doc! { "$project": {
-                    "_id": 0,
-                    "provider_id": "$_id.provider_id",
-                    "category": "$_id.category",
-                    "value": 1,
-                } },
-            ],
-        )
+pub(super) fn definitions() -> Vec<Definition> {
+    let by_provider_and_category = doc! {
+        "_id": { "provider_id": labelable("provider_id"), "category": labelable("group_title") },
+        "value": { "$sum": 1 },
+    };
+    vec![
+        Definition::new("playarr_channels_count", "channels", "Live channels, by provider and category.")
+            .labels(["provider_id", "category"])
+            .keeping("provider_id")
+            .monitoring(CHANNELS)
+            .rows(
+                "channels",
+                [
+                    doc! { "$group": by_provider_and_category },
+                    doc! { "$project": {
+                        "_id": 0,
+                        "provider_id": "$_id.provider_id",
+                        "category": "$_id.category",
+                        "value": 1,
+                    } },
+                ],
+            ),
+    ]
 }
 
 const CHANNELS: Monitoring = Monitoring {

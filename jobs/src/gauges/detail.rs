@@ -1,6 +1,6 @@
 //! `EPISODES_DETAIL`: how many labels the episodes gauge has.
 
-/// How finely episodes are told apart: each step leaves a label away.
+/// The labels of the episodes gauge; each step drops one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EpisodesDetail {
     /// By source, title and season.

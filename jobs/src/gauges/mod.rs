@@ -1,4 +1,4 @@
-//! The gauges, by domain. A new gauge is one function in its domain's file and its line in the list here.
+//! The gauges, by domain. A new gauge is one more entry in the list of its domain's file.
 
 mod channels;
 mod detail;
@@ -11,27 +11,13 @@ pub use detail::EpisodesDetail;
 pub use names::{PROVIDER_NAMES, RECORDED_PROVIDER_NAMES};
 pub use providers::ENABLED_PROVIDERS;
 
-use crate::collect::Definition;
+pub use crate::collect::Definition;
 
 /// All gauges, in the order in which they are exposed.
 #[must_use]
 pub fn all(detail: EpisodesDetail) -> Vec<Definition> {
-    vec![
-        library::provider_titles(),
-        library::ignored_provider_titles(),
-        library::main_titles(),
-        library::episodes(detail),
-        channels::channels(),
-        users::watchlist_titles(),
-        users::watchlist_channels(),
-        users::active_users(),
-        providers::info(),
-        providers::enabled(),
-        providers::active_connections(),
-        providers::max_connections(),
-        providers::active(),
-        providers::expiration(),
-    ]
+    [library::definitions(detail), channels::definitions(), users::definitions(), providers::definitions()]
+        .concat()
 }
 
 #[cfg(test)]

@@ -8,46 +8,96 @@ use super::names;
 use crate::collect::{Definition, Merge, is_object};
 use crate::metric::{Alert, Level, Monitoring, Panel, PanelKind, Recording, Section, Severity, Unit};
 
-/// `playarr_provider_info{provider_id,provider_name,provider_type}`: always 1.
-pub(super) fn info() -> Definition {
-    Definition::new(
-        "playarr_provider_info",
-        "always 1",
-        "Name and type of each provider; always 1. Join it on provider_id to show names instead of ids.",
-    )
-    .labels(["provider_id", "provider_name", "provider_type"])
-    .merging(Merge::Max)
-    .rows(
+pub(super) fn definitions() -> Vec<Definition> {
+    vec![
+        Definition::new(
+            "playarr_provider_info",
+            "always 1",
+            "Name and type of each provider; always 1. Join it on provider_id to show names instead of ids.",
+        )
+        .labels(["provider_id", "provider_name", "provider_type"])
+        .merging(Merge::Max)
+        .monitoring(Monitoring { recordings: &[names::RECORDING], ..Monitoring::NONE })
+        .rows(
+            "iptv_providers",
+            [
+                not_deleted(),
+                doc! { "$project": {
+                    "_id": 0,
+                    "provider_id": "$id",
+                    "provider_name": "$name",
+                    "provider_type": "$type",
+                    "value": { "$literal": 1 },
+                } },
+            ],
+        ),
+        Definition::new(
+            "playarr_provider_enabled",
+            "1 or 0",
+            "Whether a provider is enabled in Playarr (1) or disabled (0).",
+        )
+        .labels(["provider_id"])
+        .merging(Merge::Max)
+        .monitoring(ENABLED)
+        .rows(
+            "iptv_providers",
+            [
+                not_deleted(),
+                doc! { "$project": {
+                    "_id": 0,
+                    "provider_id": "$id",
+                    "value": { "$cond": [{ "$eq": ["$enabled", false] }, 0, 1] },
+                } },
+            ],
+        ),
+        detail(
+            "playarr_provider_active_connections",
+            "connections",
+            "Connections to a provider that are in use.",
+            "$provider_details.active_connections".into(),
+        )
+        .monitoring(ACTIVE_CONNECTIONS),
+        detail(
+            "playarr_provider_max_connections",
+            "connections",
+            "Connections that a provider allows.",
+            "$provider_details.max_connections".into(),
+        ),
+        detail(
+            "playarr_provider_active",
+            "1 or 0",
+            "Whether the account at a provider is active (1) or not (0).",
+            // Whatever is not true counts as not active, so that an outage shows.
+            doc! { "$cond": [{ "$eq": ["$provider_details.active", true] }, 1, 0] }.into(),
+        )
+        .merging(Merge::Max)
+        .monitoring(ACTIVE),
+        detail(
+            "playarr_provider_expiration_timestamp_seconds",
+            "seconds since the Unix epoch",
+            "When the account at a provider expires, in seconds since the Unix epoch.",
+            "$provider_details.expiration_date".into(),
+        )
+        .merging(Merge::Min)
+        .monitoring(EXPIRATION),
+    ]
+}
+
+/// A gauge of a field of `provider_details`. Where that is no object, or the field no number, there is no series.
+fn detail(name: &'static str, unit: &'static str, help: &'static str, value: Bson) -> Definition {
+    Definition::new(name, unit, help).labels(["provider_id"]).rows(
         "iptv_providers",
         [
             not_deleted(),
-            doc! { "$project": {
-                "_id": 0,
-                "provider_id": "$id",
-                "provider_name": "$name",
-                "provider_type": "$type",
-                "value": { "$literal": 1 },
-            } },
+            doc! { "$match": { "$expr": is_object("provider_details") } },
+            doc! { "$project": { "_id": 0, "provider_id": "$id", "value": value } },
         ],
     )
-    .monitoring(Monitoring { recordings: &[names::RECORDING], ..Monitoring::NONE })
 }
 
-/// `playarr_provider_enabled{provider_id}`: 1 unless `enabled` is exactly false.
-pub(super) fn enabled() -> Definition {
-    let value = doc! { "$cond": [{ "$eq": ["$enabled", false] }, 0, 1] };
-    Definition::new(
-        "playarr_provider_enabled",
-        "1 or 0",
-        "Whether a provider is enabled in Playarr (1) or disabled (0).",
-    )
-    .labels(["provider_id"])
-    .merging(Merge::Max)
-    .rows(
-        "iptv_providers",
-        [not_deleted(), doc! { "$project": { "_id": 0, "provider_id": "$id", "value": value } }],
-    )
-    .monitoring(ENABLED)
+/// A stage that leaves out the providers whose `deleted` is exactly true.
+pub(super) fn not_deleted() -> Document {
+    doc! { "$match": { "$expr": { "$ne": ["$deleted", true] } } }
 }
 
 /// What is recorded of providers that exist: 1 for those that were enabled during all of the last hour, else 0.
@@ -65,17 +115,6 @@ const ENABLED: Monitoring = Monitoring {
     }],
     ..Monitoring::NONE
 };
-
-/// `playarr_provider_active_connections{provider_id}`: absent when unknown.
-pub(super) fn active_connections() -> Definition {
-    detail(
-        "playarr_provider_active_connections",
-        "connections",
-        "Connections to a provider that are in use.",
-        "$provider_details.active_connections".into(),
-    )
-    .monitoring(ACTIVE_CONNECTIONS)
-}
 
 const ACTIVE_CONNECTIONS: Monitoring = Monitoring {
     panels: &[
@@ -120,7 +159,7 @@ const ACTIVE_CONNECTIONS: Monitoring = Monitoring {
             severity: Severity::Warning,
             hold: "10m",
             expr: "provider:playarr_provider_active_connections:ratio >= 0.9",
-            summary: "Provider {{ $labels.provider_id }} has hardly a connection left.",
+            summary: "Provider {{ $labels.provider_id }} is almost out of connections.",
             description: "{{ $value | humanizePercentage }} of the connections that provider \
                           {{ $labels.provider_id }} allows are in use.",
         },
@@ -133,34 +172,12 @@ const ACTIVE_CONNECTIONS: Monitoring = Monitoring {
                    / sum by (job) (max by (job, provider_id) (playarr_provider_max_connections) \
                    and on (job, provider_id) provider:playarr_provider_active_connections:ratio)\n\
                    >= 0.9",
-            summary: "All providers together have hardly a connection left.",
+            summary: "All providers together are almost out of connections.",
             description: "{{ $value | humanizePercentage }} of the connections that all active providers together \
                           allow are in use; new streams may find no source.",
         },
     ],
 };
-
-/// `playarr_provider_max_connections{provider_id}`: absent when unknown.
-pub(super) fn max_connections() -> Definition {
-    detail(
-        "playarr_provider_max_connections",
-        "connections",
-        "Connections that a provider allows.",
-        "$provider_details.max_connections".into(),
-    )
-}
-
-/// `playarr_provider_active{provider_id}`: details that do not say true say 0, so that an outage shows.
-pub(super) fn active() -> Definition {
-    detail(
-        "playarr_provider_active",
-        "1 or 0",
-        "Whether the account at a provider is active (1) or not (0).",
-        doc! { "$cond": [{ "$eq": ["$provider_details.active", true] }, 1, 0] }.into(),
-    )
-    .merging(Merge::Max)
-    .monitoring(ACTIVE)
-}
 
 const ACTIVE: Monitoring = Monitoring {
     panels: &[
@@ -235,34 +252,6 @@ const ACTIVE: Monitoring = Monitoring {
     }],
     ..Monitoring::NONE
 };
-
-/// `playarr_provider_expiration_timestamp_seconds{provider_id}`: absent where the account never expires.
-pub(super) fn expiration() -> Definition {
-    detail(
-        "playarr_provider_expiration_timestamp_seconds",
-        "seconds since the Unix epoch",
-        "When the account at a provider expires, in seconds since the Unix epoch.",
-        "$provider_details.expiration_date".into(),
-    )
-    .merging(Merge::Min)
-    .monitoring(EXPIRATION)
-}
-
-fn detail(name: &'static str, unit: &'static str, help: &'static str, value: Bson) -> Definition {
-    Definition::new(name, unit, help).labels(["provider_id"]).rows(
-        "iptv_providers",
-        [
-            not_deleted(),
-            doc! { "$match": { "$expr": is_object("provider_details") } },
-            doc! { "$project": { "_id": 0, "provider_id": "$id", "value": value } },
-        ],
-    )
-}
-
-/// A stage that leaves out the providers whose `deleted` is exactly true.
-pub(super) fn not_deleted() -> Document {
-    doc! { "$match": { "$expr": { "$ne": ["$deleted", true] } } }
-}
 
 const EXPIRATION: Monitoring = Monitoring {
     panels: &[Panel::new(

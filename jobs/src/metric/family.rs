@@ -141,7 +141,7 @@ impl Column {
     }
 }
 
-/// Texts one after the other in a single buffer, told apart by their ends.
+/// Texts in a single buffer, one after the other, with the position where each ends.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Texts {
     buffer: String,

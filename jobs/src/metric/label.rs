@@ -4,10 +4,10 @@ use std::borrow::Cow;
 
 use mongodb::bson::RawBsonRef;
 
-/// What a label reads when the database holds nothing usable.
+/// The label value where the database holds nothing usable.
 pub const UNKNOWN: &str = "unknown";
 
-/// What a label reads on a series that stands for everything the budget folded away.
+/// The label value of a series that adds up what the series budget folded.
 pub const OTHER: &str = "_other";
 
 /// The longest label value, in bytes; longer ones are cut at a character boundary.

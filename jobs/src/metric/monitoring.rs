@@ -1,4 +1,4 @@
-//! What an operator makes of a metric: panels, recording rules and alerts, as data in no particular format.
+//! Panels, recording rules and alerts of a metric, as data in no particular format.
 //!
 //! They stand beside the metric they are about, so that a new metric with its panel and its alert is one edit. Queries
 //! are PromQL. Those of panels may use the dashboard's variables `$provider`, `$user` and `$media_type`, and Grafana's
@@ -7,18 +7,18 @@
 //! Several instances may watch one database. Gauges computed from it are the same in all of them, so a query first
 //! takes their `max` and then sums; what happens live happens to one of them, so it is summed at once.
 //!
-//! Providers are spoken of by `provider_id`: a legend with `{{provider_id}}`, a text of an alert with
-//! `{{ $labels.provider_id }}`. The generators put the name in its place, and add to such an alert that the provider is
-//! enabled.
+//! Queries and texts name a provider by its `provider_id`: a legend with `{{provider_id}}`, a text of an alert with
+//! `{{ $labels.provider_id }}`. The generators replace the id by the name, and such an alert holds for enabled
+//! providers only.
 
 /// The monitoring of a family.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Monitoring {
-    /// Where to look at it.
+    /// Panels of the dashboard.
     pub panels: &'static [Panel],
-    /// What to compute beforehand, for alerts that would be hard to read without it.
+    /// Recording rules, for queries that several alerts share or that are hard to read.
     pub recordings: &'static [Recording],
-    /// When to tell somebody.
+    /// Alerting rules.
     pub alerts: &'static [Alert],
 }
 
@@ -88,7 +88,7 @@ pub enum PanelKind {
     Table(&'static [Unit]),
 }
 
-/// What a panel's numbers are.
+/// The unit of a panel's numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
     /// Things that are counted.
@@ -99,7 +99,7 @@ pub enum Unit {
     Seconds,
     /// Bytes.
     Bytes,
-    /// Parts of one.
+    /// A fraction: 1 is the whole, shown as 100 %.
     Ratio,
     /// Milliseconds since the Unix epoch, shown as how far away that is.
     FromNow,
@@ -107,14 +107,14 @@ pub enum Unit {
     YesNo,
 }
 
-/// How a number is to be taken.
+/// How good or bad a number is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
     /// All is well.
     Good,
-    /// Have a look.
+    /// Somebody should look at it.
     Warn,
-    /// Do something.
+    /// Somebody should act.
     Bad,
 }
 
@@ -125,11 +125,11 @@ pub struct Panel {
     pub section: Section,
     /// Its heading.
     pub title: &'static str,
-    /// What it shows and what to make of it.
+    /// What it shows and how to read it.
     pub description: &'static str,
     /// How it shows it.
     pub kind: PanelKind,
-    /// What its numbers are; a table's columns have units of their own.
+    /// The unit of its numbers; each column of a table has a unit of its own.
     pub unit: Unit,
     /// Queries, each with its legend (`{{label}}` stands for the value of a label; a table's is the column's heading).
     pub queries: &'static [(&'static str, &'static str)],
@@ -151,7 +151,7 @@ impl Panel {
         Self { section, title, description, kind, unit, queries, levels: &[] }
     }
 
-    /// Says from which number on it is how well.
+    /// Sets thresholds: each level applies from its number up.
     #[must_use]
     pub const fn levels(mut self, levels: &'static [(f64, Level)]) -> Self {
         self.levels = levels;
@@ -198,7 +198,7 @@ pub struct Alert {
     pub name: &'static str,
     /// How urgent it is.
     pub severity: Severity,
-    /// For how long the query must have results, as Prometheus writes durations.
+    /// How long the query must have results before the alert fires (`for`), as Prometheus writes durations.
     pub hold: &'static str,
     /// The query; each of its results is one alert.
     pub expr: &'static str,

@@ -1,4 +1,4 @@
-//! Where panels stand: a heading for each section, below it numbers, then tables, then everything else by twos.
+//! The places of panels: a row for each section, below it single numbers, then tables, then all others in pairs.
 
 use playarr_jobs::metric::{Panel, PanelKind};
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use super::panel;
 /// The columns of Grafana's grid.
 const COLUMNS: usize = 24;
 
-/// How many numbers stand side by side.
+/// How many panels of a single number fit side by side.
 const STATS: usize = 6;
 
 /// The panels placed so far.

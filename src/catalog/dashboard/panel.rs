@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::catalog::provider;
 use crate::catalog::unreported::with_note;
 
-/// How tables head the labels they show.
+/// Headings of the columns that show labels.
 const HEADINGS: [(&str, &str); 8] = [
     ("provider", "Provider"),
     ("collector", "Collector"),
@@ -142,7 +142,7 @@ fn unit(unit: Unit) -> Value {
     }
 }
 
-/// What a table's columns differ in.
+/// The units of a table's columns.
 fn overrides(panel: &Panel) -> Vec<Value> {
     let PanelKind::Table(units) = panel.kind else { return Vec::new() };
     let column = |(&(_, heading), &column): (&(&str, &str), &Unit)| {
