@@ -67,7 +67,7 @@ pub struct App {
     /// The limit of open WebSockets.
     pub websocket_permits: Arc<Semaphore>,
     /// The data of the overview page that is kept between requests.
-    pub overview: OverviewData,
+    pub(crate) overview: OverviewData,
     /// The name of Playarr's database.
     pub database_name: String,
     /// Whether MongoDB answers.

@@ -15,7 +15,7 @@ pub mod ingest;
 pub mod journal;
 pub mod live;
 pub mod logging;
-pub mod overview;
+mod overview;
 pub mod scrape;
 pub mod serve;
 pub mod telemetry;
