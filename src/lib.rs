@@ -6,16 +6,16 @@
 pub mod accounts;
 pub mod app;
 pub mod catalog;
-pub mod checkpoints;
 pub mod commands;
 pub mod config;
 pub mod database;
 pub mod exposition;
 pub mod http;
 pub mod ingest;
+pub mod journal;
 pub mod live;
 pub mod logging;
-pub mod overview;
+mod overview;
 pub mod scrape;
 pub mod serve;
 pub mod telemetry;

@@ -1,6 +1,5 @@
 //! The pages as an admin uses them: a real browser, the real service, a real MongoDB.
 
-use std::path::Path;
 use std::time::Duration;
 
 use mongodb::bson::{Document, doc};
@@ -464,13 +463,7 @@ async fn names_from_the_database_are_text() {
     let session = service.session(name, "admin-password").await;
     in_browser(async |browser| {
         browser.open(&format!("{}/login", service.url)).await;
-        let value = session.strip_prefix("access_token=").unwrap();
-        browser
-            .devtools(
-                "Network.setCookie",
-                json!({ "name": "access_token", "value": value, "url": service.url }),
-            )
-            .await;
+        browser.take_session(&service.url, &session).await;
         browser.open(&format!("{}{PAGE}", service.url)).await;
         browser.until_text("#connection", |text| text == "Live").await;
         let shown = browser.run("return document.querySelector('.who strong').textContent").await;
@@ -629,7 +622,6 @@ async fn a_chosen_theme_is_remembered() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pictures_of_the_pages() {
     let service = Service::with(fixtures()).ready().await;
-    let directory = std::env::var_os("PLAYARR_TEST_SCREENSHOTS");
     let openmetrics = "application/openmetrics-text;version=1.0.0";
     let scrape = service.scrape_with(&service.token().await).header("user-agent", "Prometheus/2.42.0");
     let scrape = scrape.header("accept", openmetrics).header("accept-encoding", "gzip");
@@ -638,7 +630,7 @@ async fn pictures_of_the_pages() {
     refused.header("x-forwarded-for", "10.0.0.9").send().await.unwrap();
     in_browser(async |browser| {
         browser.open(&format!("{}/login", service.url)).await;
-        save(&browser, directory.as_deref(), "login").await;
+        browser.save("login").await;
         open_as_admin(&browser, &service.url.replace("127.0.0.1", "playarr.test")).await;
         for (name, width, scheme) in [
             ("light", 1440, "light"),
@@ -648,18 +640,9 @@ async fn pictures_of_the_pages() {
         ] {
             browser.look(width, 900, scheme).await;
             browser.until_text("#findings", |text| text.contains("10.0.0.9")).await;
-            let height = browser.run("return document.documentElement.scrollHeight").await.as_u64().unwrap();
-            browser.look(width, u32::try_from(height).unwrap(), scheme).await;
-            save(&browser, directory.as_deref(), name).await;
+            browser.picture(name, width, scheme).await;
         }
         assert_no_complaints(&browser).await;
     })
     .await;
-}
-
-async fn save(browser: &Browser, directory: Option<&std::ffi::OsStr>, name: &str) {
-    let picture = browser.client.screenshot().await.unwrap();
-    if let Some(directory) = directory {
-        std::fs::write(Path::new(directory).join(name).with_extension("png"), picture).unwrap();
-    }
 }

@@ -8,10 +8,7 @@ use crate::support::library::fixtures;
 use crate::support::service::Service;
 
 async fn open_as_admin(browser: &Browser, service: &Service, page: &str) {
-    let session = service.session("admin", "admin-password").await;
-    let value = session.strip_prefix("access_token=").unwrap();
-    let cookie = json!({ "name": "access_token", "value": value, "url": service.url });
-    browser.devtools("Network.setCookie", cookie).await;
+    browser.take_session(&service.url, &service.session("admin", "admin-password").await).await;
     browser.open(&format!("{}{page}", service.url)).await;
     browser.until_text("#connection", |text| text == "Live").await;
 }
@@ -42,6 +39,10 @@ async fn the_overview_says_since_when_mongod_is_away_and_goes_on_by_itself() {
         browser.until_text("#jobs [data-age]", |text| text.ends_with(" ago")).await;
         browser.until_text("#titles [data-age]", |text| text.ends_with(" ago")).await;
         assert_eq!(browser.text("#tile-titles").await, "109");
+        browser.picture("outage", 1440, "light").await;
+        browser.picture("outage-phone", 390, "dark").await;
+        let fits = browser.run("return document.documentElement.scrollWidth <= innerWidth").await;
+        assert_eq!(fits, true, "the pill and the banner fit a phone");
         mongod.restart().await.unwrap();
         browser.until_text("#connection", |text| text == "Live").await;
         browser.until_text("#jobs [data-age]", |text| text == "up to now").await;
@@ -79,10 +80,7 @@ async fn a_page_without_a_websocket_says_so_too() {
             static CONNECTING = 0; static OPEN = 1; readyState = 3; \
             constructor() { super(); setTimeout(() => this.dispatchEvent(new Event('close'))) } close() {} }" });
         browser.devtools("Page.addScriptToEvaluateOnNewDocument", no_websocket).await;
-        let session = service.session("admin", "admin-password").await;
-        let value = session.strip_prefix("access_token=").unwrap();
-        let cookie = json!({ "name": "access_token", "value": value, "url": service.url });
-        browser.devtools("Network.setCookie", cookie).await;
+        browser.take_session(&service.url, &service.session("admin", "admin-password").await).await;
         browser.open(&format!("{}/settings/metrics", service.url)).await;
         browser.until_text("#connection", |text| text == "Asking every 5 s").await;
         mongod.kill().await.unwrap();

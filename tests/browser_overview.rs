@@ -1,7 +1,5 @@
 //! The overview as an admin sees it: a real browser, the real service, a real MongoDB.
 
-use std::path::Path;
-
 use mongodb::bson::{Bson, Document, doc};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -29,11 +27,7 @@ const CARDS: [&str; 13] = [
 ];
 
 async fn open_as_admin(browser: &Browser, service: &Service) {
-    let session = service.session("admin", "admin-password").await;
-    let value = session.strip_prefix("access_token=").unwrap();
-    // A cookie can be set for the page's own host only.
-    let cookie = json!({ "name": "access_token", "value": value, "url": service.url });
-    browser.devtools("Network.setCookie", cookie).await;
+    browser.take_session(&service.url, &service.session("admin", "admin-password").await).await;
     browser.open(&format!("{}{PAGE}", service.url)).await;
     browser.until_text("#connection", |text| text == "Live").await;
     browser.until_text("#tile-titles", |text| text != "–").await;
@@ -88,6 +82,15 @@ async fn an_admin_is_led_to_the_pictures_of_the_library() {
             browser.run("return document.querySelector('#by-provider rect title').textContent").await,
             "Xtream One, Movies: 13"
         );
+
+        // Bars are as long as their numbers say.
+        let lengths = "const bars = [...document.querySelectorAll('#channels .bar rect')]; \
+             return bars.map((bar) => Math.round(100 * bar.getBoundingClientRect().width \
+                 / bar.parentElement.getBoundingClientRect().width)).slice(0, 3)";
+        let lengths = browser.run(lengths).await;
+        let numbers: Vec<_> =
+            lengths.as_array().unwrap().iter().map(|length| length.as_i64().unwrap()).collect();
+        assert!(numbers[0] >= 99 && numbers[2] < 50, "{lengths}");
 
         // The numbers behind a picture are a click away, also by keyboard.
         let hidden = "return document.querySelector('#channels table').checkVisibility()";
@@ -256,7 +259,6 @@ async fn an_empty_library_says_what_to_do() {
         .await
         .unwrap();
     service.refresh().await;
-    let directory = std::env::var_os("PLAYARR_TEST_SCREENSHOTS");
     in_browser(async |browser| {
         browser.look(1440, 900, "light").await;
         open_as_admin(&browser, &service).await;
@@ -277,7 +279,7 @@ async fn an_empty_library_says_what_to_do() {
             true,
             "the own job"
         );
-        save(&browser, directory.as_deref(), "overview-empty", 1440, "light").await;
+        browser.picture("overview-empty", 1440, "light").await;
         assert_no_complaints(&browser).await;
     })
     .await;
@@ -286,7 +288,6 @@ async fn an_empty_library_says_what_to_do() {
 /// Pictures to look at, in the directory that `PLAYARR_TEST_SCREENSHOTS` names; none without it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_pictures_fit_any_screen() {
-    let directory = std::env::var_os("PLAYARR_TEST_SCREENSHOTS");
     for (name, library) in [("overview", home()), ("overview-messy", fixtures())] {
         let service = Service::with(library).ready().await;
         report(&service, evening()).await;
@@ -295,7 +296,7 @@ async fn the_pictures_fit_any_screen() {
             browser.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": HOUR })).await;
             open_as_admin(&browser, &service).await;
             for (screen, width, scheme) in SCREENS {
-                save(&browser, directory.as_deref(), &format!("{name}{screen}"), width, scheme).await;
+                browser.picture(&format!("{name}{screen}"), width, scheme).await;
                 let fits = browser.run("return document.documentElement.scrollWidth <= innerWidth").await;
                 assert_eq!(fits, true, "{name}{screen}");
                 for card in CARDS {
@@ -319,18 +320,17 @@ async fn the_pictures_fit_any_screen() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn charts_stand_without_colour_and_on_paper() {
-    let directory = std::env::var_os("PLAYARR_TEST_SCREENSHOTS");
     let service = Service::with(home()).ready().await;
     report(&service, evening()).await;
     in_browser(async |browser| {
         browser.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": HOUR })).await;
         open_as_admin(&browser, &service).await;
         browser.until_true("return document.querySelectorAll('#streams .column').length > 0").await;
-        save(&browser, directory.as_deref(), "overview", 1440, "light").await;
+        browser.picture("overview", 1440, "light").await;
         // Parts beside each other differ in more than their colour: at most one kind of part is plain.
         let plain = "return [...document.querySelectorAll('.picture')].map((picture) => new Set([...picture \
              .querySelectorAll('.bar rect, .arc:not(.track), .column rect:not(.touch)')].filter((part) => \
-             !part.matches('.track, .touch')).filter((part) => !(part.matches('.arc') ? \
+             !part.matches('.track, .touch, .solid')).filter((part) => !(part.matches('.arc') ? \
              getComputedStyle(part).stroke : getComputedStyle(part).fill).startsWith('url(')) \
              .map((part) => part.getAttribute('class').replace(/ ?(arc|light) ?/g, ''))).size)";
         let plain = browser.run(plain).await;
@@ -341,10 +341,7 @@ async fn charts_stand_without_colour_and_on_paper() {
         ] {
             let media = json!({ "media": media, "features": features });
             browser.devtools("Emulation.setEmulatedMedia", media).await;
-            let picture = browser.client.screenshot().await.unwrap();
-            if let Some(directory) = &directory {
-                std::fs::write(Path::new(directory).join(name).with_extension("png"), picture).unwrap();
-            }
+            browser.save(name).await;
             let fits = "return document.documentElement.scrollWidth <= innerWidth \
                  && document.getElementById('main').clientWidth > 1000";
             assert_eq!(browser.run(fits).await, true, "{name}");
@@ -464,16 +461,6 @@ async fn what_hides_or_reorders_text_is_shown_as_an_escape() {
         assert_eq!(browser.run(anywhere).await, false);
     })
     .await;
-}
-
-async fn save(browser: &Browser, directory: Option<&std::ffi::OsStr>, name: &str, width: u32, scheme: &str) {
-    browser.look(width, 900, scheme).await;
-    let height = browser.run("return document.documentElement.scrollHeight").await.as_u64().unwrap();
-    browser.look(width, u32::try_from(height).unwrap(), scheme).await;
-    let picture = browser.client.screenshot().await.unwrap();
-    if let Some(directory) = directory {
-        std::fs::write(Path::new(directory).join(name).with_extension("png"), picture).unwrap();
-    }
 }
 
 /// The screens of the pictures: the end of their names, their width in pixels, their theme.

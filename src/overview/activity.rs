@@ -13,35 +13,35 @@ const MAX_SHOWN: usize = 10;
 
 /// The totals of the live metrics.
 #[derive(Debug, Serialize)]
-pub struct Activity {
+pub(crate) struct Activity {
     /// Whether anything was reported, apart from the service's own job.
-    pub any: bool,
+    pub(crate) any: bool,
     /// Requested streams by user.
-    pub streams: Ranking<Count>,
+    pub(crate) streams: Ranking<Count>,
     /// Times until streams started, by media type.
-    pub durations: Vec<Durations>,
+    pub(crate) durations: Vec<Durations>,
     /// Cache operations.
-    pub cache: Cache,
+    pub(crate) cache: Cache,
     /// Synchronisations by provider, those with most failures first.
-    pub syncs: Ranking<Outcomes>,
+    pub(crate) syncs: Ranking<Outcomes>,
     /// Jobs by kind, those with most failures first.
-    pub jobs: Ranking<Outcomes>,
+    pub(crate) jobs: Ranking<Outcomes>,
 }
 
 /// A number of occurrences.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Count {
+pub(crate) struct Count {
     /// The number.
-    pub count: u64,
+    pub(crate) count: u64,
 }
 
 /// Outcomes of work.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Outcomes {
+pub(crate) struct Outcomes {
     /// Succeeded.
-    pub success: u64,
+    pub(crate) success: u64,
     /// Failed.
-    pub failure: u64,
+    pub(crate) failure: u64,
 }
 
 impl Amount for Count {
@@ -67,33 +67,33 @@ impl Amount for Outcomes {
 
 /// Durations of one media type.
 #[derive(Debug, PartialEq, Serialize)]
-pub struct Durations {
+pub(crate) struct Durations {
     /// `movies`, `tvshows` or `live`.
-    pub media_type: String,
+    pub(crate) media_type: String,
     /// The number of observations.
-    pub count: u64,
+    pub(crate) count: u64,
     /// The median; `None` without observations.
-    pub p50: Option<Quantile>,
+    pub(crate) p50: Option<Quantile>,
     /// The 95th percentile; `None` without observations.
-    pub p95: Option<Quantile>,
+    pub(crate) p95: Option<Quantile>,
 }
 
 /// A duration estimated from buckets.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Quantile {
+pub(crate) struct Quantile {
     /// The estimate, in seconds.
-    pub seconds: f64,
+    pub(crate) seconds: f64,
     /// It lies beyond the last bucket: `seconds` is only a lower bound.
-    pub at_least: bool,
+    pub(crate) at_least: bool,
 }
 
 /// Cache operations.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-pub struct Cache {
+pub(crate) struct Cache {
     /// Answered from the cache.
-    pub hits: u64,
+    pub(crate) hits: u64,
     /// Not answered from the cache.
-    pub misses: u64,
+    pub(crate) misses: u64,
 }
 
 impl Activity {
@@ -104,14 +104,15 @@ impl Activity {
         let jobs = families.numbers("playarr_job_executions_total", ["job_type", "status"]);
         let mut cache = Cache { hits: 0, misses: 0 };
         for ([operation], count) in families.numbers("playarr_cache_operations_total", ["operation"]) {
-            *(if operation == "hit" { &mut cache.hits } else { &mut cache.misses }) += whole(count);
+            let sum = if operation == "hit" { &mut cache.hits } else { &mut cache.misses };
+            *sum = sum.saturating_add(whole(count));
         }
         let streams = streams.map(|([user], count)| (user, Count { count: whole(count) }));
         let streams = Ranking::of(MAX_SHOWN, streams);
         let syncs = Ranking::of_providers(MAX_SHOWN, directory, syncs.map(outcomes));
         let jobs = Ranking::of(MAX_SHOWN, jobs.map(outcomes));
         let any = streams.members > 0
-            || cache.hits + cache.misses > 0
+            || cache.hits.saturating_add(cache.misses) > 0
             || syncs.total.rank() > (0, 0)
             || jobs.shown.iter().any(|job| job.name != JOB_NAME);
         let durations =

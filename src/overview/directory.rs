@@ -12,7 +12,7 @@ const UNKNOWN: &str = "unknown";
 
 /// The providers of a snapshot by their id.
 #[derive(Debug, Default)]
-pub struct Directory {
+pub(crate) struct Directory {
     providers: BTreeMap<String, Provider>,
     /// Whether a provider that is not listed was removed. Without that family, or with folded series in it, this is not
     /// known.
@@ -29,7 +29,7 @@ struct Provider {
 /// Whether Playarr uses a provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum ProviderState {
+pub(crate) enum ProviderState {
     /// Enabled, and its account is active.
     Active,
     /// Enabled, but its account is not active.
@@ -40,11 +40,11 @@ pub enum ProviderState {
 
 /// Which provider a row is about, beside its name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ProviderTag {
+pub(crate) struct ProviderTag {
     /// The provider's id.
-    pub provider_id: String,
+    pub(crate) provider_id: String,
     /// `None` if it is not known.
-    pub state: Option<ProviderState>,
+    pub(crate) state: Option<ProviderState>,
 }
 
 impl Directory {

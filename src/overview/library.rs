@@ -13,51 +13,51 @@ const MAX_USERS: usize = 10;
 
 /// The library of a snapshot.
 #[derive(Debug, Serialize)]
-pub struct Library {
+pub(crate) struct Library {
     /// Titles of the merged library.
-    pub titles: Titles,
+    pub(crate) titles: Titles,
     /// (Episode, source) pairs.
-    pub episodes: u64,
+    pub(crate) episodes: u64,
     /// Titles by provider.
-    pub providers: Ranking<Titles>,
+    pub(crate) providers: Ranking<Titles>,
     /// Channels of all providers by category.
-    pub categories: Ranking<Channels>,
+    pub(crate) categories: Ranking<Channels>,
     /// Watchlists by user.
-    pub watchlists: Ranking<Watchlist>,
+    pub(crate) watchlists: Ranking<Watchlist>,
     /// Users with an API key who are not inactive.
-    pub active_users: u64,
+    pub(crate) active_users: u64,
     /// The providers that Playarr has.
     #[serde(skip)]
-    pub directory: Directory,
+    pub(crate) directory: Directory,
 }
 
 /// Titles by media type.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Titles {
+pub(crate) struct Titles {
     /// Films.
-    pub movies: u64,
+    pub(crate) movies: u64,
     /// Series.
-    pub tvshows: u64,
+    pub(crate) tvshows: u64,
     /// Titles of any other type.
-    pub other: u64,
+    pub(crate) other: u64,
 }
 
 /// Live channels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Channels {
+pub(crate) struct Channels {
     /// Their number.
-    pub channels: u64,
+    pub(crate) channels: u64,
 }
 
 /// Entries of a watchlist.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Watchlist {
+pub(crate) struct Watchlist {
     /// Films.
-    pub movies: u64,
+    pub(crate) movies: u64,
     /// Series.
-    pub tvshows: u64,
+    pub(crate) tvshows: u64,
     /// Live channels.
-    pub channels: u64,
+    pub(crate) channels: u64,
 }
 
 impl Library {

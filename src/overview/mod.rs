@@ -13,22 +13,23 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use playarr_jobs::refresh::Snapshot;
 
-pub use activity::{Activity, Cache, Count, Durations, Outcomes, Quantile};
-pub use directory::{Directory, ProviderState, ProviderTag};
-pub use library::{Channels, Library, Titles, Watchlist};
-pub use providers::{Account, Connections, Expiry, Providers, Usage};
-pub use ranking::{Amount, Others, Ranked, Ranking};
-pub use timeline::{MAX_POINTS, SAMPLE_INTERVAL, Timeline, TimelineView, Window};
+pub(crate) use timeline::{TimelineView, Window};
 
 use crate::live::Live;
+
+use activity::Activity;
+use directory::Directory;
 use families::Families;
+use library::Library;
+use providers::Providers;
+use timeline::{SAMPLE_INTERVAL, Timeline};
 
 /// The number of accounts in an answer that does not ask for all.
 const MAX_ACCOUNTS: usize = 10;
 
 /// What is kept between one request and the next.
 #[derive(Debug, Default)]
-pub struct OverviewData {
+pub(crate) struct OverviewData {
     timeline: Mutex<Timeline>,
     /// The library of the last generation that was asked for: adding up thousands of series is worth doing once.
     library: Mutex<Option<(u64, Arc<Library>)>>,
@@ -36,24 +37,26 @@ pub struct OverviewData {
 
 impl OverviewData {
     /// Samples the live metrics for the timeline, for as long as it is awaited.
-    pub async fn watch(&self, live: &Live) {
+    pub(crate) async fn watch(&self, live: &Live) {
         let mut interval = tokio::time::interval(SAMPLE_INTERVAL);
         loop {
             interval.tick().await;
-            lock(&self.timeline).sample(Instant::now(), live.traffic());
+            if let Some(traffic) = live.traffic() {
+                lock(&self.timeline).sample(Instant::now(), traffic);
+            }
         }
     }
 
     /// Streams and cache operations up to now; `None` before the first sample.
     #[must_use]
-    pub fn timeline(&self, window: Window, live: &Live) -> Option<TimelineView> {
+    pub(crate) fn timeline(&self, window: Window, live: &Live) -> Option<TimelineView> {
         let timeline = lock(&self.timeline);
-        timeline.view(window, (Instant::now(), SystemTime::now()), &live.traffic())
+        timeline.view(window, (Instant::now(), SystemTime::now()), &live.traffic()?)
     }
 
     /// The library of a snapshot.
     #[must_use]
-    pub fn library(&self, snapshot: &Snapshot) -> Arc<Library> {
+    pub(crate) fn library(&self, snapshot: &Snapshot) -> Arc<Library> {
         let mut last = lock(&self.library);
         match &*last {
             Some((generation, library)) if *generation == snapshot.generation => library.clone(),
@@ -68,7 +71,7 @@ impl OverviewData {
 
 /// The accounts at the providers at this moment; all of them or the most urgent ten.
 #[must_use]
-pub fn providers(snapshot: &Snapshot, directory: &Directory, all: bool, now: SystemTime) -> Providers {
+pub(crate) fn providers(snapshot: &Snapshot, directory: &Directory, all: bool, now: SystemTime) -> Providers {
     let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     let limit = if all { usize::MAX } else { MAX_ACCOUNTS };
     Providers::of(&gauges(snapshot), directory, limit, now)
@@ -76,7 +79,7 @@ pub fn providers(snapshot: &Snapshot, directory: &Directory, all: bool, now: Sys
 
 /// The live metrics so far.
 #[must_use]
-pub fn activity(live: &Live, directory: &Directory) -> Activity {
+pub(crate) fn activity(live: &Live, directory: &Directory) -> Activity {
     Activity::of(&Families::new(&live.recorded()), directory)
 }
 

@@ -13,73 +13,73 @@ const DAY: i64 = 24 * 60 * 60;
 
 /// Every account.
 #[derive(Debug, Serialize)]
-pub struct Providers {
+pub(crate) struct Providers {
     /// The number of providers.
-    pub members: usize,
+    pub(crate) members: usize,
     /// The number of enabled providers whose account is active.
-    pub active: usize,
+    pub(crate) active: usize,
     /// The number of providers that are disabled in Playarr.
-    pub disabled: usize,
+    pub(crate) disabled: usize,
     /// When they expire.
-    pub expiry: Expiry,
+    pub(crate) expiry: Expiry,
     /// How many connections are in use.
-    pub connections: Connections,
+    pub(crate) connections: Connections,
 }
 
 /// When accounts expire.
 #[derive(Debug, Default, Serialize)]
-pub struct Expiry {
+pub(crate) struct Expiry {
     /// Expired.
-    pub expired: usize,
+    pub(crate) expired: usize,
     /// Expire within 7 days.
-    pub week: usize,
+    pub(crate) week: usize,
     /// Expire within 30 days, but not within 7.
-    pub month: usize,
+    pub(crate) month: usize,
     /// Expire later.
-    pub later: usize,
+    pub(crate) later: usize,
     /// Do not expire.
-    pub never: usize,
+    pub(crate) never: usize,
     /// Accounts by time left: the one that expired first comes first, those without expiry last.
-    pub shown: Vec<Account>,
+    pub(crate) shown: Vec<Account>,
 }
 
 /// When an account expires.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-pub struct Account {
+pub(crate) struct Account {
     /// The provider's name.
-    pub name: String,
+    pub(crate) name: String,
     /// The provider.
     #[serde(flatten)]
-    pub provider: ProviderTag,
+    pub(crate) provider: ProviderTag,
     /// Seconds until it expires, negative if it has; `None` without an expiry.
-    pub seconds_left: Option<i64>,
+    pub(crate) seconds_left: Option<i64>,
 }
 
 /// Connections of all accounts.
 #[derive(Debug, Serialize)]
-pub struct Connections {
+pub(crate) struct Connections {
     /// In use at all providers together.
-    pub used: u64,
+    pub(crate) used: u64,
     /// Allowed by all providers together.
-    pub max: u64,
+    pub(crate) max: u64,
     /// The number of providers that report their connections.
-    pub members: usize,
+    pub(crate) members: usize,
     /// Providers by the share of their connections in use, the largest first.
-    pub shown: Vec<Usage>,
+    pub(crate) shown: Vec<Usage>,
 }
 
 /// Connections of an account.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-pub struct Usage {
+pub(crate) struct Usage {
     /// The provider's name.
-    pub name: String,
+    pub(crate) name: String,
     /// The provider.
     #[serde(flatten)]
-    pub provider: ProviderTag,
+    pub(crate) provider: ProviderTag,
     /// Connections in use; `None` if unknown.
-    pub used: Option<u64>,
+    pub(crate) used: Option<u64>,
     /// Connections allowed; `None` if unknown.
-    pub max: Option<u64>,
+    pub(crate) max: Option<u64>,
 }
 
 #[derive(Clone, Copy, Default)]

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::directory::{Directory, ProviderTag};
 
 /// Counts that add up and can be ranked.
-pub trait Amount: Copy + Default {
+pub(crate) trait Amount: Copy + Default {
     /// Adds another amount; the sum stops at the largest number there is.
     fn add(&mut self, other: &Self);
 
@@ -20,42 +20,42 @@ pub trait Amount: Copy + Default {
 
 /// The largest members by name, and the sums of the others.
 #[derive(Debug, PartialEq, Serialize)]
-pub struct Ranking<T> {
+pub(crate) struct Ranking<T> {
     /// The number of names, without removed providers and without those that the series budget folded.
-    pub members: usize,
+    pub(crate) members: usize,
     /// The sum of everything.
-    pub total: T,
+    pub(crate) total: T,
     /// The largest, in descending order.
-    pub shown: Vec<Ranked<T>>,
+    pub(crate) shown: Vec<Ranked<T>>,
     /// The sum of those that are not shown; `None` if all are.
-    pub others: Option<Others<T>>,
+    pub(crate) others: Option<Others<T>>,
     /// The sum of providers that Playarr does not have (any more); `None` without any.
-    pub removed: Option<Others<T>>,
+    pub(crate) removed: Option<Others<T>>,
 }
 
 /// One of the largest members.
 #[derive(Debug, PartialEq, Serialize)]
-pub struct Ranked<T> {
+pub(crate) struct Ranked<T> {
     /// The name to show.
-    pub name: String,
+    pub(crate) name: String,
     /// Which provider it is, in rankings of providers.
     #[serde(flatten)]
-    pub provider: Option<ProviderTag>,
+    pub(crate) provider: Option<ProviderTag>,
     /// Its counts.
     #[serde(flatten)]
-    pub amount: T,
+    pub(crate) amount: T,
 }
 
 /// The sum of several members.
 #[derive(Debug, PartialEq, Serialize)]
-pub struct Others<T> {
+pub(crate) struct Others<T> {
     /// The number of members, as far as it is known.
-    pub members: usize,
+    pub(crate) members: usize,
     /// Whether it contains series that the series budget folded; how many members those were is not known.
-    pub folded: bool,
+    pub(crate) folded: bool,
     /// Their counts.
     #[serde(flatten)]
-    pub amount: T,
+    pub(crate) amount: T,
 }
 
 impl<T: Amount> Ranking<T> {
@@ -132,8 +132,8 @@ mod tests {
     use playarr_jobs::metric::Family;
 
     use super::*;
-    use crate::overview::Channels;
     use crate::overview::families::{Families, gauge};
+    use crate::overview::library::Channels;
 
     fn ranking(limit: usize, rows: &[(&str, u64)]) -> Ranking<Channels> {
         Ranking::of(limit, rows.iter().map(|&(name, channels)| (name, Channels { channels })))

@@ -8,15 +8,15 @@ use serde::Deserialize;
 use crate::live::Traffic;
 
 /// The time between two samples of the totals.
-pub const SAMPLE_INTERVAL: Duration = Duration::from_secs(10);
+pub(crate) const SAMPLE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The largest number of complete points of a window.
-pub const MAX_POINTS: usize = 120;
+pub(crate) const MAX_POINTS: usize = 120;
 
 /// The period shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Window {
+pub(crate) enum Window {
     /// The last hour, in points of half a minute.
     #[default]
     Hour,
@@ -26,7 +26,7 @@ pub enum Window {
 
 /// What happened since the process started.
 #[derive(Debug)]
-pub struct Timeline {
+pub(crate) struct Timeline {
     /// The last sample and its time.
     last: Option<(Instant, Traffic)>,
     hour: Track,
@@ -35,13 +35,13 @@ pub struct Timeline {
 
 /// A timeline up to now.
 #[derive(Debug, PartialEq, Eq)]
-pub struct TimelineView {
+pub(crate) struct TimelineView {
     /// The start of the first point.
-    pub begins: SystemTime,
+    pub(crate) begins: SystemTime,
     /// The length of a point.
-    pub step: Duration,
+    pub(crate) step: Duration,
     /// What was counted in each; the last one is not complete.
-    pub points: Vec<Traffic>,
+    pub(crate) points: Vec<Traffic>,
 }
 
 impl Default for Timeline {
@@ -62,7 +62,7 @@ impl Default for Timeline {
 
 impl Timeline {
     /// Adds a sample, every [`SAMPLE_INTERVAL`]. What is in the first one was counted before this process started.
-    pub fn sample(&mut self, now: Instant, total: Traffic) {
+    pub(crate) fn sample(&mut self, now: Instant, total: Traffic) {
         if let Some((_, last)) = &self.last {
             let new = total.since(last);
             self.hour.push(&new);
@@ -73,7 +73,12 @@ impl Timeline {
 
     /// The timeline up to now; `None` before the first sample.
     #[must_use]
-    pub fn view(&self, window: Window, now: (Instant, SystemTime), total: &Traffic) -> Option<TimelineView> {
+    pub(crate) fn view(
+        &self,
+        window: Window,
+        now: (Instant, SystemTime),
+        total: &Traffic,
+    ) -> Option<TimelineView> {
         let (sampled, last) = self.last.as_ref()?;
         let track = match window {
             Window::Hour => &self.hour,

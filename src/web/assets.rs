@@ -30,19 +30,19 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
 
 /// A file that pages load.
 #[derive(Debug)]
-pub struct Asset {
+pub(crate) struct Asset {
     name: &'static str,
     /// Its media type.
-    pub content_type: &'static str,
+    pub(crate) content_type: &'static str,
     /// Its text.
-    pub body: &'static str,
+    pub(crate) body: &'static str,
     /// An entity tag of its content, with the quotes.
-    pub etag: String,
+    pub(crate) etag: String,
 }
 
 /// The asset with this file name.
 #[must_use]
-pub fn asset(name: &str) -> Option<&'static Asset> {
+pub(crate) fn asset(name: &str) -> Option<&'static Asset> {
     ASSETS.iter().find(|asset| asset.name == name)
 }
 

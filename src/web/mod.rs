@@ -10,7 +10,8 @@ mod shell;
 mod sidebar;
 mod text;
 
-pub use assets::{Asset, asset};
-pub use pages::{Block, Configuration, LoginPage, NoticePage, Target, configurations};
-pub use shell::{Page, Visit};
-pub use sidebar::{HOME, page, pages, render};
+pub(crate) use assets::{Asset, asset};
+pub use pages::{Block, Configuration, Target, configurations};
+pub(crate) use pages::{LoginPage, NoticePage};
+pub(crate) use shell::{Page, Visit};
+pub(crate) use sidebar::{HOME, pages, render};

@@ -5,9 +5,9 @@ use super::text::visible;
 
 /// A page in the side bar. Only admins see it.
 #[derive(Clone, Copy, Debug)]
-pub struct Page {
+pub(crate) struct Page {
     /// The path of its route.
-    pub path: &'static str,
+    pub(crate) path: &'static str,
     pub(super) label: &'static str,
     /// An SVG element of our own; the template does not escape it.
     pub(super) icon: &'static str,
@@ -23,11 +23,11 @@ pub(super) struct Group {
 
 /// The request that a page answers.
 #[derive(Clone, Copy, Debug)]
-pub struct Visit<'a> {
+pub(crate) struct Visit<'a> {
     /// The admin who asks.
-    pub username: &'a str,
+    pub(crate) username: &'a str,
     /// Where the service was found.
-    pub target: &'a Target,
+    pub(crate) target: &'a Target,
 }
 
 /// What the templates show around a page.

@@ -1,6 +1,7 @@
 //! A real browser: headless Chromium behind its driver, both ended with the test.
 
 use std::panic::AssertUnwindSafe;
+use std::path::Path;
 use std::process::Stdio;
 use std::str::FromStr;
 use std::time::Duration;
@@ -97,6 +98,14 @@ impl Browser {
         self.client.goto(url).await.unwrap();
     }
 
+    /// Signs in with a session that a login gave: `access_token=` and its value. A cookie can be set for the page's own
+    /// host only.
+    pub(crate) async fn take_session(&self, url: &str, session: &str) {
+        let value = session.strip_prefix("access_token=").unwrap();
+        let cookie = json!({ "name": "access_token", "value": value, "url": url });
+        self.devtools("Network.setCookie", cookie).await;
+    }
+
     /// The path of the page.
     pub(crate) async fn path(&self) -> String {
         self.client.current_url().await.unwrap().path().to_owned()
@@ -183,6 +192,22 @@ impl Browser {
             .run("const area = document.getElementById('paste'), text = area.value; area.remove(); return text")
             .await;
         pasted.as_str().unwrap().to_owned()
+    }
+
+    /// Saves a picture of the whole page if `PLAYARR_TEST_SCREENSHOTS` names a folder for it.
+    pub(crate) async fn picture(&self, name: &str, width: u32, scheme: &str) {
+        self.look(width, 900, scheme).await;
+        let height = self.run("return document.documentElement.scrollHeight").await.as_u64().unwrap();
+        self.look(width, u32::try_from(height).unwrap(), scheme).await;
+        self.save(name).await;
+    }
+
+    /// Saves a picture of what is seen.
+    pub(crate) async fn save(&self, name: &str) {
+        let picture = self.client.screenshot().await.unwrap();
+        if let Some(directory) = std::env::var_os("PLAYARR_TEST_SCREENSHOTS") {
+            std::fs::write(Path::new(&directory).join(name).with_extension("png"), picture).unwrap();
+        }
     }
 
     /// Another size of the window and another colour scheme of the system.

@@ -88,7 +88,7 @@ function durations(all) {
   }
   const word = (quantile) => (quantile ? `${quantile.at_least ? "> " : ""}${took(quantile.seconds)}` : "–");
   const label = (type) => MEDIA.find(([key]) => key === type)?.[1] ?? type;
-  const colour = (type) => MEDIA.find(([key]) => key === type)?.[2] ?? "c4";
+  const colour = (type) => `${MEDIA.find(([key]) => key === type)?.[2] ?? "c4"} solid`;
   draw("durations", {
     says: known
       .map(({ media_type: type, p50, p95 }) => `${label(type)}: half within ${word(p50)}, 95% within ${word(p95)}`)
@@ -124,7 +124,9 @@ function hitRatio({ hits, misses }) {
     nothing("hit-ratio", "The cache was not asked since counting began.");
     return;
   }
-  const percent = `${((100 * hits) / all).toFixed(hits > 0 && misses > 0 ? 1 : 0)}%`;
+  const share = (100 * hits) / all;
+  // Nearly all is not all, and hardly any is not none.
+  const percent = hits > 0 && misses > 0 ? `${Math.min(Math.max(share, 0.1), 99.9).toFixed(1)}%` : `${share}%`;
   const numbers = { hits, misses };
   draw("hit-ratio", {
     says: `${percent} of ${plural(all, "cache operation")} were hits`,

@@ -134,7 +134,7 @@ function channels({ members, total, shown, others }) {
           parts: [
             {
               size: entry.channels,
-              className: entry.state === "others" ? "c4" : "c3",
+              className: entry.state === "others" ? "c4" : "c3 solid",
               says: `${entry.name}: ${share(entry)}`,
             },
           ],

@@ -6,7 +6,7 @@ import { Connection } from "./connection.js";
 import * as doctor from "./doctor.js";
 import { showConnection, showDatabase } from "./health.js";
 import * as snapshot from "./snapshot.js";
-import { setUpTokens } from "./tokens.js";
+import { setUpTokens, showTokenProblems } from "./tokens.js";
 
 const WATCH_EVERY = 700;
 const ASK_AFTER = 2_000;
@@ -19,6 +19,7 @@ const events = {
     showDatabase(status.database);
     snapshot.show(status);
     doctor.show(status);
+    showTokenProblems(status.tokens);
   },
   database: showDatabase,
   refresh_started: snapshot.started,

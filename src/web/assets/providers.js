@@ -118,7 +118,9 @@ function date(seconds) {
 
 function showConnections({ used, max, members, shown }) {
   const whole = use({ used, max });
-  const parts = [{ size: Math.min(used, max || used), className: level(used, max), says: whole }];
+  const isKnown = isShowable(used) && isShowable(max);
+  const className = isKnown ? level(used, max) : "track";
+  const parts = [{ size: Math.min(used, max || used), className, says: whole }];
   const busiest = shown.slice(0, 3).map((one) => `${one.name} ${use(one)}`);
   draw("connections", {
     says: `Connections at ${plural(members, "provider")}: ${whole}. The busiest: ${busiest.join(", ")}`,

@@ -4,6 +4,7 @@ import { request } from "./api.js";
 import { age, ago } from "./clock.js";
 import { confirmCopied, copy, select } from "./copy.js";
 import { announce, byId, say } from "./dom.js";
+import { sentence } from "./format.js";
 
 const sections = new Map(
   [...document.querySelectorAll("[data-token]")].map((section) => [section.dataset.token, section]),
@@ -34,6 +35,14 @@ export function setUpTokens(scrapers) {
     button.addEventListener("click", () => attempt(button, () => copyBlock(button)));
   }
   for (const [id, section] of sections) setUpRotation(id, section, scrapers);
+}
+
+/** Says what of the tokens could not be read or written, as the status tells it. */
+export function showTokenProblems(tokens) {
+  for (const [id, section] of sections) {
+    const problem = tokens[section.dataset.kind]?.problem;
+    say(section.querySelector("[data-problem]"), problem ? sentence(problem) : null);
+  }
 }
 
 async function copyBlock(button) {

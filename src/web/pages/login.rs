@@ -3,9 +3,9 @@ use askama::Template;
 /// `GET /login`: signing in.
 #[derive(Debug, Template)]
 #[template(path = "login.html", config = "src/web/askama.toml")]
-pub struct LoginPage<'a> {
+pub(crate) struct LoginPage<'a> {
     /// The path of this service to go on to.
-    pub next: &'a str,
+    pub(crate) next: &'a str,
     /// The browser came from another site and may hold a session that it did not send.
-    pub from_elsewhere: bool,
+    pub(crate) from_elsewhere: bool,
 }

@@ -9,8 +9,8 @@ mod target;
 mod tokens;
 
 pub use configuration::{Block, Configuration, configurations};
-pub use login::LoginPage;
-pub use notice::NoticePage;
+pub(crate) use login::LoginPage;
+pub(crate) use notice::NoticePage;
 pub(super) use overview::OVERVIEW;
 pub(super) use settings_metrics::SETTINGS_METRICS;
 pub use target::Target;

@@ -6,7 +6,7 @@ use crate::web::text::visible;
 /// A page that says why another one is not shown.
 #[derive(Debug, Template)]
 #[template(path = "notice.html", config = "src/web/askama.toml")]
-pub struct NoticePage {
+pub(crate) struct NoticePage {
     title: &'static str,
     paragraphs: Vec<String>,
     action: Action,
@@ -26,7 +26,7 @@ enum Action {
 impl NoticePage {
     /// For a user who is no admin.
     #[must_use]
-    pub fn admins_only(username: &str) -> Self {
+    pub(crate) fn admins_only(username: &str) -> Self {
         let text = format!(
             "You are signed in as {}. This page is for admins: ask one to give you the role, or sign in as one.",
             visible(username)
@@ -36,7 +36,7 @@ impl NoticePage {
 
     /// For a page that will be there again, with the reason as a phrase without its full stop.
     #[must_use]
-    pub fn unavailable(reason: &str) -> Self {
+    pub(crate) fn unavailable(reason: &str) -> Self {
         let paragraphs = vec![
             format!("{}.", visible(reason)),
             "Scrapes go on in the meantime. This page comes back by itself.".to_owned(),
@@ -46,14 +46,14 @@ impl NoticePage {
 
     /// For a path that leads nowhere.
     #[must_use]
-    pub fn not_found(path: &str) -> Self {
+    pub(crate) fn not_found(path: &str) -> Self {
         let text = format!("There is no page at {}.", visible(path));
         Self { title: "Page not found", paragraphs: vec![text], action: Action::Home }
     }
 
     /// For any other request of a browser that fails, with the reason as a phrase without its full stop.
     #[must_use]
-    pub fn failed(reason: &str) -> Self {
+    pub(crate) fn failed(reason: &str) -> Self {
         Self {
             title: "That did not work",
             paragraphs: vec![format!("{}.", visible(reason))],

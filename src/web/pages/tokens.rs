@@ -7,6 +7,7 @@ pub(super) const MASK: &str = "••••••••••••••••"
 pub(super) const TOKEN_CARDS: &[TokenCard] = &[
     TokenCard {
         id: "metrics-token",
+        kind: "metrics",
         name: "metrics token",
         title: "Metrics token",
         about: "Prometheus sends it with each scrape.",
@@ -22,6 +23,7 @@ pub(super) const TOKEN_CARDS: &[TokenCard] = &[
     },
     TokenCard {
         id: "ingest-token",
+        kind: "ingest",
         name: "ingest token",
         title: "Ingest token",
         about: "Playarr's processes send it when they report live events.",
@@ -41,6 +43,8 @@ pub(super) const TOKEN_CARDS: &[TokenCard] = &[
 #[derive(Debug)]
 pub(super) struct TokenCard {
     pub(super) id: &'static str,
+    /// Its name in the status.
+    pub(super) kind: &'static str,
     /// Its name within a sentence.
     pub(super) name: &'static str,
     pub(super) title: &'static str,
