@@ -14,6 +14,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::accounts::{Admins, TokenError, Tokens};
 use crate::config::Config;
 use crate::database::{ConnectError, Connection};
+use crate::journal::Journal;
 use crate::live::{JobExecution, Label, Live, Status};
 use crate::overview::OverviewData;
 use crate::scrape::{Exposition, Page, ScrapePermits};
@@ -55,6 +56,8 @@ pub struct App {
     pub snapshots: Arc<SnapshotStore<Page>>,
     /// The live metrics.
     pub live: Live,
+    /// Keeps batches of events, once it is started.
+    pub journal: OnceLock<Journal>,
     /// What the service says of itself.
     pub telemetry: Telemetry,
     /// The bodies of scrapes.
@@ -131,6 +134,7 @@ impl App {
             exposition: Exposition::new(snapshots.clone(), live.clone(), telemetry.clone()),
             snapshots,
             live,
+            journal: OnceLock::new(),
             telemetry,
             scrape_permits: ScrapePermits::new(config.max_concurrent_scrapes),
             websocket_permits: Arc::new(Semaphore::new(MAX_WEBSOCKETS)),

@@ -6,13 +6,13 @@
 pub mod accounts;
 pub mod app;
 pub mod catalog;
-pub mod checkpoints;
 pub mod commands;
 pub mod config;
 pub mod database;
 pub mod exposition;
 pub mod http;
 pub mod ingest;
+pub mod journal;
 pub mod live;
 pub mod logging;
 mod overview;

@@ -5,7 +5,6 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use playarr_jobs::database::{Health, HealthState};
 use playarr_jobs::refresh::schedule_refreshes;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -14,10 +13,10 @@ use tokio::time::timeout;
 
 use crate::accounts::Tokens;
 use crate::app::{App, AppError};
-use crate::checkpoints::Checkpoints;
 use crate::config::Config;
 use crate::database::{ConnectError, Connection, connect};
 use crate::http;
+use crate::journal::{Keeper, KeeperOptions};
 
 /// How long requests under way may go on after the signal to stop. With the times below it stays under the ten seconds
 /// after which containers are killed.
@@ -26,11 +25,8 @@ const DRAIN_TIME: Duration = Duration::from_secs(5);
 /// How long a refresh under way may go on: long enough to end and be noted, not to wait for a database that is away.
 const REFRESH_TIME: Duration = Duration::from_secs(2);
 
-/// How long the last checkpoint may take, once nothing is counted any more.
-const CHECKPOINT_TIME: Duration = Duration::from_secs(2);
-
-/// How long scrapes wait for live metrics that are not restored although the database answers.
-const RESTORE_TIME: Duration = Duration::from_secs(10);
+/// How long the last commit may take, once nothing is counted any more.
+const COMMIT_TIME: Duration = Duration::from_secs(2);
 
 /// The pause after servers could not be looked up. It doubles with each further failure.
 const FIRST_LOOKUP_RETRY: Duration = Duration::from_secs(1);
@@ -73,7 +69,7 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     let mut shutdown = pin!(shutdown);
-    let address = listener.local_addr().unwrap_or(config.address()).to_string();
+    let address = listener.local_addr().unwrap_or(config.address());
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
     let (listener, connection) = if config.mongodb_uri.is_looked_up() {
         match look_up(config, listener, shutdown.as_mut()).await? {
@@ -83,7 +79,7 @@ where
     } else {
         (listener, connect(config).await?)
     };
-    run(config, listener, address, connection, shutdown, beside).await
+    run(config, listener, connection, shutdown, beside).await
 }
 
 /// Connects once the servers can be looked up in the DNS. Until then, requests are answered with "starting". `None` if
@@ -139,7 +135,6 @@ where
 async fn run<F>(
     config: &Config,
     listener: TcpListener,
-    address: String,
     connection: Connection,
     shutdown: Pin<&mut impl Future<Output = ()>>,
     beside: impl FnOnce(Arc<App>) -> F,
@@ -150,35 +145,24 @@ where
     let app = App::new(config, &connection)?;
 
     // What runs beside the requests, in the order in which one needs the other.
-    let checkpoints = Checkpoints::start(
-        app.live.clone(),
-        app.telemetry.clone(),
-        connection.database.clone(),
-        address,
-        config.checkpoint_interval,
-    );
+    let options =
+        KeeperOptions { commit_interval: config.commit_interval, series_expiry: config.live_series_expiry };
+    let keeper = Keeper::start(app.live.clone(), app.telemetry.clone(), &connection.database, options);
+    let _ = app.journal.set(keeper.journal());
     let mut schedule = schedule_refreshes(app.job.clone(), config.refresh_interval).await?;
     let _ = app.next_run.set(schedule.next_run());
     let mut background = JoinSet::new();
     background.spawn(beside(app.clone()));
     background.spawn(async move { connection.watch().await });
     background.spawn({
-        let (app, restored) = (app.clone(), checkpoints.restored());
-        async move {
-            // Without a token nobody scrapes or reports, so nobody sees counters that are not restored yet. A
-            // database that can be read but not written must not keep scrapes away, though.
-            tokio::select! {
-                () = restored => {}
-                () = readable_for(RESTORE_TIME, &app.health) => {}
-            }
-            watch_tokens(&app).await;
-        }
+        let app = app.clone();
+        async move { watch_tokens(&app).await }
     });
     background.spawn({
-        let (app, restored) = (app.clone(), checkpoints.restored());
+        let (app, journal) = (app.clone(), keeper.journal());
         async move {
-            // What is restored did not happen now.
-            restored.await;
+            // What was kept before the start did not happen now.
+            journal.read().await;
             app.overview.watch(&app.live).await;
         }
     });
@@ -194,7 +178,8 @@ where
 
     shutdown.await;
 
-    // The other way round: no new requests, nothing new in the background, then what is under way, then the last save.
+    // The other way round: no new requests, nothing new in the background, then what is under way, then the last
+    // commit.
     tracing::info!("stopping: no new connections, requests under way go on");
     drop(stop);
     schedule.stop().await;
@@ -207,18 +192,10 @@ where
     if refresh.is_err() {
         tracing::warn!("a refresh was still under way after {} s and is cut off", REFRESH_TIME.as_secs());
     }
-    if timeout(CHECKPOINT_TIME, checkpoints.stop()).await.is_err() {
-        tracing::warn!("the live metrics could not be saved within {} s", CHECKPOINT_TIME.as_secs());
+    if timeout(COMMIT_TIME, keeper.stop()).await.is_err() {
+        tracing::warn!("the live metrics could not be committed within {} s", COMMIT_TIME.as_secs());
     }
     Ok(())
-}
-
-/// Returns when the database could be read for so long.
-async fn readable_for(time: Duration, health: &Health) {
-    let is_readable = |state: &HealthState| matches!(state, HealthState::Up | HealthState::ReadOnly(_));
-    // It fails only when the service ends.
-    let _ = health.subscribe().wait_for(is_readable).await;
-    tokio::time::sleep(time).await;
 }
 
 /// Checks the tokens for ever, and shows what came of it in the metrics.

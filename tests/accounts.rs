@@ -9,7 +9,6 @@ use reqwest::header::{CONTENT_TYPE, COOKIE, ORIGIN, RETRY_AFTER, SET_COOKIE};
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::exposition::value;
 use crate::support::library::{create_playarr_indexes, fixtures};
 use crate::support::service::Service;
 use crate::support::until;
@@ -170,10 +169,9 @@ async fn whatever_is_wrong_the_answer_is_the_same_and_takes_the_same_time() {
             assert_eq!(body, json!({ "error": "Invalid username or password" }), "{username}");
         }
     }
-    let series = service.series().await;
     for (reason, expected) in [("unknown_user", 3.0), ("bad_password", 24.0)] {
         let labels = [("endpoint", "/api/auth/login"), ("reason", reason)];
-        assert_eq!(value(&series, "playarr_authentication_failures_total", &labels), Some(expected));
+        service.until_value("playarr_authentication_failures_total", &labels, expected).await;
     }
 }
 

@@ -6,7 +6,6 @@ mod support;
 
 mod accounts;
 mod catalog;
-mod checkpoints;
 mod collect;
 mod commands;
 mod database_up;
@@ -16,6 +15,8 @@ mod golden;
 mod health;
 mod http;
 mod invalid_utf8;
+mod journal;
+mod ledger;
 mod logging;
 mod one_generation;
 mod outage;

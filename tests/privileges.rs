@@ -69,9 +69,10 @@ async fn the_packaged_role_is_enough_for_everything_the_service_does() {
     let rotate = service.post("/api/settings/metrics/regenerate").header("x-api-key", "admin001").send();
     assert_eq!(rotate.await.unwrap().status(), 200);
     service.stop().await;
-    let checkpoint = doc! { "_id": "metrics_live_checkpoint", "value.released": true };
-    let settings = playarr.collection::<Document>("settings");
-    assert!(settings.find_one(checkpoint).await.unwrap().is_some(), "what was counted is saved");
+    let journal = playarr.collection::<Document>("playarr_metrics_journal");
+    assert!(journal.find_one(doc! {}).await.unwrap().is_some(), "what was counted is kept");
+    let base = playarr.collection::<Document>("playarr_metrics");
+    assert!(base.find_one(doc! { "_id": "live_base" }).await.unwrap().is_some(), "the base is written");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -83,7 +83,7 @@ async fn a_primary_and_an_arbiter_are_enough_for_scrapes() {
     let mut set = ReplicaSet::start(&[Member::Primary, Member::Secondary, Member::Arbiter]).await.unwrap();
     library_with_token(&set).await;
     set.members[1].kill().await.unwrap();
-    let service = Service::empty().server(&set.uri()).ready().await;
+    let service = Service::empty().server(&set.uri()).ready_for_scrapes().await;
     assert_eq!(scrape(&service, "made-by-playarr").await, StatusCode::OK);
     let problem = |kind: &'static str, words: &'static str| {
         let service = &service;
@@ -117,7 +117,7 @@ async fn a_secondary_by_direct_connection_is_enough_for_scrapes() {
     let set = ReplicaSet::start(&[Member::Primary, Member::Secondary]).await.unwrap();
     library_with_token(&set).await;
     let secondary = set.members[1].uri();
-    let service = Service::empty().server(secondary).ready().await;
+    let service = Service::empty().server(secondary).ready_for_scrapes().await;
     assert_eq!(scrape(&service, "made-by-playarr").await, StatusCode::OK);
     let report = service.refresh().await;
     let collectors = report["collectors"].as_array().unwrap();
@@ -134,7 +134,7 @@ async fn a_service_that_starts_without_a_primary_answers_scrapes() {
     let mut set = ReplicaSet::start(&[Member::Primary, Member::Secondary]).await.unwrap();
     library_with_token(&set).await;
     set.members[0].kill().await.unwrap();
-    let service = Service::empty().server(&set.uri()).ready().await;
+    let service = Service::empty().server(&set.uri()).ready_for_scrapes().await;
     assert_eq!(scrape(&service, "made-by-playarr").await, StatusCode::OK);
     service.stop().await;
 }

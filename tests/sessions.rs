@@ -301,8 +301,7 @@ async fn a_key_that_nobody_can_have_is_refused_without_asking_the_database() {
         assert_eq!(asked.status(), status, "{length} bytes");
     }
     let labels = [("endpoint", "/api/auth/verify"), ("reason", "bad_api_key")];
-    let failures = value(&service.series().await, "playarr_authentication_failures_total", &labels);
-    assert_eq!(failures, Some(1.0));
+    service.until_value("playarr_authentication_failures_total", &labels, 1.0).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -319,17 +318,16 @@ async fn guesses_on_pages_count_as_well() {
     let refused = ask().await;
     assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
     assert!(refused.headers().contains_key(RETRY_AFTER));
-    let series = service.series().await;
     for (endpoint, reason, expected) in [
-        ("/settings/metrics", "bad_api_key", Some(10.0)),
-        ("/login", "bad_api_key", Some(10.0)),
-        ("/settings/metrics", "too_many_failures", Some(1.0)),
-        ("/settings/metrics", "missing", None),
+        ("/settings/metrics", "bad_api_key", 10.0),
+        ("/login", "bad_api_key", 10.0),
+        ("/settings/metrics", "too_many_failures", 1.0),
     ] {
         let labels = [("endpoint", endpoint), ("reason", reason)];
-        let failures = value(&series, "playarr_authentication_failures_total", &labels);
-        assert_eq!(failures, expected, "{endpoint} {reason}");
+        service.until_value("playarr_authentication_failures_total", &labels, expected).await;
     }
+    let labels = [("endpoint", "/settings/metrics"), ("reason", "missing")];
+    assert_eq!(value(&service.series().await, "playarr_authentication_failures_total", &labels), None);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -76,6 +76,17 @@ pub(super) fn duration(range: RangeInclusive<Duration>) -> Parser<Duration> {
     })
 }
 
+/// As [`duration`], of at least so long; or 0 for never.
+pub(super) fn duration_or_never(least: Duration) -> Parser<Duration> {
+    let accepts =
+        format!("0 (never) or a duration of at least {}, such as 30d,", humantime::format_duration(least));
+    let duration = duration(least..=Duration::from_secs(u32::MAX.into()));
+    Parser::new(
+        accepts,
+        move |text| if text == "0" { Some(Duration::ZERO) } else { duration.parse(text).ok() },
+    )
+}
+
 /// One of several words.
 pub(super) fn one_of<T: Copy + 'static>(words: &'static [(&'static str, T)]) -> Parser<T> {
     let names: Vec<_> = words.iter().map(|(name, _)| *name).collect();

@@ -8,7 +8,9 @@ use playarr_jobs::refresh::{MAX_INTERVAL, MIN_INTERVAL};
 
 use super::error::ConfigError;
 use super::log_filter::{LogFilter, log_filter};
-use super::parser::{database_name, duration, number, one_of, optional, port, secret, socket_address, text};
+use super::parser::{
+    database_name, duration, duration_or_never, number, one_of, optional, port, secret, socket_address, text,
+};
 use super::reader::{Kind, Reader};
 use super::secret::Secret;
 use super::uri::{MongoUri, mongodb_uri};
@@ -102,8 +104,12 @@ settings! {
     /// Scrapes that are answered at once. More get 503.
     max_concurrent_scrapes: usize = Plain "MAX_CONCURRENT_SCRAPES", default "40", number(1..=10_000);
 
-    /// Interval between checkpoints of the live metrics.
-    checkpoint_interval: Duration = Plain "CHECKPOINT_INTERVAL", default "10s", duration(SECOND..=5 * MINUTE);
+    /// Longest time that live metrics wait before they are committed and show. Batches of events are committed at once.
+    commit_interval: Duration = Plain "COMMIT_INTERVAL", default "1s", duration(SECOND..=MINUTE);
+
+    /// Time after which live series with open labels (user, provider and the like) leave when nothing moved them. `0`
+    /// for never.
+    live_series_expiry: Duration = Plain "LIVE_SERIES_EXPIRY", default "30d", duration_or_never(60 * MINUTE);
 
     /// Key that Playarr signs sessions with. With the same key, sessions of Playarr and of this service count in both.
     /// Without one, a random key at each start.

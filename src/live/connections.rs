@@ -13,7 +13,7 @@ pub struct Connection {
 impl Connection {
     pub(super) fn open(live: Live) -> Self {
         live.inner.connections.fetch_add(1, Ordering::Relaxed);
-        live.inner.recorder.mark_changed();
+        live.mark_recorded();
         Self { live }
     }
 }
@@ -21,6 +21,6 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.live.inner.connections.fetch_sub(1, Ordering::Relaxed);
-        self.live.inner.recorder.mark_changed();
+        self.live.mark_recorded();
     }
 }

@@ -3,6 +3,9 @@
 //! How to choose between the two kinds of metric: what can be computed from the database at any time is a gauge
 //! definition in the `jobs` crate; what is gone once it has happened is an event of `event`.
 //!
+//! What is recorded is summed up as a [`Delta`] (`recorder`, `delta`). Somebody collects it, keeps it, and adds it to
+//! the totals that scrapes show (`totals`): the journal, or, where there is none, the next scrape.
+//!
 //! ```
 //! use std::time::Duration;
 //!
@@ -39,23 +42,29 @@
 //! # }
 //! ```
 
-mod batches;
-mod checkpoint;
+mod admission;
+mod clock;
 mod connections;
+mod delta;
 mod event;
 mod recorder;
+mod series;
 mod timer;
+mod totals;
 mod traffic;
 
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
+use crossbeam_utils::CachePadded;
+use parking_lot::Mutex;
 use playarr_jobs::metric::Family;
 
-pub use checkpoint::{Checkpoint, DamagedCheckpoint};
+pub use admission::LIVE_SERIES_BUDGET;
+pub use clock::Clock;
 pub use connections::Connection;
+pub use delta::Delta;
 pub use event::{
     AdminChange, ApiCall, ApiCallError, AuthenticationFailure, BestSourceSelected, CacheOperation,
     CacheOutcome, CategoriesSynced, ClosedLabel, Count, Endpoint, EndpointError, Event, EventSpec, FAMILIES,
@@ -64,12 +73,12 @@ pub use event::{
     ProviderOperation, ProviderSync, Seconds, Status, StatusCode, StreamRequest, TextVisitor, TitlesKind,
     TitlesProcessed, UserOperation, WatchlistChange, WatchlistOperation, WebsocketConnections,
 };
-pub use recorder::registry::LIVE_SERIES_BUDGET;
-pub use recorder::sums::FOLDED_TOTAL;
+pub use series::{FamilySeries, Report, Series};
 pub use timer::Timer;
+pub use totals::{FOLDED_TOTAL, Totals};
 pub use traffic::Traffic;
 
-use batches::{BatchMark, Batches, Clock, Turn};
+use admission::{Admissions, Origin};
 use event::FamilyId;
 use recorder::Recorder;
 
@@ -81,43 +90,46 @@ pub struct Live {
 
 struct Inner {
     recorder: Recorder,
-    batches: Mutex<Batches>,
-    /// The batches that are in the last cut.
-    cut: Mutex<VecDeque<BatchMark>>,
-    clock: Clock,
+    admissions: Admissions,
+    shown: Mutex<Shown>,
+    /// Whether a scrape would show something new.
+    has_changed: CachePadded<AtomicBool>,
+    /// Whether what is recorded shows without anybody committing it.
+    is_in_memory: AtomicBool,
     /// How many WebSocket connections of this service are open.
     connections: AtomicU64,
 }
 
-/// Why a batch was not recorded, though nothing is wrong with it.
-#[derive(Debug, thiserror::Error)]
-pub enum RecordError {
-    /// More batches in ten minutes than can be remembered.
-    #[error("too many batches with an id in ten minutes to remember them all; send fewer and larger ones")]
-    TooManyBatches,
-    /// The last checkpoint was taken.
-    #[error("the service stops; send the batch again")]
-    Stopping,
+/// What scrapes show.
+struct Shown {
+    totals: Totals,
+    /// Whether the totals are what they will be. Until then nothing is shown: totals that start low and jump look as if
+    /// all of it had just happened.
+    is_complete: bool,
+    clock: Clock,
 }
 
 impl Live {
-    /// Fresh live metrics, closed label sets at zero.
+    /// Fresh live metrics in memory, closed label sets at zero.
     #[must_use]
     pub fn new() -> Self {
+        let shown = Shown { totals: Totals::default(), is_complete: true, clock: Clock::of_system() };
         let inner = Inner {
-            recorder: Recorder::new(LIVE_SERIES_BUDGET),
-            batches: Mutex::default(),
-            cut: Mutex::default(),
-            clock: Clock::new(),
+            recorder: Recorder::new(),
+            admissions: Admissions::new(LIVE_SERIES_BUDGET),
+            shown: Mutex::new(shown),
+            has_changed: CachePadded::new(AtomicBool::new(true)),
+            is_in_memory: AtomicBool::new(true),
             connections: AtomicU64::new(0),
         };
         Self { inner: Arc::new(inner) }
     }
 
-    /// Records an event. Takes well below a microsecond and never waits for a scrape for long.
+    /// Records an event. Takes well below a microsecond and never waits for a scrape.
     #[inline]
     pub fn record(&self, event: &Event<'_>) {
-        self.inner.recorder.record(event);
+        self.inner.recorder.record(event, &self.inner.admissions);
+        self.mark_recorded();
     }
 
     /// Times a piece of work; `event` makes the event of how it ended and how long it took.
@@ -129,28 +141,15 @@ impl Live {
         Timer::new(self.clone(), event)
     }
 
-    /// Records a batch, all of it at once, and returns how many events it had. One with the id of a batch of the last
-    /// ten minutes is not recorded again; the answer is that of the first time.
-    ///
-    /// # Errors
-    /// When it has an id that could not be remembered, or the service stops.
-    pub fn record_batch(&self, id: Option<&Label<'_>>, events: &[Event<'_>]) -> Result<usize, RecordError> {
-        let mark = match id {
-            None => None,
-            Some(id) => {
-                let events = u16::try_from(events.len()).unwrap_or(u16::MAX);
-                let mut batches = self.inner.batches.lock().unwrap_or_else(PoisonError::into_inner);
-                match batches.take(id.as_str(), events, self.inner.clock.seconds()) {
-                    Turn::Count(mark) => Some(mark),
-                    Turn::Counted(events) => return Ok(events.into()),
-                    Turn::Full => return Err(RecordError::TooManyBatches),
-                }
-            }
-        };
-        if !self.inner.recorder.record_all(events, mark) {
-            return Err(RecordError::Stopping);
+    /// Sums up a batch of another process, without recording it.
+    #[must_use]
+    pub fn sum(&self, events: &[Event<'_>]) -> Delta {
+        let mut delta = Delta::default();
+        let mut sink = delta.sink(&self.inner.admissions, Origin::Batch);
+        for event in events {
+            event.record_into(&mut sink);
         }
-        Ok(events.len())
+        delta
     }
 
     /// Counts an open WebSocket connection of this service until the guard is dropped.
@@ -164,79 +163,156 @@ impl Live {
         self.inner.connections.load(Ordering::Relaxed)
     }
 
-    /// Whether somebody will ask for checkpoints. If so, batches are kept until the next one has them.
-    pub fn keep_batches(&self, keep: bool) {
-        self.inner.recorder.keep_marks(keep);
-    }
-
-    /// Everything recorded so far. Takes milliseconds where there are many series.
-    #[must_use]
-    pub fn checkpoint(&self) -> Checkpoint {
-        self.cut(false)
-    }
-
-    /// [`Live::checkpoint`], after which no batch is counted any more: it would be lost.
-    #[must_use]
-    pub fn last_checkpoint(&self) -> Checkpoint {
-        self.cut(true)
-    }
-
-    /// Adds what was recorded before a restart, once. The checkpoint was taken so long ago. Returns the names of
-    /// families that are not what they were and start from 0.
-    ///
-    /// # Errors
-    /// When the checkpoint cannot be used; then nothing of it is.
-    pub fn restore(&self, checkpoint: &Checkpoint, age: Duration) -> Result<Vec<String>, DamagedCheckpoint> {
-        let (totals, marks) = checkpoint.read(self.inner.clock.seconds())?;
-        let mut batches = self.inner.batches.lock().unwrap_or_else(PoisonError::into_inner);
-        for &mark in &marks {
-            batches.remember(mark);
-        }
-        drop(batches);
-        self.inner.cut.lock().unwrap_or_else(PoisonError::into_inner).extend(marks);
-        Ok(self.inner.recorder.restore(&totals, age, Instant::now()))
-    }
-
-    fn cut(&self, is_last: bool) -> Checkpoint {
-        let mut cut = self.inner.cut.lock().unwrap_or_else(PoisonError::into_inner);
-        let (totals, new) = self.inner.recorder.cut(is_last, Instant::now());
-        let now = self.inner.clock.seconds();
-        cut.extend(new);
-        cut.retain(|mark| mark.is_remembered(now));
-        Checkpoint::new(&totals, cut.iter().copied(), now)
-    }
-
     /// Records requests to one endpoint that were counted elsewhere: how many were answered with `status`, by bucket of
-    /// [`HTTP`], and the nanoseconds they took together.
+    /// [`HTTP`], and the nanoseconds they took together. The next scrape need not show them.
     pub fn record_http_requests(&self, endpoint: &str, status: &str, buckets: &[u64], nanoseconds: u128) {
-        self.inner.recorder.absorb_http_requests(endpoint, status, buckets, nanoseconds);
+        self.inner.recorder.record_http_requests(
+            endpoint,
+            status,
+            buckets,
+            nanoseconds,
+            &self.inner.admissions,
+        );
     }
 
     /// Whether anything happened since the last [`Live::gather`] that a scrape must show at once.
     #[must_use]
     #[inline]
     pub fn has_changed(&self) -> bool {
-        self.inner.recorder.has_changed()
+        self.inner.has_changed.load(Ordering::Acquire)
     }
 
-    /// All live families as they stand.
+    /// All live families as they stand; none before the totals are complete.
     #[must_use]
     pub fn gather(&self) -> Vec<Family> {
-        self.inner.recorder.look(self.websockets(), Instant::now())
+        // First forget, then read: what happens in between shows now and is read once more.
+        self.inner.has_changed.store(false, Ordering::Release);
+        self.recorded()
     }
 
-    /// The families of events as they stand, for pages. Scrapes do not notice.
+    /// As [`Live::gather`], for pages. Scrapes do not notice.
     #[must_use]
     pub fn recorded(&self) -> Vec<Family> {
-        self.inner.recorder.peek(self.websockets(), Instant::now())
+        let mut shown = self.inner.shown.lock();
+        let own_connections = if self.is_in_memory() {
+            self.show_recorded(&mut shown);
+            self.websockets()
+        } else {
+            // They are in the totals, with those of the other instances.
+            0
+        };
+        if !shown.is_complete {
+            return Vec::new();
+        }
+        shown.totals.families(shown.clock.now(), own_connections)
     }
 
-    /// How many streams and cache operations there were so far. Takes microseconds, and scrapes do not notice.
+    /// How many streams and cache operations there were so far; `None` before the totals are complete. Takes
+    /// microseconds, and scrapes do not notice.
     #[must_use]
-    pub fn traffic(&self) -> Traffic {
-        Traffic {
-            streams: self.inner.recorder.counted(FamilyId::STREAM_REQUEST_DURATION),
-            cache: self.inner.recorder.counted(FamilyId::CACHE_OPERATIONS),
+    pub fn traffic(&self) -> Option<Traffic> {
+        let mut shown = self.inner.shown.lock();
+        if self.is_in_memory() {
+            self.show_recorded(&mut shown);
+        }
+        shown.is_complete.then(|| Traffic {
+            streams: shown.totals.counted(FamilyId::STREAM_REQUEST_DURATION),
+            cache: shown.totals.counted(FamilyId::CACHE_OPERATIONS),
+        })
+    }
+
+    /// From now on somebody collects what is recorded and shows it once it is kept. Nothing is shown before
+    /// [`Live::show`].
+    pub fn keep_elsewhere(&self) {
+        let mut shown = self.inner.shown.lock();
+        self.inner.is_in_memory.store(false, Ordering::Relaxed);
+        shown.is_complete = false;
+        drop(shown);
+        self.mark_changed();
+    }
+
+    /// From now on what is recorded shows at once, on top of what is shown.
+    pub fn keep_in_memory(&self) {
+        let mut shown = self.inner.shown.lock();
+        self.inner.is_in_memory.store(true, Ordering::Relaxed);
+        shown.is_complete = true;
+        drop(shown);
+        self.mark_changed();
+    }
+
+    /// Hands out everything recorded since the last call.
+    #[must_use]
+    pub fn take(&self) -> Delta {
+        self.inner.recorder.take()
+    }
+
+    /// Takes back what was handed out and could not be kept.
+    pub fn put_back(&self, delta: &Delta) {
+        self.inner.recorder.put_back(delta);
+        self.mark_recorded();
+    }
+
+    /// Shows these totals, whatever was shown before.
+    pub fn show(&self, mut totals: Totals) {
+        let mut shown = self.inner.shown.lock();
+        totals.take_new_rows().for_each(drop);
+        totals.admit_to(&self.inner.admissions);
+        shown.totals = totals;
+        shown.is_complete = true;
+        drop(shown);
+        self.mark_changed();
+    }
+
+    /// Adds to the totals that are shown, as of a time in seconds since the Unix epoch.
+    pub fn add(&self, families: &[FamilySeries], reports: &[Report], at: i64) {
+        let mut shown = self.inner.shown.lock();
+        shown.totals.add(families, reports, at);
+        for (family, key) in shown.totals.take_new_rows() {
+            self.inner.admissions.insert(family, key);
+        }
+        drop(shown);
+        self.mark_changed();
+    }
+
+    /// A copy of the totals that are shown, in the form that is kept.
+    #[must_use]
+    pub fn totals(&self) -> (Vec<FamilySeries>, Vec<Report>) {
+        let shown = self.inner.shown.lock();
+        (shown.totals.to_series(), shown.totals.reports())
+    }
+
+    /// Sets the clock that ages reports.
+    pub fn set_clock(&self, clock: Clock) {
+        self.inner.shown.lock().clock = clock;
+    }
+
+    fn show_recorded(&self, shown: &mut Shown) {
+        let recorded = self.take();
+        if !recorded.is_empty() {
+            let at = shown.clock.now();
+            shown.totals.add(&recorded.to_series(), &recorded.reports(), at);
+        }
+    }
+
+    #[inline]
+    fn is_in_memory(&self) -> bool {
+        self.inner.is_in_memory.load(Ordering::Relaxed)
+    }
+
+    /// What is recorded shows only once it is kept, unless it is in memory.
+    #[inline]
+    fn mark_recorded(&self) {
+        if self.is_in_memory() {
+            self.mark_changed();
+        }
+    }
+
+    /// Makes the next scrape gather.
+    #[inline]
+    fn mark_changed(&self) {
+        // Reading first keeps the flag's cache line with every core while it is up.
+        if !self.inner.has_changed.load(Ordering::Relaxed) {
+            self.inner.has_changed.store(true, Ordering::Release);
         }
     }
 }
@@ -244,5 +320,79 @@ impl Live {
 impl Default for Live {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn watched(user: &str) -> Event<'_> {
+        let duration = Duration::from_millis(100);
+        let (user, media_type) = (Label::repaired(user), MediaType::Live);
+        StreamRequest { user, media_type, duration_seconds: duration.into() }.into()
+    }
+
+    fn requests(live: &Live) -> Option<(usize, f64)> {
+        let families = live.gather();
+        let family = families.iter().find(|family| family.name == "playarr_stream_requests_total")?;
+        let playarr_jobs::metric::Points::Numbers(counts) = &family.points else { panic!() };
+        Some((counts.len(), counts.iter().sum()))
+    }
+
+    #[test]
+    fn what_many_threads_record_adds_up_within_the_budget() {
+        let live = Live::new();
+        std::thread::scope(|scope| {
+            for thread in 0..8 {
+                let live = &live;
+                scope.spawn(move || {
+                    for number in 0..3_000 {
+                        live.record(&watched(&format!("user-{}", (thread + number) % 2_000)));
+                    }
+                });
+            }
+        });
+        let most = LIVE_SERIES_BUDGET + 100;
+        assert_eq!(requests(&live), Some((most + 1, 24_000.0)), "those of the budget and all others");
+    }
+
+    #[test]
+    fn what_somebody_keeps_shows_once_it_is_kept_and_never_before_the_totals_are_complete() {
+        let live = Live::new();
+        live.keep_elsewhere();
+        live.record(&watched("alice"));
+        assert_eq!(requests(&live), None);
+        live.show(Totals::default());
+        assert_eq!(requests(&live), Some((0, 0.0)));
+        let delta = live.take();
+        assert_eq!(requests(&live), Some((0, 0.0)));
+        live.put_back(&delta);
+        let delta = live.take();
+        live.add(&delta.to_series(), &delta.reports(), 1);
+        assert_eq!(requests(&live), Some((1, 1.0)));
+        assert!(live.take().is_empty());
+    }
+
+    #[test]
+    fn a_batch_that_is_summed_up_is_not_recorded() {
+        let live = Live::new();
+        let delta = live.sum(&[watched("alice"), watched("alice")]);
+        assert_eq!(delta.to_series()[0].series[0].counts, [2]);
+        assert_eq!(requests(&live), Some((0, 0.0)));
+    }
+
+    #[test]
+    fn what_is_folded_is_told_in_events_also_when_it_was_counted_elsewhere() {
+        let live = Live::new();
+        for number in 0..LIVE_SERIES_BUDGET + 100 {
+            live.record_http_requests(&format!("/{number}"), "200", &[1], 5);
+        }
+        live.record_http_requests("/one/more", "200", &[3, 1], 5);
+        let families = live.gather();
+        let folded =
+            families.iter().find(|family| family.name == "playarr_metrics_live_folded_total").unwrap();
+        let playarr_jobs::metric::Points::Numbers(counts) = &folded.points else { panic!() };
+        assert_eq!(counts.iter().sum::<f64>(), 8.0, "four requests, each in two families");
     }
 }

@@ -41,7 +41,9 @@ impl OverviewData {
         let mut interval = tokio::time::interval(SAMPLE_INTERVAL);
         loop {
             interval.tick().await;
-            lock(&self.timeline).sample(Instant::now(), live.traffic());
+            if let Some(traffic) = live.traffic() {
+                lock(&self.timeline).sample(Instant::now(), traffic);
+            }
         }
     }
 
@@ -49,7 +51,7 @@ impl OverviewData {
     #[must_use]
     pub(crate) fn timeline(&self, window: Window, live: &Live) -> Option<TimelineView> {
         let timeline = lock(&self.timeline);
-        timeline.view(window, (Instant::now(), SystemTime::now()), &live.traffic())
+        timeline.view(window, (Instant::now(), SystemTime::now()), &live.traffic()?)
     }
 
     /// The library of a snapshot.

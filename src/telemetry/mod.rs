@@ -1,12 +1,12 @@
-//! What the service says of itself: its build, its refreshes, its scrapes, its checkpoints and its process.
+//! What the service says of itself: its build, its refreshes, its scrapes, its journal and its process.
 //!
 //! Process metrics and the counters of our own work are kept by the `prometheus` crate and become families of our model
 //! when they are gathered. Scrapes have a ledger of their own, since there may be a hundred thousand a second.
 
-mod checkpoints;
 mod database;
 mod feed;
 mod gathered;
+mod journal;
 mod log;
 mod panics;
 mod process;
@@ -24,8 +24,8 @@ use playarr_jobs::metric::{Family, Spec};
 use prometheus::Registry;
 use prometheus::process_collector::ProcessCollector;
 
-pub use checkpoints::{CheckpointMetrics, RestoreOutcome};
 pub use feed::{Feed, Step, StopSignal};
+pub use journal::JournalMetrics;
 pub use panics::log_panics;
 pub use scrape::{Cause, Outcome, Scrape, UserAgent};
 pub use scrapes::{Durations, ScrapeLedger, ScrapeTotals};
@@ -42,7 +42,7 @@ pub struct Telemetry {
 struct Inner {
     registry: Registry,
     service: ServiceMetrics,
-    checkpoints: CheckpointMetrics,
+    journal: JournalMetrics,
     tokens: TokenMetrics,
     scrapes: ScrapeLedger,
     health: Health,
@@ -54,7 +54,7 @@ pub(crate) fn specs() -> impl Iterator<Item = &'static Spec> {
     let counted = service::SPECS
         .into_iter()
         .chain(scrapes::SPECS)
-        .chain(checkpoints::SPECS)
+        .chain(journal::SPECS)
         .chain(tokens::SPECS)
         .chain([&database::UP, &log::LINES_DROPPED]);
     snapshot::SPECS.into_iter().chain(counted).chain(&process::SPECS)
@@ -69,10 +69,10 @@ impl Telemetry {
         let registry = Registry::new();
         registry.register(Box::new(ProcessCollector::for_self()))?;
         let service = ServiceMetrics::new(&registry)?;
-        let checkpoints = CheckpointMetrics::new(&registry)?;
+        let journal = JournalMetrics::new(&registry)?;
         let tokens = TokenMetrics::new(&registry)?;
         let (scrapes, changed) = (ScrapeLedger::new(), AtomicBool::new(true));
-        let inner = Inner { registry, service, checkpoints, tokens, scrapes, health, changed };
+        let inner = Inner { registry, service, journal, tokens, scrapes, health, changed };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -82,10 +82,10 @@ impl Telemetry {
         &self.inner.service
     }
 
-    /// Checkpoints of the live metrics.
+    /// How live metrics are kept.
     #[must_use]
-    pub fn checkpoints(&self) -> &CheckpointMetrics {
-        &self.inner.checkpoints
+    pub fn journal(&self) -> &JournalMetrics {
+        &self.inner.journal
     }
 
     /// Checks of the bearer tokens.

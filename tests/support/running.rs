@@ -15,7 +15,7 @@ use tokio::process::Child;
 use super::exposition::parse;
 use super::oracle::Gauges;
 use super::program::{program, signal};
-use super::service::{ingest_token, metrics_token};
+use super::service::{ingest_token, is_ready, metrics_token};
 use super::until;
 
 /// The program with a database of its own, ready.
@@ -65,11 +65,7 @@ impl Running {
         });
         let url = format!("http://{}", address.unwrap());
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        until("ready", Duration::from_secs(60), || async {
-            let answer = client.get(format!("{url}/-/ready")).send().await;
-            answer.is_ok_and(|answer| answer.status().is_success())
-        })
-        .await;
+        until("ready", Duration::from_secs(60), || async { is_ready(&client, &url).await }).await;
         let database = mongodb::Client::with_uri_str(uri).await.unwrap().database(name);
         let metrics_token = metrics_token(&database).await;
         let ingest_token = ingest_token(&database).await;

@@ -1,7 +1,7 @@
 //! A running service in this process, with a database of its own.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mongodb::Database;
 use mongodb::bson::{Document, doc};
@@ -70,7 +70,15 @@ impl Builder {
         Service { url, database, client, stop, server, own }
     }
 
-    /// Starts the service and waits until it is ready.
+    /// Starts the service and waits until it answers scrapes, with live metrics or without.
+    pub(crate) async fn ready_for_scrapes(self) -> Service {
+        let service = self.start().await;
+        let ready = || async { service.status("/-/ready").await == StatusCode::OK };
+        until("ready for scrapes", Duration::from_secs(60), ready).await;
+        service
+    }
+
+    /// Starts the service and waits until it is ready, with live metrics.
     pub(crate) async fn ready(self) -> Service {
         let service = self.start().await;
         service.until_ready().await;
@@ -97,6 +105,14 @@ async fn value(database: &Database, collection: &str, id: &str) -> String {
     .await
 }
 
+/// Whether a service at an address is ready, its live metrics included.
+pub(crate) async fn is_ready(client: &reqwest::Client, url: &str) -> bool {
+    let Ok(answer) = client.get(format!("{url}/-/ready")).send().await else { return false };
+    let is_success = answer.status().is_success();
+    let answer: Value = answer.json().await.unwrap_or_default();
+    is_success && answer["live_metrics"] != "starting"
+}
+
 /// A running service.
 pub(crate) struct Service {
     pub(crate) url: String,
@@ -117,8 +133,7 @@ impl Service {
     }
 
     pub(crate) async fn until_ready(&self) {
-        until("ready", Duration::from_secs(60), || async { self.status("/-/ready").await == StatusCode::OK })
-            .await;
+        until("ready", Duration::from_secs(60), || async { is_ready(&self.client, &self.url).await }).await;
     }
 
     pub(crate) fn get(&self, path: &str) -> RequestBuilder {
@@ -164,6 +179,18 @@ impl Service {
     /// Every series of a scrape.
     pub(crate) async fn series(&self) -> Gauges {
         exposition::parse(&self.text().await)
+    }
+
+    /// Waits until a series has a value: what the service counts of itself shows after the next commit.
+    pub(crate) async fn until_value(&self, name: &str, labels: &[(&str, &str)], expected: f64) {
+        let (started, mut found) = (Instant::now(), None);
+        while found != Some(expected) {
+            assert!(
+                started.elapsed() < Duration::from_secs(10),
+                "{name}{labels:?}: {found:?}, not {expected}"
+            );
+            found = exposition::value(&self.series().await, name, labels);
+        }
     }
 
     /// Refreshes as the admin of the fixtures and returns the report.

@@ -13,7 +13,7 @@ use playarr_jobs::database::Outage;
 
 use crate::accounts::{AuthError, TokenError, TokenKind, Unknown};
 use crate::ingest::BatchError;
-use crate::live::RecordError;
+use crate::journal::RecordError;
 
 use super::extensions::{AuthenticationFailure, ErrorText};
 use super::{rfc3339, since};
@@ -133,7 +133,7 @@ impl ApiError {
             | Self::DatabaseAway(_)
             | Self::RefreshFailed
             | Self::Stopping
-            | Self::Record(RecordError::Stopping)
+            | Self::Record(_)
             | Self::Token(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::NoSuchRoute => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
@@ -150,7 +150,6 @@ impl ApiError {
             | Self::InvalidLogin
             | Self::Batch(_) => StatusCode::BAD_REQUEST,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::Record(RecordError::TooManyBatches) => StatusCode::TOO_MANY_REQUESTS,
             Self::NotAWebSocket => StatusCode::UPGRADE_REQUIRED,
             Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -161,7 +160,6 @@ impl ApiError {
         match self {
             Self::Auth(AuthError::TooManyFailures { retry_after }) => Some(retry_after.as_secs()),
             _ if self.status() == StatusCode::SERVICE_UNAVAILABLE => Some(5),
-            Self::Record(RecordError::TooManyBatches) => Some(5),
             _ => None,
         }
     }

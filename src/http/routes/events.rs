@@ -15,6 +15,8 @@ use crate::http::reply::error::ApiError;
 use crate::http::request::body;
 use crate::http::request::headers::header;
 use crate::ingest::Batch;
+use crate::journal::RecordError;
+use crate::live::{Delta, Live};
 
 use super::joined;
 
@@ -34,18 +36,21 @@ pub(in crate::http) async fn record(
 ) -> Result<Json, ApiError> {
     let packed = packed?;
     let is_small = packed.body.len() < LARGE_BODY && !packed.is_gzip;
-    let (permits, count) = (app.unpacking.clone(), move || packed.record(&app));
-    let events = if is_small {
-        count()?
+    let journal = app.journal.get().ok_or(RecordError::Starting)?;
+    let (permits, live) = (app.unpacking.clone(), app.live.clone());
+    let sum = move || packed.sum(&live);
+    let batch = if is_small {
+        sum()?
     } else {
         // The permit moves to the thread: it is returned when the work is done, even if nobody waits for that.
         let permit = permits.acquire_owned().await.map_err(|_| ApiError::Stopping)?;
-        let count = move || {
+        let sum = move || {
             let _permit = permit;
-            count()
+            sum()
         };
-        joined(tokio::task::spawn_blocking(count).await)??
+        joined(tokio::task::spawn_blocking(sum).await)??
     };
+    let events = journal.record(batch.id.as_deref(), batch.delta, batch.events).await?;
     Ok(warp::reply::json(&json!({ "accepted": events })))
 }
 
@@ -98,16 +103,24 @@ impl PackedBatch {
         Ok(Self { layout, is_gzip, id, body })
     }
 
-    /// Parses and records the batch; returns how many events it has.
-    fn record(self, app: &App) -> Result<usize, ApiError> {
+    /// Parses the batch and sums it up.
+    fn sum(self, live: &Live) -> Result<SummedBatch, ApiError> {
         let body = if self.is_gzip { unpack(&self.body)? } else { self.body };
         let mut batch = match self.layout {
             Layout::Document => Batch::from_json(&body),
             Layout::Lines => Batch::from_lines(&body),
         }?;
         batch.set_id(self.id.as_deref())?;
-        Ok(app.live.record_batch(batch.id.as_ref(), &batch.events)?)
+        let id = batch.id.as_ref().map(|id| id.as_str().to_owned());
+        Ok(SummedBatch { id, delta: live.sum(&batch.events), events: batch.events.len() })
     }
+}
+
+/// What a batch counts.
+struct SummedBatch {
+    id: Option<String>,
+    delta: Delta,
+    events: usize,
 }
 
 /// A gzip body, unpacked up to the limit.

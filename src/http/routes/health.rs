@@ -29,5 +29,7 @@ pub(in crate::http) fn ready(app: Arc<App>) -> Result<impl Reply, ApiError> {
     if !app.snapshots.load().snapshot.is_taken() {
         return Err(ApiError::NotReady("no refresh has succeeded yet"));
     }
-    Ok(warp::reply::json(&json!({ "status": "ready" })))
+    // A scrape goes without live metrics until they are read, so they hold nobody up.
+    let live = app.journal.get().map_or("starting", |journal| journal.state().as_str());
+    Ok(warp::reply::json(&json!({ "status": "ready", "live_metrics": live })))
 }

@@ -126,8 +126,8 @@ const REQUESTS: Panel = Panel::new(
     "HTTP requests",
     "HTTP requests per minute, by route and status code: of this service and of all processes that report theirs.",
     &[(
-        "60 * sum by (endpoint, status_code) (\
-         rate(playarr_http_requests_total[$__rate_interval]))",
+        "60 * sum by (endpoint, status_code) (max by (job, endpoint, status_code) (\
+         rate(playarr_http_requests_total[$__rate_interval])))",
         "{{endpoint}} {{status_code}}",
     )],
 );
@@ -139,8 +139,8 @@ const TIME_OF_REQUESTS: Panel = Panel::new(
     "Time of HTTP requests",
     "Time within which all but a twentieth of the requests to each route were answered.",
     &[(
-        "histogram_quantile(0.95, sum by (endpoint, le) (\
-         rate(playarr_http_request_duration_seconds_bucket[$__rate_interval])))",
+        "histogram_quantile(0.95, sum by (endpoint, le) (max by (job, endpoint, le) (\
+         rate(playarr_http_request_duration_seconds_bucket[$__rate_interval]))))",
         "{{endpoint}} p95",
     )],
 );
@@ -152,8 +152,8 @@ const HANDLED_ERRORS: Panel = Panel::new(
     "Handled errors",
     "Errors that the API handled, per minute, by route and type.",
     &[(
-        "60 * sum by (endpoint, error_type) (\
-         rate(playarr_managed_errors_total[$__rate_interval]))",
+        "60 * sum by (endpoint, error_type) (max by (job, endpoint, error_type) (\
+         rate(playarr_managed_errors_total[$__rate_interval])))",
         "{{endpoint}} {{error_type}}",
     )],
 );
@@ -165,8 +165,8 @@ const FAILED_AUTHENTICATIONS: Panel = Panel::new(
     "Failed authentications",
     "Failed authentications per minute, by route and reason.",
     &[(
-        "60 * sum by (endpoint, reason) (\
-         rate(playarr_authentication_failures_total[$__rate_interval]))",
+        "60 * sum by (endpoint, reason) (max by (job, endpoint, reason) (\
+         rate(playarr_authentication_failures_total[$__rate_interval])))",
         "{{endpoint}} {{reason}}",
     )],
 );
@@ -175,8 +175,8 @@ const AUTHENTICATION_FAILURES_SPIKE: Alert = Alert {
     name: "PlayarrAuthenticationFailuresSpike",
     severity: Severity::Warning,
     hold: "1m",
-    expr: "sum by (job, endpoint) (\
-           increase(playarr_authentication_failures_total{endpoint!=\"/metrics\"}[10m])) > 30",
+    expr: "sum by (job, endpoint) (max by (job, endpoint, reason) (\
+           increase(playarr_authentication_failures_total{endpoint!=\"/metrics\"}[10m]))) > 30",
     summary: "Many authentications at {{ $labels.endpoint }} fail.",
     description: "{{ $value | humanize }} authentications at {{ $labels.endpoint }} failed in the last 10 minutes; \
                   somebody may be guessing passwords or keys.",

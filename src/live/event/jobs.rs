@@ -133,7 +133,11 @@ const JOB_PANELS: &[Panel] = &[
         Unit::Count,
         "Failed jobs",
         "Runs of jobs that failed in the time shown.",
-        &[("sum(increase(playarr_job_executions_total{status=\"failure\"}[$__range]))", "failed")],
+        &[(
+            "sum(max by (job, job_type, status) (\
+             increase(playarr_job_executions_total{status=\"failure\"}[$__range])))",
+            "failed",
+        )],
     )
     .levels(&[(0.0, Level::Good), (0.5, Level::Warn)]),
     Panel::new(
@@ -143,16 +147,21 @@ const JOB_PANELS: &[Panel] = &[
         "Jobs",
         "Runs of each job in the time shown, and how long they took on average.",
         &[
-            ("sum by (job_type) (increase(playarr_job_executions_total[$__range]))", "Runs"),
             (
-                "sum by (job_type) (\
-                 increase(playarr_job_executions_total{status=\"failure\"}[$__range]))",
+                "sum by (job_type) (max by (job, job_type, status) (\
+                 increase(playarr_job_executions_total[$__range])))",
+                "Runs",
+            ),
+            (
+                "sum by (job_type) (max by (job, job_type, status) (\
+                 increase(playarr_job_executions_total{status=\"failure\"}[$__range])))",
                 "Failed",
             ),
             (
-                "sum by (job_type) (increase(playarr_job_duration_seconds_sum[$__range]))\n\
-                 / sum by (job_type) (\
-                 increase(playarr_job_duration_seconds_count[$__range]))",
+                "sum by (job_type) (max by (job, job_type) (\
+                 increase(playarr_job_duration_seconds_sum[$__range])))\n\
+                 / sum by (job_type) (max by (job, job_type) (\
+                 increase(playarr_job_duration_seconds_count[$__range])))",
                 "Mean time",
             ),
         ],
@@ -164,8 +173,8 @@ const JOB_PANELS: &[Panel] = &[
         "Runs of jobs",
         "Runs per minute, by job and outcome.",
         &[(
-            "60 * sum by (job_type, status) (\
-             rate(playarr_job_executions_total[$__rate_interval]))",
+            "60 * sum by (job_type, status) (max by (job, job_type, status) (\
+             rate(playarr_job_executions_total[$__rate_interval])))",
             "{{job_type}} {{status}}",
         )],
     ),
@@ -175,9 +184,10 @@ const JOB_FAILING: Alert = Alert {
     name: "PlayarrJobFailing",
     severity: Severity::Warning,
     hold: "5m",
-    expr: "sum by (job, job_type) (increase(playarr_job_executions_total{status=\"failure\"}[3h]))\n\
-           / (sum by (job, job_type) (\
-           increase(playarr_job_executions_total[3h])) > 0)\n\
+    expr: "sum by (job, job_type) (max by (job, job_type, status) (\
+           increase(playarr_job_executions_total{status=\"failure\"}[3h])))\n\
+           / (sum by (job, job_type) (max by (job, job_type, status) (\
+           increase(playarr_job_executions_total[3h]))) > 0)\n\
            > 0.5",
     summary: "Job {{ $labels.job_type }} fails.",
     description: "{{ $value | humanizePercentage }} of the runs of {{ $labels.job_type }} in the last 3 hours failed.",
@@ -190,8 +200,8 @@ const TIME_OF_A_RUN: Panel = Panel::new(
     "Time of a run",
     "Time within which all but a twentieth of the runs of each job ended.",
     &[(
-        "histogram_quantile(0.95, sum by (job_type, le) (\
-         rate(playarr_job_duration_seconds_bucket[$__rate_interval])))",
+        "histogram_quantile(0.95, sum by (job_type, le) (max by (job, job_type, le) (\
+         rate(playarr_job_duration_seconds_bucket[$__rate_interval]))))",
         "{{job_type}} p95",
     )],
 );
@@ -203,9 +213,9 @@ const PROVIDER_TITLES: Panel = Panel::new(
     "Provider titles processed",
     "Titles of providers that jobs worked on, per minute.",
     &[(
-        "60 * sum by (provider_id, media_type) (rate(\
-         playarr_provider_titles_processed_total{provider_id=~\"$provider\", media_type=~\"$media_type\"}\
-         [$__rate_interval]))",
+        "60 * sum by (provider_id, media_type) (max by (job, provider_id, media_type) (\
+         rate(playarr_provider_titles_processed_total{provider_id=~\"$provider\", media_type=~\"$media_type\"}\
+         [$__rate_interval])))",
         "{{provider_id}} {{media_type}}",
     )],
 );
@@ -217,9 +227,9 @@ const MAIN_TITLES: Panel = Panel::new(
     "Main titles processed",
     "Titles of the merged library that jobs worked on, per minute, by the provider they come from.",
     &[(
-        "60 * sum by (provider_id, media_type) (rate(\
-         playarr_main_titles_processed_total{provider_id=~\"$provider\", media_type=~\"$media_type\"}\
-         [$__rate_interval]))",
+        "60 * sum by (provider_id, media_type) (max by (job, provider_id, media_type) (\
+         rate(playarr_main_titles_processed_total{provider_id=~\"$provider\", media_type=~\"$media_type\"}\
+         [$__rate_interval])))",
         "{{provider_id}} {{media_type}}",
     )],
 );
@@ -231,9 +241,9 @@ const CATEGORIES: Panel = Panel::new(
     "Categories synchronised",
     "Categories of providers that were synchronised, per minute.",
     &[(
-        "60 * sum by (provider_id, media_type) (rate(\
-         playarr_provider_categories_synced_total{provider_id=~\"$provider\", media_type=~\"$media_type\"}\
-         [$__rate_interval]))",
+        "60 * sum by (provider_id, media_type) (max by (job, provider_id, media_type) (\
+         rate(playarr_provider_categories_synced_total{provider_id=~\"$provider\", media_type=~\"$media_type\"}\
+         [$__rate_interval])))",
         "{{provider_id}} {{media_type}}",
     )],
 );

@@ -4,6 +4,8 @@
 //! which families it moves. Families, and the panels, recording rules and alerts made of them, stand below it. From the
 //! list at the end of this file follow the type [`Event`], the exposition, the JSON form and the documentation.
 //!
+//! All instances show the same totals, so queries take `max by` over the instances before they sum.
+//!
 //! To add an event, write it in the file of its domain and add it to the list. To add a family, write it below its
 //! event, add it to the event's `FAMILIES` and say in `record_into` how the event moves it.
 

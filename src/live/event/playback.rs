@@ -138,7 +138,11 @@ const STREAM_REQUESTS_PANELS: &[Panel] = &[
         Unit::PerMinute,
         "Streams",
         "Stream requests per minute.",
-        &[("60 * sum(rate(playarr_stream_requests_total{user=~\"$user\"}[$__rate_interval]))", "streams")],
+        &[(
+            "60 * sum(max by (job, user) (\
+             rate(playarr_stream_requests_total{user=~\"$user\"}[$__rate_interval])))",
+            "streams",
+        )],
     ),
     Panel::new(
         Section::Streams,
@@ -147,8 +151,8 @@ const STREAM_REQUESTS_PANELS: &[Panel] = &[
         "Stream requests",
         "Stream requests per minute, by user.",
         &[(
-            "60 * sum by (user) (\
-             rate(playarr_stream_requests_total{user=~\"$user\"}[$__rate_interval]))",
+            "60 * sum by (user) (max by (job, user) (\
+             rate(playarr_stream_requests_total{user=~\"$user\"}[$__rate_interval])))",
             "{{user}}",
         )],
     ),
@@ -159,8 +163,8 @@ const STREAM_REQUESTS_PANELS: &[Panel] = &[
         "Most streams",
         "The 15 users with the most stream requests in the time shown.",
         &[(
-            "topk(15, sum by (user) (\
-             increase(playarr_stream_requests_total{user=~\"$user\"}[$__range])))",
+            "topk(15, sum by (user) (max by (job, user) (\
+             increase(playarr_stream_requests_total{user=~\"$user\"}[$__range]))))",
             "{{user}}",
         )],
     ),
@@ -174,13 +178,13 @@ const TIME_TO_A_STREAM: Panel = Panel::new(
     "Time until stream requests were answered: half of them took less than p50, all but a twentieth less than p95.",
     &[
         (
-            "histogram_quantile(0.5, sum by (media_type, le) (\
-             rate(playarr_stream_request_duration_seconds_bucket{media_type=~\"$media_type\"}[$__rate_interval])))",
+            "histogram_quantile(0.5, sum by (media_type, le) (max by (job, media_type, le) (\
+             rate(playarr_stream_request_duration_seconds_bucket{media_type=~\"$media_type\"}[$__rate_interval]))))",
             "{{media_type}} p50",
         ),
         (
-            "histogram_quantile(0.95, sum by (media_type, le) (\
-             rate(playarr_stream_request_duration_seconds_bucket{media_type=~\"$media_type\"}[$__rate_interval])))",
+            "histogram_quantile(0.95, sum by (media_type, le) (max by (job, media_type, le) (\
+             rate(playarr_stream_request_duration_seconds_bucket{media_type=~\"$media_type\"}[$__rate_interval]))))",
             "{{media_type}} p95",
         ),
     ],
@@ -189,9 +193,9 @@ const TIME_TO_A_STREAM: Panel = Panel::new(
 
 const SLOW_STREAMS: Recording = Recording {
     name: "media_type:playarr_stream_request_duration_seconds:p95_30m",
-    expr: "histogram_quantile(0.95, sum by (job, media_type, le) (\
+    expr: "histogram_quantile(0.95, max by (job, media_type, le) (\
            rate(playarr_stream_request_duration_seconds_bucket[30m])))\n\
-           and on (job, media_type) sum by (job, media_type) (\
+           and on (job, media_type) max by (job, media_type) (\
            increase(playarr_stream_request_duration_seconds_count[30m])) >= 5",
 };
 
@@ -212,8 +216,8 @@ const SELECTED_SOURCES: Panel = Panel::new(
     "Selected sources",
     "Selections of each provider's sources as the best ones, per minute.",
     &[(
-        "60 * sum by (provider_id) (\
-         rate(playarr_best_source_selections_total{provider_id=~\"$provider\"}[$__rate_interval]))",
+        "60 * sum by (provider_id) (max by (job, provider_id) (\
+         rate(playarr_best_source_selections_total{provider_id=~\"$provider\"}[$__rate_interval])))",
         "{{provider_id}}",
     )],
 );
@@ -226,13 +230,15 @@ const TIME_TO_A_SOURCE: Panel = Panel::new(
     "Time that it took to find a valid source.",
     &[
         (
-            "histogram_quantile(0.5, sum by (media_type, le) (rate(\
-             playarr_best_source_selection_duration_seconds_bucket{media_type=~\"$media_type\"}[$__rate_interval])))",
+            "histogram_quantile(0.5, sum by (media_type, le) (max by (job, media_type, le) (\
+             rate(playarr_best_source_selection_duration_seconds_bucket{media_type=~\"$media_type\"}\
+             [$__rate_interval]))))",
             "{{media_type}} p50",
         ),
         (
-            "histogram_quantile(0.95, sum by (media_type, le) (rate(\
-             playarr_best_source_selection_duration_seconds_bucket{media_type=~\"$media_type\"}[$__rate_interval])))",
+            "histogram_quantile(0.95, sum by (media_type, le) (max by (job, media_type, le) (\
+             rate(playarr_best_source_selection_duration_seconds_bucket{media_type=~\"$media_type\"}\
+             [$__rate_interval]))))",
             "{{media_type}} p95",
         ),
     ],
@@ -246,8 +252,10 @@ const CACHE_PANELS: &[Panel] = &[
         "Cache hits",
         "The part of look-ups in the cache of best sources that had an answer, over the time shown.",
         &[(
-            "sum(increase(playarr_cache_operations_total{operation=\"hit\"}[$__range]))\n\
-             / sum(increase(playarr_cache_operations_total[$__range]))",
+            "sum(max by (job, operation) (\
+             increase(playarr_cache_operations_total{operation=\"hit\"}[$__range])))\n\
+             / sum(max by (job, operation) (\
+             increase(playarr_cache_operations_total[$__range])))",
             "hits",
         )],
     )
@@ -259,8 +267,8 @@ const CACHE_PANELS: &[Panel] = &[
         "Cache of best sources",
         "Look-ups per minute that had an answer (hit) and that had none (miss).",
         &[(
-            "60 * sum by (operation) (\
-             rate(playarr_cache_operations_total[$__rate_interval]))",
+            "60 * sum by (operation) (max by (job, operation) (\
+             rate(playarr_cache_operations_total[$__rate_interval])))",
             "{{operation}}",
         )],
     ),
@@ -268,10 +276,12 @@ const CACHE_PANELS: &[Panel] = &[
 
 const CACHE_HIT_RATIO: Recording = Recording {
     name: "job:playarr_cache_operations_total:hit_ratio30m",
-    expr: "sum by (job) (rate(playarr_cache_operations_total{operation=\"hit\"}[30m]))\n\
-           / (sum by (job) (rate(playarr_cache_operations_total[30m])) > 0)\n\
-           and on (job) sum by (job) (\
-           increase(playarr_cache_operations_total[30m])) >= 20",
+    expr: "sum by (job) (max by (job, operation) (\
+           rate(playarr_cache_operations_total{operation=\"hit\"}[30m])))\n\
+           / (sum by (job) (max by (job, operation) (\
+           rate(playarr_cache_operations_total[30m]))) > 0)\n\
+           and on (job) sum by (job) (max by (job, operation) (\
+           increase(playarr_cache_operations_total[30m]))) >= 20",
 };
 
 const CACHE_HIT_RATIO_LOW: Alert = Alert {

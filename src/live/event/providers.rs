@@ -150,10 +150,10 @@ const FAILED_SYNCS: Panel = Panel::new(
     "Failed synchronisations",
     "The part of each provider's synchronisations that failed in the time shown.",
     &[(
-        "sum by (provider_id) (\
-         increase(playarr_provider_sync_total{provider_id=~\"$provider\", status=\"failure\"}[$__range]))\n\
-         / sum by (provider_id) (\
-         increase(playarr_provider_sync_total{provider_id=~\"$provider\"}[$__range]))",
+        "sum by (provider_id) (max by (job, provider_id, status) (\
+         increase(playarr_provider_sync_total{provider_id=~\"$provider\", status=\"failure\"}[$__range])))\n\
+         / sum by (provider_id) (max by (job, provider_id, status) (\
+         increase(playarr_provider_sync_total{provider_id=~\"$provider\"}[$__range])))",
         "{{provider_id}}",
     )],
 )
@@ -165,13 +165,15 @@ macro_rules! sync_failures {
         Recording {
             name: concat!("provider:playarr_provider_sync_total:failure_ratio", $window),
             expr: concat!(
-                "sum by (job, provider_id) (rate(playarr_provider_sync_total{status=\"failure\"}[",
+                "sum by (job, provider_id) (max by (job, provider_id, status) (\
+                 rate(playarr_provider_sync_total{status=\"failure\"}[",
                 $window,
-                "]))\n",
+                "])))\n",
                 "/ (sum by (job, provider_id) (",
-                "rate(playarr_provider_sync_total[",
+                "max by (job, provider_id, status) (\
+                 rate(playarr_provider_sync_total[",
                 $window,
-                "])) > 0)"
+                "]))) > 0)"
             ),
         }
     };
@@ -210,10 +212,10 @@ const TIME_OF_A_SYNC: Panel = Panel::new(
     "Time of a synchronisation",
     "The mean of the synchronisations that ended within each step.",
     &[(
-        "sum by (provider_id) (\
-         rate(playarr_provider_sync_duration_seconds_sum{provider_id=~\"$provider\"}[$__rate_interval]))\n\
-         / sum by (provider_id) (\
-         rate(playarr_provider_sync_duration_seconds_count{provider_id=~\"$provider\"}[$__rate_interval]))",
+        "sum by (provider_id) (max by (job, provider_id) (\
+         rate(playarr_provider_sync_duration_seconds_sum{provider_id=~\"$provider\"}[$__rate_interval])))\n\
+         / sum by (provider_id) (max by (job, provider_id) (\
+         rate(playarr_provider_sync_duration_seconds_count{provider_id=~\"$provider\"}[$__rate_interval])))",
         "{{provider_id}}",
     )],
 );
@@ -225,8 +227,8 @@ const API_ERRORS: Panel = Panel::new(
     "API errors",
     "Errors of providers' APIs per minute, by type.",
     &[(
-        "60 * sum by (provider_id, error_type) (\
-         rate(playarr_provider_api_errors_total{provider_id=~\"$provider\"}[$__rate_interval]))",
+        "60 * sum by (provider_id, error_type) (max by (job, provider_id, error_type) (\
+         rate(playarr_provider_api_errors_total{provider_id=~\"$provider\"}[$__rate_interval])))",
         "{{provider_id}} {{error_type}}",
     )],
 );
@@ -234,7 +236,12 @@ const API_ERRORS: Panel = Panel::new(
 /// The errors of a provider's API within a time, as a rate.
 macro_rules! api_error_rate {
     ($window:literal) => {
-        concat!("sum by (job, provider_id) (", "rate(playarr_provider_api_errors_total[", $window, "]))")
+        concat!(
+            "sum by (job, provider_id) (max by (job, provider_id, error_type) (",
+            "rate(playarr_provider_api_errors_total[",
+            $window,
+            "])))"
+        )
     };
 }
 use api_error_rate;
@@ -249,10 +256,10 @@ macro_rules! api_errors {
                 api_error_rate!($window),
                 "\n/ (",
                 api_error_rate!($window),
-                "\n   + (sum by (job, provider_id) (",
-                "rate(playarr_provider_api_requests_total{status_code!~\"5..\"}[",
+                "\n   + (sum by (job, provider_id) (max by (job, provider_id, endpoint, status_code) (\
+                 rate(playarr_provider_api_requests_total{status_code!~\"5..\"}[",
                 $window,
-                "]))\n      or 0 * ",
+                "])))\n      or 0 * ",
                 api_error_rate!($window),
                 ") > 0)"
             ),
@@ -268,8 +275,8 @@ const API_ALERTS: &[Alert] = &[
         hold: "2m",
         expr: "provider:playarr_provider_api_errors_total:ratio1h > 14.4 * 0.05\n\
                and provider:playarr_provider_api_errors_total:ratio5m > 14.4 * 0.05\n\
-               and on (job, provider_id) sum by (job, provider_id) (\
-               increase(playarr_provider_api_errors_total[1h])) >= 5",
+               and on (job, provider_id) sum by (job, provider_id) (max by (job, provider_id, error_type) (\
+               increase(playarr_provider_api_errors_total[1h]))) >= 5",
         summary: "The API of provider {{ $labels.provider_id }} fails.",
         description: "{{ $value | humanizePercentage }} of the requests to the API of \
                       provider {{ $labels.provider_id }} in the last hour failed, and it goes \
@@ -281,8 +288,8 @@ const API_ALERTS: &[Alert] = &[
         hold: "15m",
         expr: "provider:playarr_provider_api_errors_total:ratio6h > 6 * 0.05\n\
                and provider:playarr_provider_api_errors_total:ratio30m > 6 * 0.05\n\
-               and on (job, provider_id) sum by (job, provider_id) (\
-               increase(playarr_provider_api_errors_total[6h])) >= 5",
+               and on (job, provider_id) sum by (job, provider_id) (max by (job, provider_id, error_type) (\
+               increase(playarr_provider_api_errors_total[6h]))) >= 5",
         summary: "The API of provider {{ $labels.provider_id }} fails too often.",
         description: "{{ $value | humanizePercentage }} of the requests to the API of \
                       provider {{ $labels.provider_id }} in the last 6 hours failed, and it \
@@ -297,8 +304,8 @@ const API_REQUESTS: Panel = Panel::new(
     "API requests",
     "Requests to providers' APIs per minute, by status code of the answer.",
     &[(
-        "60 * sum by (provider_id, status_code) (\
-         rate(playarr_provider_api_requests_total{provider_id=~\"$provider\"}[$__rate_interval]))",
+        "60 * sum by (provider_id, status_code) (max by (job, provider_id, endpoint, status_code) (\
+         rate(playarr_provider_api_requests_total{provider_id=~\"$provider\"}[$__rate_interval])))",
         "{{provider_id}} {{status_code}}",
     )],
 );
@@ -310,8 +317,8 @@ const TIME_OF_API_REQUESTS: Panel = Panel::new(
     "Time of API requests",
     "Time within which all but a twentieth of the requests to each provider's API were answered.",
     &[(
-        "histogram_quantile(0.95, sum by (provider_id, le) (rate(\
-         playarr_provider_api_request_duration_seconds_bucket{provider_id=~\"$provider\"}[$__rate_interval])))",
+        "histogram_quantile(0.95, sum by (provider_id, le) (max by (job, provider_id, endpoint, le) (\
+         rate(playarr_provider_api_request_duration_seconds_bucket{provider_id=~\"$provider\"}[$__rate_interval]))))",
         "{{provider_id}} p95",
     )],
 );

@@ -130,7 +130,7 @@ const CONNECTIONS: Panel = Panel::new(
     Unit::Count,
     "WebSocket connections",
     "Open connections, of this service and of all processes that report theirs.",
-    &[("sum(playarr_websocket_connections)", "connections")],
+    &[("sum(max by (job) (playarr_websocket_connections))", "connections")],
 );
 
 const WATCHLIST_CHANGES: Panel = Panel::new(
@@ -140,8 +140,9 @@ const WATCHLIST_CHANGES: Panel = Panel::new(
     "Changes of watchlists",
     "What is put on watchlists and taken off them, per minute.",
     &[(
-        "60 * sum by (operation, media_type) (rate(\
-         playarr_watchlist_operations_total{username=~\"$user\", media_type=~\"$media_type\"}[$__rate_interval]))",
+        "60 * sum by (operation, media_type) (max by (job, operation, media_type, username) (\
+         rate(playarr_watchlist_operations_total{username=~\"$user\", media_type=~\"$media_type\"}\
+         [$__rate_interval])))",
         "{{operation}} {{media_type}}",
     )],
 );
@@ -154,13 +155,13 @@ const ADMINISTRATION: Panel = Panel::new(
     "Who changed users and providers in the time shown, and how often.",
     &[
         (
-            "sum by (username, operation) (\
-             increase(playarr_user_operations_total{username=~\"$user\"}[$__range]))",
+            "sum by (username, operation) (max by (job, operation, username) (\
+             increase(playarr_user_operations_total{username=~\"$user\"}[$__range])))",
             "Users",
         ),
         (
-            "sum by (username, operation) (\
-             increase(playarr_provider_operations_total{username=~\"$user\"}[$__range]))",
+            "sum by (username, operation) (max by (job, operation, username) (\
+             increase(playarr_provider_operations_total{username=~\"$user\"}[$__range])))",
             "Providers",
         ),
     ],

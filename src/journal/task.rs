@@ -1,0 +1,386 @@
+//! The task that keeps live metrics: reads the journal, commits what waits, and folds old documents into the base.
+
+use std::time::{Duration, Instant};
+
+use mongodb::Database;
+use playarr_jobs::database::DatabaseError;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Interval, MissedTickBehavior};
+
+use super::follower::{Follower, JournalError};
+use super::group::Group;
+use super::handle::{JournalState, RecordError, Reply, Request, SeriesFilter};
+use super::migration;
+use super::state::State;
+use super::store::Store;
+use super::writer::{Outcome, Writer};
+use crate::live::{Delta, Live};
+use crate::telemetry::Telemetry;
+
+/// The time between two looks at what other instances wrote. They must show within a second.
+const FOLLOW_INTERVAL: Duration = Duration::from_millis(500);
+
+/// The time between two looks at what can be folded and deleted.
+const FOLD_INTERVAL: Duration = Duration::from_secs(30);
+
+/// So many documents are folded at the next look, fewer after [`FOLD_AGE`].
+const FOLD_DOCUMENTS: i64 = 200;
+
+/// The longest time that documents stay beside the base.
+const FOLD_AGE: Duration = Duration::from_secs(10 * 60);
+
+/// The time between two looks for series that nobody has moved for long.
+const EXPIRY_INTERVAL: Duration = Duration::from_secs(60 * 60);
+
+/// The pause before the journal is read again when that failed.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// The time between two reports of this service's connections. Reports count for five minutes.
+const REPORT_INTERVAL: Duration = Duration::from_secs(2 * 60);
+
+/// How live metrics are kept.
+#[derive(Clone, Copy, Debug)]
+pub struct KeeperOptions {
+    /// The longest time that something waits to be committed.
+    pub commit_interval: Duration,
+    /// Series with open labels leave when they were not moved for so long; zero for never.
+    pub series_expiry: Duration,
+}
+
+/// Keeps live metrics.
+pub(super) struct Task {
+    follower: Follower,
+    writer: Writer,
+    telemetry: Telemetry,
+    options: KeeperOptions,
+    requests: mpsc::Receiver<Request>,
+    state: watch::Sender<JournalState>,
+    /// Since when something waits that could not be committed.
+    uncommitted_since: Option<Instant>,
+    /// When this instance last wrote the base, or started.
+    folded: Instant,
+    /// The connections of this service that were last reported, and when.
+    reported: Option<(u64, Instant)>,
+    /// What was last said to be wrong.
+    complaint: Option<String>,
+}
+
+impl Task {
+    pub(super) fn new(
+        live: Live,
+        telemetry: Telemetry,
+        database: &Database,
+        options: KeeperOptions,
+        requests: mpsc::Receiver<Request>,
+        state: watch::Sender<JournalState>,
+    ) -> Self {
+        let store = Store::new(database);
+        Self {
+            follower: Follower::new(store.clone(), State::new(live)),
+            writer: Writer::new(store),
+            telemetry,
+            options,
+            requests,
+            state,
+            uncommitted_since: None,
+            folded: Instant::now(),
+            reported: None,
+            complaint: None,
+        }
+    }
+
+    /// Works until it is to stop.
+    pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        let read = tokio::select! {
+            read = self.read() => read,
+            () = stopped(&mut stop) => return,
+        };
+        if let Err(reason) = read {
+            return self.refuse(reason, stop).await;
+        }
+        let mut commit = every(self.options.commit_interval);
+        let (mut follow, mut fold) = (every(FOLLOW_INTERVAL), every(FOLD_INTERVAL));
+        let mut expire = every(EXPIRY_INTERVAL);
+        loop {
+            let worked = tokio::select! {
+                biased;
+                () = stopped(&mut stop) => break,
+                Some(request) = self.requests.recv() => self.serve(request).await,
+                _ = commit.tick() => self.commit(None).await,
+                _ = follow.tick() => self.follow().await,
+                _ = fold.tick() => self.fold().await,
+                _ = expire.tick() => self.expire().await,
+            };
+            if let Err(reason) = worked {
+                return self.refuse(reason, stop).await;
+            }
+        }
+        self.follower.state.live.put_back(&self.report(0));
+        let _ = self.commit(None).await;
+        if self.uncommitted_since.is_some() {
+            tracing::warn!("what was counted since the last commit is lost: MongoDB does not keep it");
+        }
+    }
+
+    /// Reads the journal, however long that takes. Fails for the reason why the database keeps nothing.
+    async fn read(&mut self) -> Result<(), String> {
+        loop {
+            match self.start().await {
+                Ok(()) => {
+                    self.state.send_replace(JournalState::Keeping);
+                    tracing::info!("read the live metrics");
+                    return Ok(());
+                }
+                Err(JournalError::Database(error @ DatabaseError::NotAuthorized(_))) => {
+                    return Err(error.to_string());
+                }
+                Err(JournalError::Form(error)) => {
+                    return Err(format!(
+                        "{error}; it has the _id live_base in the collection playarr_metrics"
+                    ));
+                }
+                Err(error) => self.complain(&error),
+            }
+            tokio::time::sleep(RETRY).await;
+        }
+    }
+
+    async fn start(&mut self) -> Result<(), JournalError> {
+        while !self.follower.load().await? {
+            self.writer.prepare().await?;
+            migration::write_first_base(&mut self.follower, self.writer.id).await?;
+        }
+        match self.writer.prepare().await {
+            Err(error @ DatabaseError::NotAuthorized(_)) => Err(error.into()),
+            // Reading depends on no write: the first commit makes the indexes.
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Answers a request and those that wait behind it.
+    async fn serve(&mut self, request: Request) -> Result<(), String> {
+        match request {
+            Request::Batch(_) if self.writer.is_unsettled() => {
+                fail(request, &RecordError::Away);
+                Ok(())
+            }
+            Request::Batch(_) => self.commit(Some(request)).await,
+            Request::Forget(filter, reply) => {
+                self.forget(filter, reply).await;
+                Ok(())
+            }
+        }
+    }
+
+    /// Commits what this service counted, and the batches that wait.
+    async fn commit(&mut self, first: Option<Request>) -> Result<(), String> {
+        let started = Instant::now();
+        let settled = self.writer.settle(&mut self.follower.state).await;
+        if self.writer.is_unsettled() {
+            first.into_iter().for_each(|request| fail(request, &RecordError::Away));
+            return self.committed(started, settled);
+        }
+        let mut own = self.follower.state.live.take();
+        if let Some(connections) = self.connections_to_report() {
+            own.merge(&self.report(connections));
+        }
+        let mut group = Group::new(own, self.follower.state.clock.now());
+        let mut forget = None;
+        let mut next = first;
+        while let Some(request) = next.take().or_else(|| self.requests.try_recv().ok()) {
+            match request {
+                Request::Batch(batch) => group.push(batch),
+                Request::Forget(filter, reply) => {
+                    forget = Some((filter, reply));
+                    break;
+                }
+            }
+            if !group.has_room() {
+                break;
+            }
+        }
+        let outcome =
+            if group.is_empty() { settled } else { self.writer.keep(group, &mut self.follower.state).await };
+        let result = self.committed(started, outcome);
+        if let Some((filter, reply)) = forget {
+            self.forget(filter, reply).await;
+        }
+        result
+    }
+
+    /// Takes note of what became of a commit. Fails for the reason why the database keeps nothing.
+    fn committed(&mut self, started: Instant, outcome: Outcome) -> Result<(), String> {
+        let journal = self.telemetry.journal();
+        journal.batches(outcome.recorded, outcome.repeated, outcome.failed);
+        match outcome.error {
+            None => {
+                if outcome.is_written {
+                    journal.committed(started.elapsed());
+                }
+                self.uncommitted_since = None;
+                self.state.send_if_modified(|state| {
+                    std::mem::replace(state, JournalState::Keeping) != JournalState::Keeping
+                });
+                if self.complaint.take().is_some() {
+                    tracing::info!("the live metrics are kept again");
+                }
+            }
+            Some(JournalError::Database(error @ DatabaseError::NotAuthorized(_))) => {
+                return Err(error.to_string());
+            }
+            Some(error) => {
+                journal.failed();
+                self.uncommitted_since.get_or_insert(started);
+                self.state.send_if_modified(|state| {
+                    std::mem::replace(state, JournalState::Away) != JournalState::Away
+                });
+                self.complain(&error);
+            }
+        }
+        let uncommitted = self.uncommitted_since.map(|since| since.elapsed()).unwrap_or_default();
+        self.telemetry.journal().uncommitted(uncommitted);
+        Ok(())
+    }
+
+    async fn follow(&mut self) -> Result<(), String> {
+        match self.follower.poll().await {
+            Ok(()) => {}
+            Err(error) => self.complain(&error),
+        }
+        Ok(())
+    }
+
+    async fn fold(&mut self) -> Result<(), String> {
+        let folded = async {
+            self.follower.set_time().await?;
+            self.follower.clean().await?;
+            let unfolded = self.follower.unfolded();
+            let is_due = unfolded >= FOLD_DOCUMENTS || self.folded.elapsed() >= FOLD_AGE;
+            if unfolded > 0 && is_due && self.follower.fold().await? {
+                self.folded = Instant::now();
+            }
+            Ok::<_, JournalError>(())
+        };
+        if let Err(error) = folded.await {
+            self.complain(&error);
+        }
+        Ok(())
+    }
+
+    /// Removes series that nobody has moved for long.
+    async fn expire(&mut self) -> Result<(), String> {
+        let expiry = i64::try_from(self.options.series_expiry.as_secs()).unwrap_or(i64::MAX);
+        if expiry == 0 {
+            return Ok(());
+        }
+        let oldest = self.follower.state.clock.now().saturating_sub(expiry);
+        match self.follower.remove(|_, _, moved| moved < oldest).await {
+            Ok(Some(removed)) if removed > 0 => {
+                tracing::info!(series = removed, "removed live series that nobody had moved for long");
+            }
+            Ok(_) => {}
+            Err(error) => self.complain(&error),
+        }
+        Ok(())
+    }
+
+    /// Removes series that an admin chose.
+    async fn forget(&mut self, filter: SeriesFilter, reply: Reply<usize>) {
+        // Another instance may write a base meanwhile; then its base is read and the removal tried again.
+        for _ in 0..5 {
+            match self.follower.remove(|family, labels, _| filter(family, labels)).await {
+                Ok(Some(removed)) => {
+                    tracing::info!(series = removed, "removed live series because an admin asked for it");
+                    let _ = reply.send(Ok(removed));
+                    return;
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    self.complain(&error);
+                    break;
+                }
+            }
+            if let Err(error) = self.follower.poll().await {
+                self.complain(&error);
+                break;
+            }
+        }
+        let _ = reply.send(Err(RecordError::Away));
+    }
+
+    /// The connections of this service, if they have to be reported now.
+    fn connections_to_report(&mut self) -> Option<u64> {
+        let connections = self.follower.state.live.websockets();
+        let is_due = match self.reported {
+            None => connections > 0,
+            Some((reported, at)) => {
+                reported != connections || (connections > 0 && at.elapsed() >= REPORT_INTERVAL)
+            }
+        };
+        is_due.then(|| {
+            self.reported = Some((connections, Instant::now()));
+            connections
+        })
+    }
+
+    fn report(&self, connections: u64) -> Delta {
+        let mut report = Delta::default();
+        if self.reported.is_some() {
+            report.report(&format!("playarr-metrics-{:016x}", self.writer.id), connections);
+        }
+        report
+    }
+
+    /// The database keeps nothing: counts in memory from here on, and tells batches the reason.
+    async fn refuse(mut self, reason: String, mut stop: watch::Receiver<bool>) {
+        tracing::error!(
+            reason,
+            "live metrics are not kept: this service counts in memory what it does itself, and refuses events of other \
+             processes, until it is started again"
+        );
+        self.state.send_replace(JournalState::ReadOnly(reason.clone()));
+        self.telemetry.journal().uncommitted(Duration::ZERO);
+        self.follower.state.live.keep_in_memory();
+        let error = RecordError::ReadOnly(reason);
+        loop {
+            tokio::select! {
+                () = stopped(&mut stop) => return,
+                Some(request) = self.requests.recv() => fail(request, &error),
+            }
+        }
+    }
+
+    /// Says what is wrong, once until it is over or something else is. An outage of the database is said elsewhere.
+    fn complain(&mut self, error: &JournalError) {
+        let is_outage = matches!(error, JournalError::Database(error) if error.is_away());
+        let complaint = error.to_string();
+        if self.complaint.as_ref() == Some(&complaint) {
+            return;
+        }
+        if is_outage {
+            tracing::debug!(%error, "live metrics wait");
+        } else {
+            tracing::warn!(%error, "live metrics wait until they can be kept");
+            self.complaint = Some(complaint);
+        }
+    }
+}
+
+/// Tells whoever sent a request that it was not carried out.
+fn fail(request: Request, error: &RecordError) {
+    // Whoever waited may be gone.
+    match request {
+        Request::Batch(batch) => drop(batch.reply.send(Err(error.clone()))),
+        Request::Forget(_, reply) => drop(reply.send(Err(error.clone()))),
+    }
+}
+
+fn every(period: Duration) -> Interval {
+    let mut interval = tokio::time::interval(period);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
+}
+
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
+}

@@ -1,0 +1,258 @@
+//! Live metrics are kept in a journal: what was acknowledged is never lost or doubled, what was shown is never lower
+//! later, and all instances show the same.
+
+use std::time::Duration;
+
+use mongodb::bson::{Document, doc};
+use playarr_sandbox::{Mongod, TestDatabase};
+use reqwest::StatusCode;
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use serde_json::{Value, json};
+
+use crate::support::exposition::{parse, value};
+use crate::support::oracle::Gauges;
+use crate::support::running::Running;
+use crate::support::service::{Service, is_ready};
+use crate::support::until;
+
+const HIT: &str = r#"{"type":"cache_operation","operation":"hit"}"#;
+const SOON: Duration = Duration::from_secs(10);
+
+async fn database() -> TestDatabase {
+    playarr_sandbox::mongodb().await.unwrap().database()
+}
+
+fn hits(series: &Gauges) -> f64 {
+    value(series, "playarr_cache_operations_total", &[("operation", "hit")]).unwrap()
+}
+
+fn batch(id: &str, events: usize) -> String {
+    format!(r#"{{"batch_id":"{id}","events":[{}]}}"#, vec![HIT; events].join(","))
+}
+
+async fn post(running: &Running, id: &str, events: usize) -> Value {
+    let request = running.events().header(CONTENT_TYPE, "application/json").body(batch(id, events));
+    request.send().await.unwrap().json().await.unwrap()
+}
+
+/// Waits until an instance shows so many hits.
+async fn until_hits(running: &Running, expected: f64) {
+    let mut found = 0.0;
+    let started = std::time::Instant::now();
+    while found != expected {
+        assert!(started.elapsed() < SOON, "{found} hits instead of {expected}");
+        found = hits(&running.series().await);
+    }
+}
+
+/// The live series of other processes: what the service counts of itself goes on.
+fn reported(mut series: Gauges) -> Gauges {
+    let own = ["playarr_metrics_", "playarr_http_", "playarr_job_"];
+    series.retain(|name, _| name.starts_with("playarr_") && !own.iter().any(|own| name.starts_with(own)));
+    series
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_acknowledged_shows_at_once_and_survives_a_kill() {
+    let database = database().await;
+    let running = Running::start_on(&database, &[]).await;
+    assert_eq!(post(&running, "1", 7).await, json!({ "accepted": 7 }));
+    let lines = [
+        r#"{"type":"stream_request","user":"\u00e4 \"quoted\" \\ name","media_type":"live","duration_seconds":0.3}"#,
+        r#"{"type":"provider_api_request","provider_id":"a","endpoint":"b","status_code":502,"duration_seconds":7.5}"#,
+        r#"{"type":"websocket_connections","reporter":"web-api","count":4}"#,
+    ];
+    assert_eq!(running.post_lines(lines.join("\n")).await, json!({ "accepted": 3 }));
+    let before = reported(running.series().await);
+    assert_eq!(hits(&before), 7.0);
+    assert_eq!(value(&before, "playarr_websocket_connections", &[]), Some(4.0));
+    assert!(!running.end("KILL").await.success());
+
+    let running = Running::start_on(&database, &[]).await;
+    assert_eq!(reported(running.series().await), before);
+    assert_eq!(post(&running, "1", 7).await, json!({ "accepted": 7 }), "sent again");
+    assert_eq!(hits(&running.series().await), 7.0, "counted once");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_services_own_requests_and_jobs_go_on_after_a_restart() {
+    let database = database().await;
+    let running = Running::start_on(&database, &[]).await;
+    for _ in 0..20 {
+        running.series().await;
+    }
+    let scrapes = |series: &Gauges| {
+        let labels = [("endpoint", "/metrics"), ("status_code", "200")];
+        value(series, "playarr_http_requests_total", &labels).unwrap_or_default()
+    };
+    let jobs = |series: &Gauges| {
+        let labels = [("job_type", "UpdateMetricsJob"), ("status", "success")];
+        value(series, "playarr_job_executions_total", &labels).unwrap_or_default()
+    };
+    until("they show", SOON, || async { scrapes(&running.series().await) >= 20.0 }).await;
+    assert!(running.end("TERM").await.success());
+    let running = Running::start_on(&database, &[]).await;
+    let series = running.series().await;
+    assert!(scrapes(&series) >= 20.0, "{}", scrapes(&series));
+    until("both runs show", SOON, || async { jobs(&running.series().await) == 2.0 }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_instances_show_the_same_and_a_batch_counts_once_whoever_gets_it() {
+    let database = database().await;
+    let first = Running::start_on(&database, &[]).await;
+    let second = Running::start_on(&database, &[]).await;
+    assert_eq!(post(&first, "1", 1).await, json!({ "accepted": 1 }));
+    assert_eq!(post(&second, "1", 1).await, json!({ "accepted": 1 }), "sent to the other one at once");
+    assert_eq!(post(&second, "2", 2).await, json!({ "accepted": 2 }));
+    assert!(hits(&second.series().await) >= 2.0, "its own shows at once");
+    until_hits(&first, 3.0).await;
+    until_hits(&second, 3.0).await;
+    let together = [post(&first, "3", 5), post(&second, "3", 5), post(&first, "3", 5), post(&second, "3", 5)];
+    for answer in futures_util::future::join_all(together).await {
+        assert_eq!(answer, json!({ "accepted": 5 }));
+    }
+    until_hits(&first, 8.0).await;
+    until_hits(&second, 8.0).await;
+    assert!(!first.end("KILL").await.success());
+    assert_eq!(post(&second, "3", 5).await, json!({ "accepted": 5 }));
+    assert_eq!(hits(&second.series().await), 8.0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_the_database_events_are_refused_scrapes_go_on_and_nothing_is_lost_or_doubled() {
+    let mut mongod = Mongod::start().await.unwrap();
+    let service = Service::empty().server(mongod.uri()).ready().await;
+    let (token, ingest_token) = (service.token().await, service.ingest_token().await);
+    let post = |id: &'static str| {
+        let request = service.post("/api/metrics/events").bearer_auth(&ingest_token);
+        request.header(CONTENT_TYPE, "application/json").body(batch(id, 1)).send()
+    };
+    let series = || async {
+        let text = service.scrape_with(&token).send().await.unwrap().text().await.unwrap();
+        parse(&text)
+    };
+    assert_eq!(post("1").await.unwrap().status(), StatusCode::OK);
+    mongod.kill().await.unwrap();
+    for _ in 0..3 {
+        let answer = post("2").await.unwrap();
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert!(answer.headers().contains_key(RETRY_AFTER));
+    }
+    assert_eq!(hits(&series().await), 1.0);
+    until("the wait shows", Duration::from_secs(30), || async {
+        value(&series().await, "playarr_metrics_live_uncommitted_seconds", &[]) > Some(0.0)
+    })
+    .await;
+    mongod.restart().await.unwrap();
+    until("the batch is taken", Duration::from_secs(60), || async {
+        post("2").await.unwrap().status() == StatusCode::OK
+    })
+    .await;
+    assert_eq!(hits(&series().await), 2.0, "counted once, however often it was sent");
+    until("nothing waits", SOON, || async {
+        value(&series().await, "playarr_metrics_live_uncommitted_seconds", &[]) == Some(0.0)
+    })
+    .await;
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_while_the_database_is_away_loses_nothing_that_was_shown() {
+    let mut mongod = Mongod::start().await.unwrap();
+    let service = Service::empty().server(mongod.uri()).ready().await;
+    let ingest_token = service.ingest_token().await;
+    let request = service.post("/api/metrics/events").bearer_auth(&ingest_token);
+    let request = request.header(CONTENT_TYPE, "application/json").body(batch("1", 9));
+    assert_eq!(request.send().await.unwrap().status(), StatusCode::OK);
+    mongod.kill().await.unwrap();
+    service.stop().await;
+    mongod.restart().await.unwrap();
+    let service = Service::empty().server(mongod.uri()).ready().await;
+    assert_eq!(hits(&service.series().await), 9.0);
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn collections_that_are_dropped_are_written_again_and_nothing_shown_is_lower() {
+    let database = database().await;
+    let running = Running::start_on(&database, &[]).await;
+    let other = Running::start_on(&database, &[]).await;
+    post(&running, "1", 7).await;
+    until_hits(&other, 7.0).await;
+    for collection in ["playarr_metrics_journal", "playarr_metrics", "settings"] {
+        running.database.collection::<Document>(collection).drop().await.unwrap();
+    }
+    let base = running.database.collection::<Document>("playarr_metrics");
+    until("the base is written again", SOON, || async {
+        base.find_one(doc! { "_id": "live_base" }).await.unwrap().is_some()
+    })
+    .await;
+    assert_eq!(hits(&running.series().await), 7.0);
+    assert_eq!(post(&running, "1", 7).await, json!({ "accepted": 7 }));
+    assert_eq!(hits(&running.series().await), 7.0, "the batch is still known");
+    post(&running, "2", 1).await;
+    until_hits(&other, 8.0).await;
+    let third = Running::start_on(&database, &[]).await;
+    until_hits(&third, 8.0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stale_write_back_of_playarrs_settings_changes_nothing() {
+    let database = database().await;
+    let running = Running::start_on(&database, &[]).await;
+    let settings = running.database.collection::<Document>("settings");
+    let stale: Vec<Document> =
+        futures_util::TryStreamExt::try_collect(settings.find(doc! {}).await.unwrap()).await.unwrap();
+    post(&running, "1", 7).await;
+    for document in stale {
+        let id = doc! { "_id": document.get("_id").unwrap() };
+        settings.replace_one(id, document).upsert(true).await.unwrap();
+    }
+    assert_eq!(post(&running, "1", 7).await, json!({ "accepted": 7 }));
+    post(&running, "2", 1).await;
+    assert_eq!(hits(&running.series().await), 8.0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_are_reported_add_up_over_the_instances() {
+    let database = database().await;
+    let first = Running::start_on(&database, &[]).await;
+    let second = Running::start_on(&database, &[]).await;
+    let report = |reporter: &str, count: u64| {
+        format!(r#"{{"type":"websocket_connections","reporter":"{reporter}","count":{count}}}"#)
+    };
+    first.post_lines(report("web-api", 3)).await;
+    second.post_lines(report("worker", 4)).await;
+    first.post_lines(report("web-api", 2)).await;
+    for running in [&first, &second] {
+        until("both show the sum", SOON, || async {
+            value(&running.series().await, "playarr_websocket_connections", &[]) == Some(6.0)
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_journal_is_read_before_anything_live_shows() {
+    let database = database().await;
+    let running = Running::start_on(&database, &[]).await;
+    post(&running, "1", 7).await;
+    let (connected, url) = (running.database.clone(), running.url.clone());
+    // A journal that cannot be read for a while: the base has a form of a later version.
+    let base = connected.collection::<Document>("playarr_metrics");
+    let id = doc! { "_id": "live_base" };
+    assert!(running.end("TERM").await.success());
+    base.update_one(id.clone(), doc! { "$set": { "form": 2 } }).await.unwrap();
+    drop(url);
+    let running = Running::start_on(&database, &[]).await;
+    let answer = post(&running, "2", 1).await;
+    assert!(answer["error"].as_str().unwrap().contains("form 2"), "{answer}");
+    let log = running.log.lock().unwrap().clone();
+    assert!(log.contains("live metrics are not kept") && log.contains("form 2"), "{log}");
+    assert_eq!(hits(&running.series().await), 0.0, "it counts what it does itself, in memory");
+    let kept = base.find_one(id).await.unwrap().unwrap();
+    assert_eq!(kept.get_i32("form").unwrap(), 2, "the form that it does not know is left alone");
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    assert!(is_ready(&client, &running.url).await);
+}

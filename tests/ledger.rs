@@ -1,0 +1,249 @@
+//! Live events under repeated `kill -9`, checked against a ledger: every acknowledged batch is counted exactly once,
+//! and nothing that a scrape has shown is ever lower in a later one.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use playarr_sandbox::TestDatabase;
+use rand::RngExt;
+use reqwest::StatusCode;
+use reqwest::header::CONTENT_TYPE;
+use serde_json::{Value, json};
+use tokio::process::Child;
+use tokio::task::JoinSet;
+
+use crate::support::exposition::{parse, value};
+use crate::support::oracle::{Gauges, Labels};
+use crate::support::program::{program, run, signal};
+use crate::support::until;
+
+/// How many clients send batches side by side.
+const CLIENTS: usize = 8;
+
+/// The pause of a client before it sends a batch again, and of a scraper between scrapes.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// An installation of several instances on one database, which its test kills and starts again.
+struct Installation {
+    database: TestDatabase,
+    addresses: Vec<String>,
+    metrics_token: String,
+    ingest_token: String,
+    client: reqwest::Client,
+}
+
+impl Installation {
+    async fn new(instances: usize) -> Self {
+        let database = playarr_sandbox::mongodb().await.unwrap().database();
+        // Bound together, so that no two get the same port; the instances bind them again and again.
+        let listeners: Vec<_> = (0..instances).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+        let addresses = listeners.iter().map(|listener| listener.local_addr().unwrap().to_string()).collect();
+        let (metrics_token, ingest_token) =
+            (shown_token(&database, &["token"]).await, shown_token(&database, &["token", "--ingest"]).await);
+        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(20)).build().unwrap();
+        Self { database, addresses, metrics_token, ingest_token, client }
+    }
+
+    fn start(&self, instance: usize) -> Child {
+        let settings = [
+            ("MONGODB_URI", self.database.uri()),
+            ("MONGODB_DB_NAME", self.database.name()),
+            ("LISTEN_ADDRESS", &*self.addresses[instance]),
+            ("LOG_LEVEL", "error"),
+        ];
+        program(&settings, &[]).stderr(Stdio::null()).spawn().unwrap()
+    }
+
+    /// The samples of an instance, if it answers.
+    async fn scrape(&self, instance: usize) -> Option<Gauges> {
+        let url = format!("http://{}/metrics", self.addresses[instance]);
+        let answer = self.client.get(url).bearer_auth(&self.metrics_token).send().await.ok()?;
+        Some(parse(&answer.error_for_status().ok()?.text().await.ok()?))
+    }
+
+    async fn until_ready(&self, instance: usize) {
+        let url = format!("http://{}/-/ready", self.addresses[instance]);
+        until("an instance is ready", Duration::from_secs(60), || async {
+            self.client.get(&url).send().await.is_ok_and(|answer| answer.status().is_success())
+        })
+        .await;
+    }
+}
+
+/// A token, as the program prints it.
+async fn shown_token(database: &TestDatabase, arguments: &[&str]) -> String {
+    let settings = [("MONGODB_URI", database.uri()), ("MONGODB_DB_NAME", database.name())];
+    String::from_utf8(run(&settings, arguments).await.stdout).unwrap().trim().to_owned()
+}
+
+/// What was acknowledged to the clients.
+#[derive(Default)]
+struct Ledger {
+    batches: AtomicU64,
+    hits: AtomicU64,
+    streams: AtomicU64,
+    repeats: AtomicU64,
+}
+
+/// Sends batches one after the other by the rules of the Node client: a batch without an answer, or with one that says
+/// to come back, is sent again with the same id, to whichever instance.
+async fn send_batches(
+    installation: Arc<Installation>,
+    client: usize,
+    ledger: Arc<Ledger>,
+    stop: Arc<AtomicBool>,
+) {
+    for number in 0_u64.. {
+        if stop.load(Ordering::Relaxed) {
+            return;
+        }
+        let (hits, streams) = (rand::rng().random_range(1..40_u64), rand::rng().random_range(0..20_u64));
+        let hit = json!({ "type": "cache_operation", "operation": "hit" });
+        let stream = json!({
+            "type": "stream_request", "user": format!("user-{client}"), "media_type": "movies",
+            "duration_seconds": 0.25,
+        });
+        let events: Vec<_> = std::iter::repeat_n(hit, hits as usize)
+            .chain(std::iter::repeat_n(stream, streams as usize))
+            .collect();
+        let body = json!({ "batch_id": format!("client-{client}-{number}"), "events": events }).to_string();
+        while !accepted(&installation, &body, hits + streams).await {
+            ledger.repeats.fetch_add(1, Ordering::Relaxed);
+            tokio::time::sleep(PAUSE).await;
+        }
+        ledger.batches.fetch_add(1, Ordering::Relaxed);
+        ledger.hits.fetch_add(hits, Ordering::Relaxed);
+        ledger.streams.fetch_add(streams, Ordering::Relaxed);
+    }
+}
+
+/// Whether a batch was acknowledged. Any answer but that and "come back later" fails the test.
+async fn accepted(installation: &Installation, body: &str, events: u64) -> bool {
+    let instance = rand::rng().random_range(0..installation.addresses.len());
+    let url = format!("http://{}/api/metrics/events", installation.addresses[instance]);
+    let request = installation.client.post(url).bearer_auth(&installation.ingest_token);
+    let request = request.header(CONTENT_TYPE, "application/json").body(body.to_owned());
+    let Ok(answer) = request.send().await else { return false };
+    let status = answer.status();
+    // A connection that breaks within the answer is no answer.
+    let Ok(text) = answer.text().await else { return false };
+    match status {
+        StatusCode::OK => {
+            let answer: Value = serde_json::from_str(&text).unwrap();
+            assert_eq!(answer["accepted"], json!(events), "{answer}");
+            true
+        }
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => false,
+        _ => panic!("{status}: {text}"),
+    }
+}
+
+/// Scrapes an instance again and again and fails if a counter is ever lower than before.
+async fn watch_counters(installation: Arc<Installation>, instance: usize, stop: Arc<AtomicBool>) -> u64 {
+    let mut shown: BTreeMap<(String, Labels), f64> = BTreeMap::new();
+    let mut scrapes = 0;
+    while !stop.load(Ordering::Relaxed) {
+        if let Some(samples) = installation.scrape(instance).await {
+            scrapes += 1;
+            for (name, series) in samples.into_iter().filter(|(name, _)| is_live_counter(name)) {
+                for (labels, value) in series {
+                    let before = shown.insert((name.clone(), labels.clone()), value).unwrap_or_default();
+                    assert!(
+                        value >= before,
+                        "{name}{labels:?} of instance {instance}: {before}, then {value}"
+                    );
+                }
+            }
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    scrapes
+}
+
+/// Counters of events. What the service counts of itself restarts with its process.
+fn is_live_counter(name: &str) -> bool {
+    let is_counter = ["_total", "_bucket", "_count", "_sum"].iter().any(|suffix| name.ends_with(suffix));
+    is_counter && name.starts_with("playarr_") && !name.starts_with("playarr_metrics_")
+}
+
+/// Kills instances at random moments while clients send and scrapers watch, then compares with the ledger.
+async fn survive(cycles: usize) -> (Arc<Installation>, Vec<Child>, Arc<Ledger>) {
+    let installation = Arc::new(Installation::new(2).await);
+    let mut instances: Vec<_> = (0..2).map(|instance| installation.start(instance)).collect();
+    for instance in 0..2 {
+        installation.until_ready(instance).await;
+    }
+    let (ledger, sent, watched) =
+        (Arc::new(Ledger::default()), Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let mut clients = JoinSet::new();
+    for client in 0..CLIENTS {
+        clients.spawn(send_batches(installation.clone(), client, ledger.clone(), sent.clone()));
+    }
+    let mut scrapers = JoinSet::new();
+    for instance in 0..2 {
+        scrapers.spawn(watch_counters(installation.clone(), instance, watched.clone()));
+    }
+
+    for cycle in 0..cycles {
+        let wait = rand::rng().random_range(100..1_500);
+        tokio::time::sleep(Duration::from_millis(wait)).await;
+        let instance = cycle % 2;
+        signal(&instances[instance], "KILL").await;
+        assert!(!instances[instance].wait().await.unwrap().success());
+        instances[instance] = installation.start(instance);
+        // Clients that panicked would leave nothing to do for the others.
+        assert_eq!(clients.len(), CLIENTS, "a client gave up: {:?}", clients.try_join_next());
+    }
+    sent.store(true, Ordering::Relaxed);
+    tokio::time::timeout(Duration::from_secs(60), clients.join_all())
+        .await
+        .expect("each batch is acknowledged");
+
+    for instance in 0..2 {
+        let expected = counted(&ledger);
+        let started = Instant::now();
+        while installation.scrape(instance).await.is_none_or(|samples| shown(&samples) != expected)
+            && started.elapsed() < Duration::from_secs(30)
+        {
+            tokio::time::sleep(PAUSE).await;
+        }
+        let samples = installation.scrape(instance).await.expect("it answers");
+        assert_eq!(shown(&samples), expected, "hits and streams of instance {instance}, beside the ledger");
+    }
+    watched.store(true, Ordering::Relaxed);
+    let scrapes: u64 = scrapers.join_all().await.into_iter().sum();
+    assert!(scrapes > 0 && ledger.batches.load(Ordering::Relaxed) > cycles as u64);
+    (installation, instances, ledger)
+}
+
+/// The hits and streams in the ledger.
+fn counted(ledger: &Ledger) -> (f64, f64) {
+    (ledger.hits.load(Ordering::Relaxed) as f64, ledger.streams.load(Ordering::Relaxed) as f64)
+}
+
+/// The hits and streams that an instance shows; each stream request is also one observation of a histogram.
+fn shown(samples: &Gauges) -> (f64, f64) {
+    let hits = value(samples, "playarr_cache_operations_total", &[("operation", "hit")]).unwrap_or_default();
+    let by_user = samples.get("playarr_stream_requests_total").into_iter().flat_map(BTreeMap::values);
+    let streams: f64 = by_user.sum();
+    let observed =
+        value(samples, "playarr_stream_request_duration_seconds_count", &[("media_type", "movies")]);
+    assert_eq!(
+        observed.unwrap_or_default(),
+        streams,
+        "one event moves its counter and its histogram together"
+    );
+    (hits, streams)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_acknowledged_batch_counts_once_however_often_instances_are_killed() {
+    let (_, instances, _) = survive(6).await;
+    for instance in instances {
+        signal(&instance, "TERM").await;
+    }
+}
