@@ -108,7 +108,7 @@ async fn the_catalog_lists_what_a_running_service_exposes_and_nothing_else() {
 }
 
 #[test]
-fn rules_speak_of_metrics_and_labels_that_exist() {
+fn rules_use_only_metrics_and_labels_that_exist() {
     let catalog = Catalog::default();
     let known = Known::of(&catalog);
     for alert in catalog.alerts() {
@@ -123,7 +123,7 @@ fn rules_speak_of_metrics_and_labels_that_exist() {
 }
 
 #[test]
-fn panels_speak_of_metrics_and_labels_that_exist() {
+fn panels_use_only_metrics_and_labels_that_exist() {
     let catalog = Catalog::default();
     let known = Known::of(&catalog);
     for panel in catalog.panels() {

@@ -53,7 +53,7 @@ pub(crate) fn events(second: u64) -> Vec<Event<'static>> {
         events.push(request(&mut random));
     }
     if is_due(8) {
-        watch(&mut random, &mut events);
+        watch(second / 8, &mut random, &mut events);
     }
     if is_due(45) {
         change_watchlist(&mut random, &mut events);
@@ -81,10 +81,10 @@ fn request(random: &mut impl Rng) -> Event<'static> {
     .into()
 }
 
-/// Somebody who begins to watch something.
-fn watch(random: &mut impl Rng, events: &mut Vec<Event<'static>>) {
+/// Somebody who begins to watch something. Four of five sources are still in the cache.
+fn watch(number: u64, random: &mut impl Rng, events: &mut Vec<Event<'static>>) {
     let media_type = *MediaType::ALL.choose(random).unwrap_or(&MediaType::Movies);
-    let is_hit = random.random_bool(0.8);
+    let is_hit = !number.is_multiple_of(5);
     events.push(
         CacheOperation { operation: if is_hit { CacheOutcome::Hit } else { CacheOutcome::Miss } }.into(),
     );

@@ -2,7 +2,7 @@
 
 use playarr_jobs::database::Health;
 use playarr_jobs::metric::{
-    Alert, Family, Kind, Monitoring, Panel, PanelKind, Section, Severity, Spec, Unit,
+    Alert, Family, Kind, Level, Monitoring, Panel, PanelKind, Section, Severity, Spec, Unit,
 };
 
 pub(super) static UP: Spec = Spec::new(
@@ -19,7 +19,8 @@ pub(super) static UP: Spec = Spec::new(
         "MongoDB answers",
         "Whether MongoDB answers. Of several instances the worst.",
         &[("min(playarr_metrics_database_up)", "answers")],
-    )],
+    )
+    .levels(&[(0.0, Level::Bad), (1.0, Level::Good)])],
     alerts: &[Alert {
         name: "PlayarrMetricsDatabaseDown",
         severity: Severity::Critical,
