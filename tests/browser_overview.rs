@@ -412,6 +412,11 @@ async fn what_is_shown_is_in_the_address() {
             browser.run("return document.querySelector('#channels table').checkVisibility()").await,
             true
         );
+        // Nor is it lost when the session ends while the page is open.
+        browser.client.delete_all_cookies().await.unwrap();
+        browser.until_path("/login").await;
+        let next = browser.run("return document.getElementById('sign-in').dataset.next").await;
+        assert_eq!(next, "/overview?window=life&accounts=all&numbers=channels#providers");
     })
     .await;
 }
