@@ -275,6 +275,11 @@ impl Live {
         self.mark_changed();
     }
 
+    /// Gives back the room of series that were recorded and never showed, because their batches were not kept.
+    pub fn release_unshown(&self) {
+        self.inner.shown.lock().totals.admit_to(&self.inner.admissions);
+    }
+
     /// A copy of the totals that are shown, in the form that is kept.
     #[must_use]
     pub fn totals(&self) -> (Vec<FamilySeries>, Vec<Report>) {
