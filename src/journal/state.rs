@@ -9,7 +9,7 @@ use super::position::{Place, Position, WriterId};
 use crate::live::{Clock, Live, Totals};
 
 /// How many documents of this instance are remembered, and how many series they may hold together, about 3 MB.
-const MAX_OWN: usize = 64;
+const MAX_OWN: usize = 1_024;
 const MAX_OWN_SERIES: usize = 10_000;
 
 /// The totals that are shown, and which documents are in them.
@@ -21,12 +21,13 @@ pub(super) struct State {
     pub(super) clock: Clock,
     /// The last documents of this instance. If the journal is lost, no other instance may have read them.
     own: VecDeque<Entry>,
+    own_series: usize,
 }
 
 impl State {
     pub(super) fn new(live: Live) -> Self {
         let (position, batches) = Default::default();
-        Self { live, position, batches, clock: Clock::of_system(), own: VecDeque::new() }
+        Self { live, position, batches, clock: Clock::of_system(), own: VecDeque::new(), own_series: 0 }
     }
 
     /// Takes the time of the server, in seconds since the Unix epoch.
@@ -42,9 +43,12 @@ impl State {
         for (&digest, &events) in entry.batches.iter().zip(&entry.events) {
             self.batches.remember_own(digest, events, Instant::now());
         }
+        self.own_series += entry.series();
         self.own.push_back(entry);
-        while self.own.len() > MAX_OWN || self.own.iter().map(Entry::series).sum::<usize>() > MAX_OWN_SERIES {
-            self.own.pop_front();
+        while (self.own.len() > MAX_OWN || self.own_series > MAX_OWN_SERIES)
+            && let Some(oldest) = self.own.pop_front()
+        {
+            self.own_series -= oldest.series();
         }
     }
 
