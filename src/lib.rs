@@ -17,6 +17,7 @@ pub mod live;
 pub mod logging;
 mod overview;
 pub mod scrape;
+pub mod selector;
 pub mod serve;
 pub mod telemetry;
 pub mod web;

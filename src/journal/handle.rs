@@ -73,12 +73,20 @@ pub struct Journal {
 pub(super) enum Request {
     /// To keep a batch.
     Batch(Batch),
-    /// To remove the series that match, and tell how many those were.
-    Forget(SeriesFilter, Reply<usize>),
+    /// To remove the series that match.
+    Forget(Forget),
 }
 
 /// Chooses series by their family and the values of its labels, in order.
 pub type SeriesFilter = Box<dyn Fn(&Spec, &[&str]) -> bool + Send + Sync>;
+
+/// Series to remove.
+pub(super) struct Forget {
+    pub(super) filter: SeriesFilter,
+    /// Only tells how many series would go.
+    pub(super) is_dry_run: bool,
+    pub(super) reply: Reply<usize>,
+}
 
 /// Where the answer to a request goes.
 pub(super) type Reply<T> = oneshot::Sender<Result<T, RecordError>>;
@@ -110,12 +118,13 @@ impl Journal {
         self.ask(|reply| Request::Batch(Batch { digest, events, delta, reply })).await
     }
 
-    /// Removes the series with open labels that a filter chooses, in every instance. Returns how many those were.
+    /// Removes the series with open labels that a filter chooses, in every instance, together with those that differ
+    /// from them in closed labels only. Returns how many those were, or would have been.
     ///
     /// # Errors
     /// When the database does not keep that now.
-    pub async fn forget(&self, filter: SeriesFilter) -> Result<usize, RecordError> {
-        self.ask(|reply| Request::Forget(filter, reply)).await
+    pub async fn forget(&self, filter: SeriesFilter, is_dry_run: bool) -> Result<usize, RecordError> {
+        self.ask(|reply| Request::Forget(Forget { filter, is_dry_run, reply })).await
     }
 
     /// How the journal stands.
