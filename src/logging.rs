@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
+use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::reload::Handle;
 
 use crate::config::{LogFilter, LogFormat};
 
@@ -34,6 +36,21 @@ pub struct Log {
     queue: SyncSender<Entry>,
 }
 
+/// Which lines are logged, to be changed while the program runs.
+pub struct LogLevel(Box<dyn Fn(&LogFilter) + Send + Sync>);
+
+impl LogLevel {
+    fn of<S: 'static>(handle: Handle<EnvFilter, S>) -> Self {
+        // It fails if the subscriber is gone, and with it the log.
+        Self(Box::new(move |filter| _ = handle.reload(filter.directives())))
+    }
+
+    /// From now on, lines that pass this filter are logged.
+    pub fn set(&self, filter: &LogFilter) {
+        (self.0)(filter);
+    }
+}
+
 #[derive(Debug)]
 enum Entry {
     Line(Vec<u8>),
@@ -56,18 +73,29 @@ impl Log {
         Ok(Self { queue })
     }
 
-    /// Sends what is traced to this log. A subscriber that was set before, by a program that embeds the service, stays.
-    pub fn subscribe(&self, filter: &LogFilter, format: LogFormat) {
+    /// Sends what is traced to this log, as far as the filter lets it through. A subscriber that was set before, by a
+    /// program that embeds the service, stays.
+    pub fn subscribe(&self, filter: &LogFilter, format: LogFormat) -> LogLevel {
         let builder = tracing_subscriber::fmt()
             .with_env_filter(filter.directives())
             .with_ansi(io::stderr().is_terminal())
             // It would write to stderr itself, and panic when that fails.
             .log_internal_errors(false)
             .with_writer(self.clone());
-        let _ = match format {
-            LogFormat::Text => builder.with_target(false).try_init(),
-            LogFormat::Json => builder.json().flatten_event(true).try_init(),
-        };
+        match format {
+            LogFormat::Text => {
+                let builder = builder.with_target(false).with_filter_reloading();
+                let level = LogLevel::of(builder.reload_handle());
+                let _ = builder.try_init();
+                level
+            }
+            LogFormat::Json => {
+                let builder = builder.json().flatten_event(true).with_filter_reloading();
+                let level = LogLevel::of(builder.reload_handle());
+                let _ = builder.try_init();
+                level
+            }
+        }
     }
 
     /// Adds a line, or drops it when too many wait.

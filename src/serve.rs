@@ -1,6 +1,6 @@
 //! Runs the service: what starts, in which order, and how it stops.
 
-use std::future::Future;
+use std::future::{Future, ready};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,6 +52,22 @@ pub async fn serve(
     listener: TcpListener,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), AppError> {
+    serve_beside(config, listener, shutdown, |_| ready(())).await
+}
+
+/// As [`serve`], and runs what `beside` makes of the parts of the service meanwhile.
+///
+/// # Errors
+/// When a part cannot be set up.
+pub async fn serve_beside<F>(
+    config: &Config,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+    beside: impl FnOnce(Arc<App>) -> F,
+) -> Result<(), AppError>
+where
+    F: Future<Output = ()> + Send + 'static,
+{
     let mut shutdown = pin!(shutdown);
     let address = listener.local_addr().unwrap_or(config.address());
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
@@ -63,7 +79,7 @@ pub async fn serve(
     } else {
         (listener, connect(config).await?)
     };
-    run(config, listener, connection, shutdown).await
+    run(config, listener, connection, shutdown, beside).await
 }
 
 /// Connects once the servers can be looked up in the DNS. Until then, requests are answered with "starting". `None` if
@@ -116,12 +132,16 @@ where
     }
 }
 
-async fn run(
+async fn run<F>(
     config: &Config,
     listener: TcpListener,
     connection: Connection,
     shutdown: Pin<&mut impl Future<Output = ()>>,
-) -> Result<(), AppError> {
+    beside: impl FnOnce(Arc<App>) -> F,
+) -> Result<(), AppError>
+where
+    F: Future<Output = ()> + Send + 'static,
+{
     let app = App::new(config, &connection)?;
 
     // What runs beside the requests, in the order in which one needs the other.
@@ -132,6 +152,7 @@ async fn run(
     let mut schedule = schedule_refreshes(app.job.clone(), config.refresh_interval).await?;
     let _ = app.next_run.set(schedule.next_run());
     let mut background = JoinSet::new();
+    background.spawn(beside(app.clone()));
     background.spawn(async move { connection.watch().await });
     background.spawn({
         let app = app.clone();

@@ -70,7 +70,7 @@ async fn the_catalog_lists_what_a_running_service_exposes_and_nothing_else() {
         lines.map(|(name, rest)| (name.to_owned(), rest.to_owned())).collect()
     };
     let catalog = Catalog::default();
-    let expected = |told: fn(&playarr_metrics::catalog::Entry) -> String| -> BTreeMap<String, String> {
+    let expected = |told: fn(&playarr_metrics::catalog::CatalogEntry) -> String| -> BTreeMap<String, String> {
         catalog.entries.iter().map(|entry| (entry.name.to_string(), told(entry))).collect()
     };
     assert_eq!(described("HELP "), expected(|entry| entry.help.to_string()));

@@ -29,6 +29,24 @@ async fn collect_prints_the_snapshot() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_of_the_output_that_has_seen_enough_is_no_failure() {
+    let database = seeded().await;
+    let settings = [("MONGODB_URI", database.uri()), ("MONGODB_DB_NAME", database.name())];
+    for command in [&["collect"][..], &["token"], &["catalog", "--format", "json"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let stdout = std::process::Stdio::from(std::os::fd::OwnedFd::from(writer));
+        let started = program(&settings, command).stdout(stdout).stderr(std::process::Stdio::piped()).spawn();
+        let output = started.unwrap().wait_with_output();
+        let output = tokio::time::timeout(Duration::from_secs(60), output).await.unwrap().unwrap();
+        assert!(output.status.success(), "{command:?}: {}", complaint(&output));
+        for sign in ["panicked", "Broken pipe", "could not be written"] {
+            assert!(!complaint(&output).contains(sign), "{command:?}: {}", complaint(&output));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn collect_fails_if_a_collector_fails_and_says_which() {
     let database = playarr_sandbox::mongodb().await.unwrap().database();
     let connected = database.connect().await.unwrap();

@@ -25,6 +25,7 @@ mod packages;
 mod pages;
 mod privileges;
 mod refresh;
+mod reload;
 mod replica_set;
 mod scrape;
 mod secrets;
@@ -42,6 +43,8 @@ mod browser;
 mod browser_outage;
 #[cfg(feature = "system-tests")]
 mod browser_overview;
+#[cfg(feature = "system-tests")]
+mod clock;
 #[cfg(feature = "system-tests")]
 mod container;
 #[cfg(feature = "system-tests")]

@@ -168,12 +168,7 @@ async fn failed_refreshes(running: &Running) -> f64 {
 async fn an_outage_is_one_log_line_and_its_end_another_however_much_is_asked_meanwhile() {
     let mut mongod = Mongod::start().await.unwrap();
     load_into(&mongod, &large_library()).await;
-    let running = Running::start_at(
-        mongod.uri(),
-        "playarr",
-        &[("CHECKPOINT_INTERVAL", "5m"), ("REFRESH_CONCURRENCY", "14")],
-    )
-    .await;
+    let running = Running::start_at(mongod.uri(), "playarr", &[("REFRESH_CONCURRENCY", "14")]).await;
     until_logged(&running, "refreshed").await;
     kill_at_work(&mut mongod, || running.request(Method::POST, "/api/metrics/refresh?wait=false")).await;
     let complaint = ["refuses connections", "closed the connection"]
@@ -216,7 +211,7 @@ async fn with_mongod_away_at_start_the_log_says_so_once_and_when_that_is_over() 
         ("JWT_SECRET_KEY", "a key of at least thirty-two characters"),
         ("LOG_FORMAT", "json"),
         ("REFRESH_CONCURRENCY", "14"),
-        ("LOG_LEVEL", "info,playarr_metrics::checkpoints=off,playarr_jobs::refresh=debug"),
+        ("LOG_LEVEL", "info,playarr_jobs::refresh=debug"),
     ];
     let mut service = program(&settings, &[]).stderr(Stdio::piped()).spawn().unwrap();
     let mut log = BufReader::new(service.stderr.take().unwrap()).lines();

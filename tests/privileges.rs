@@ -99,6 +99,39 @@ async fn with_the_packaged_role_the_first_admin_can_be_made_and_nothing_of_playa
     assert!(own.drop().await.is_err());
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_that_may_only_read_counts_in_memory_and_takes_no_events() {
+    let directory = tempfile::tempdir().unwrap();
+    let (_mongod, uri, root) = guarded(directory.path(), READ_ONLY).await;
+    let playarr = root.database("playarr");
+    load(&playarr, &fixtures()).await.unwrap();
+    // An instance that may write has been here: it made the tokens and began the journal.
+    let root_uri = uri.replace("playarr-metrics:", "root:").replace("authSource=playarr", "authSource=admin");
+    let before = Service::empty().server(&root_uri).setting("MONGODB_DB_NAME", "playarr").ready().await;
+    let (metrics, ingest) = (before.token().await, before.ingest_token().await);
+    let event = json!({ "events": [{ "type": "stream_request", "user": "kept", "media_type": "live",
+                                     "duration_seconds": 1 }] });
+    let kept = before.post("/api/metrics/events").bearer_auth(&ingest).json(&event).send().await.unwrap();
+    assert_eq!(kept.status(), 200);
+    before.stop().await;
+
+    let service =
+        Service::empty().server(&uri).setting("MONGODB_DB_NAME", "playarr").ready_for_scrapes().await;
+    let text = async || service.scrape_with(&metrics).send().await.unwrap().text().await.unwrap();
+    until("its own requests are shown", Duration::from_secs(20), || async {
+        text().await.contains("playarr_http_requests_total{endpoint=\"/metrics\",status_code=\"200\"}")
+    })
+    .await;
+    assert!(!text().await.contains("user=\"kept\""), "what is counted elsewhere is shown elsewhere");
+    let events = service.post("/api/metrics/events").bearer_auth(&ingest).json(&event).send().await.unwrap();
+    assert_eq!(events.status(), 503);
+    let answer: Value = events.json().await.unwrap();
+    let error = answer["error"].as_str().unwrap();
+    assert!(error.contains("playarr_metrics_journal") && error.contains("role.json"), "{error}");
+    assert!(!text().await.contains("playarr_stream_requests_total{"), "a refused event does not count");
+    service.stop().await;
+}
+
 /// Whether the user may ask how often a collection was written to.
 async fn sees_writes(database: &Database, collection: &str) -> bool {
     let stats = doc! { "$collStats": { "latencyStats": {} } };

@@ -1,7 +1,9 @@
 //! Who asks, and whether that is an admin: an active user of Playarr with the role admin.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use mongodb::Database;
 
 use super::client::Client;
@@ -104,7 +106,7 @@ pub struct Login {
 pub struct Admins {
     users: Users,
     passwords: Passwords,
-    sessions: Sessions,
+    sessions: ArcSwap<Sessions>,
     limiter: Limiter,
 }
 
@@ -115,7 +117,7 @@ impl Admins {
         Self {
             users: Users::new(database),
             passwords: Passwords::new(),
-            sessions: Sessions::new(config),
+            sessions: ArcSwap::from_pointee(Sessions::new(config)),
             limiter: Limiter::default(),
         }
     }
@@ -125,6 +127,12 @@ impl Admins {
     pub async fn prepare(&self, config: &Config) {
         sessions::explain(config);
         default_admin::ensure(config, &self.users, &self.passwords).await;
+    }
+
+    /// Signs and checks sessions with the key of this configuration from now on. Those signed with another one end.
+    pub fn renew_sessions(&self, config: &Config) {
+        self.sessions.store(Arc::new(Sessions::new(config)));
+        sessions::explain(config);
     }
 
     /// Signs in. Takes the same time whoever it is and whatever is wrong.
@@ -157,8 +165,9 @@ impl Admins {
             return Err(AuthError::WrongLogin(Reason::InactiveUser));
         }
         attempt.forgive();
-        let session = self.sessions.sign(&user.username, user.role);
-        Ok(Login { user, session, lifetime: self.sessions.lifetime() })
+        let sessions = self.sessions.load();
+        let session = sessions.sign(&user.username, user.role);
+        Ok(Login { user, session, lifetime: sessions.lifetime() })
     }
 
     /// The user whose credentials these are, active or not.
@@ -218,7 +227,8 @@ impl Admins {
         if credentials.sessions.is_empty() {
             return Err(AuthError::Unauthenticated(Reason::Missing));
         }
-        let username = credentials.sessions.iter().find_map(|session| self.sessions.username(session));
+        let known = self.sessions.load();
+        let username = credentials.sessions.iter().find_map(|session| known.username(session));
         let username = username.ok_or(AuthError::Unauthenticated(Reason::BadSession))?;
         let user = self.users.by_name(&username).await?;
         user.ok_or(AuthError::Unauthenticated(Reason::UnknownUser))

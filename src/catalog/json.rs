@@ -3,7 +3,7 @@
 use playarr_jobs::metric::Kind;
 use serde_json::{Value, json};
 
-use crate::catalog::{Catalog, Entry};
+use crate::catalog::{Catalog, CatalogEntry};
 
 /// Families, recording rules and alerts.
 pub(super) fn document(catalog: &Catalog) -> String {
@@ -40,7 +40,7 @@ pub(super) fn kind(kind: Kind) -> &'static str {
     }
 }
 
-fn family(entry: &Entry) -> Value {
+fn family(entry: &CatalogEntry) -> Value {
     let labels: Vec<_> = entry
         .labels
         .iter()

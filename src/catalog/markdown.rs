@@ -5,11 +5,11 @@ use std::fmt::{self, Write};
 use playarr_jobs::metric::Section;
 
 use super::json::kind;
-use crate::catalog::{Catalog, Entry, Origin};
+use crate::catalog::{Catalog, CatalogEntry, Origin};
 
 /// The whole page.
-pub(super) fn page(catalog: &Catalog) -> String {
-    let mut out = Page(String::from(
+pub(super) fn document(catalog: &Catalog) -> String {
+    let mut out = Document(String::from(
         "# Metrics\n\n\
          Every metric of playarr-metrics, and the rules and panels made of them. This page is printed by\n\
          `playarr-metrics catalog --format markdown`; what to do about an alert is in [operating.md](operating.md).\n",
@@ -69,20 +69,20 @@ fn preface(origin: Origin) -> &'static str {
              whose values are listed show all of them from the start."
         }
         Origin::Service => {
-            "What the service tells of its refreshes, its collectors, its scrapes and its process."
+            "What the service says of its refreshes, collectors, scrapes, tokens, database and process."
         }
     }
 }
 
-fn labels(entry: &Entry) -> String {
-    let label = |label: &crate::catalog::Label| match label.values {
+fn labels(entry: &CatalogEntry) -> String {
+    let label = |label: &crate::catalog::CatalogLabel| match label.values {
         [] => label.name.to_string(),
         values => format!("{} ({})", label.name, values.join(", ")),
     };
     entry.labels.iter().map(label).collect::<Vec<_>>().join(", ")
 }
 
-fn buckets(entry: &Entry) -> String {
+fn buckets(entry: &CatalogEntry) -> String {
     if entry.bounds.is_empty() {
         return String::new();
     }
@@ -90,7 +90,7 @@ fn buckets(entry: &Entry) -> String {
     format!(" Buckets: {}.", bounds.join(", "))
 }
 
-fn note(entry: &Entry) -> String {
+fn note(entry: &CatalogEntry) -> String {
     entry.note.map(|note| format!(" {note}")).unwrap_or_default()
 }
 
@@ -104,9 +104,9 @@ fn cell(text: &str) -> String {
     text.replace('|', "\\|")
 }
 
-struct Page(String);
+struct Document(String);
 
-impl Page {
+impl Document {
     fn line(&mut self, line: fmt::Arguments<'_>) {
         writeln!(self.0, "{line}")
             .unwrap_or_else(|_| unreachable!("a String takes all that is written to it"));

@@ -50,13 +50,13 @@ impl Origin {
 
 /// A family.
 #[derive(Clone, Debug)]
-pub struct Entry {
+pub struct CatalogEntry {
     /// The name samples carry (a histogram's with `_bucket`, `_sum` and `_count` added).
     pub name: Text,
     /// Its type.
     pub kind: Kind,
     /// Its labels, in order.
-    pub labels: Vec<Label>,
+    pub labels: Vec<CatalogLabel>,
     /// What its values count or measure.
     pub unit: Text,
     /// The upper bounds of a histogram's buckets, if they are known here.
@@ -73,7 +73,7 @@ pub struct Entry {
 
 /// A label of a family.
 #[derive(Clone, Debug)]
-pub struct Label {
+pub struct CatalogLabel {
     /// Its name.
     pub name: Text,
     /// Its values, if they are known beforehand.
@@ -84,17 +84,17 @@ pub struct Label {
 #[derive(Clone, Debug)]
 pub struct Catalog {
     /// In the order in which they are exposed.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<CatalogEntry>,
 }
 
 impl Catalog {
-    /// The catalog of a service that tells episodes apart this finely.
+    /// The catalog of a service with this `EPISODES_DETAIL`.
     #[must_use]
     pub fn new(detail: EpisodesDetail) -> Self {
-        let gauges = gauges::all(detail).into_iter().map(|gauge| Entry {
+        let gauges = gauges::all(detail).into_iter().map(|gauge| CatalogEntry {
             name: gauge.name,
             kind: Kind::Gauge,
-            labels: gauge.labels.into_iter().map(|name| Label { name, values: &[] }).collect(),
+            labels: gauge.labels.into_iter().map(|name| CatalogLabel { name, values: &[] }).collect(),
             unit: gauge.unit,
             bounds: &[],
             help: gauge.help,
@@ -131,9 +131,9 @@ impl Default for Catalog {
     }
 }
 
-fn entry(spec: &Spec, origin: Origin) -> Entry {
-    let label = |label: LabelSpec| Label { name: label.name.into(), values: label.values };
-    Entry {
+fn entry(spec: &Spec, origin: Origin) -> CatalogEntry {
+    let label = |label: LabelSpec| CatalogLabel { name: label.name.into(), values: label.values };
+    CatalogEntry {
         name: spec.name.into(),
         kind: spec.kind,
         labels: spec.label_specs().map(label).collect(),

@@ -29,7 +29,7 @@ impl Output {
     pub fn of(self, catalog: &Catalog, docs: &str) -> String {
         let docs = docs.trim_end_matches('/');
         match self {
-            Self::Markdown => markdown::page(catalog),
+            Self::Markdown => markdown::document(catalog),
             Self::Json => json::document(catalog),
             Self::Rules => rules::file(catalog, docs),
             Self::Dashboard => dashboard::document(catalog, docs),

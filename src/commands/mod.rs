@@ -1,5 +1,6 @@
 //! The commands of the program.
 
+mod reload;
 mod token_file;
 
 use std::io::{ErrorKind, Write};
@@ -20,6 +21,7 @@ use crate::config::{Config, ConfigError, Flags};
 use crate::database::{self, ConnectError, Connection};
 use crate::logging::Log;
 use crate::serve;
+use reload::Reload;
 use token_file::TokenFileError;
 
 /// Prometheus metrics of a Playarr library.
@@ -127,14 +129,14 @@ pub async fn run(cli: Cli, log: &Log) -> Result<(), CommandError> {
         return print(format.of(&Catalog::default(), docs).as_bytes());
     }
     let config = Config::load(&cli.flags)?;
-    log.subscribe(&config.log_level, config.log_format);
+    let level = log.subscribe(&config.log_level, config.log_format);
     crate::telemetry::log_panics();
     for warning in config.mongodb_uri.warnings() {
         tracing::warn!("{warning}");
     }
     match command {
         Command::Catalog { .. } => Ok(()),
-        Command::Serve => serve(&config).await,
+        Command::Serve => serve(Reload::new(cli.flags, config, level)).await,
         Command::Collect => collect(&config).await,
         Command::Token { rotate, ingest, file, follow } => {
             let kind = if ingest { TokenKind::Ingest } else { TokenKind::Metrics };
@@ -144,11 +146,13 @@ pub async fn run(cli: Cli, log: &Log) -> Result<(), CommandError> {
     }
 }
 
-async fn serve(config: &Config) -> Result<(), CommandError> {
+async fn serve(reload: Reload) -> Result<(), CommandError> {
     let shutdown = told_to_stop()?;
-    tokio::spawn(explain_hangups()?);
-    let listener = serve::listen(config).await?;
-    Ok(serve::serve(config, listener, shutdown).await?)
+    // From now on, SIGHUP does not end the program. One that comes before the service runs is heard then.
+    let hangups = signal(SignalKind::hangup()).map_err(CommandError::Signals)?;
+    let config = reload.config().clone();
+    let listener = serve::listen(&config).await?;
+    Ok(serve::serve_beside(&config, listener, shutdown, |app| reload.with_each(hangups, app)).await?)
 }
 
 /// Is done with the first SIGTERM or SIGINT. From now on neither ends the program by itself.
@@ -159,18 +163,6 @@ fn told_to_stop() -> Result<impl Future<Output = ()> + Send + 'static, CommandEr
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
-        }
-    })
-}
-
-/// SIGHUP would end the program. Nothing can be reloaded without a restart yet, so it only says so.
-fn explain_hangups() -> Result<impl Future<Output = ()> + Send + 'static, CommandError> {
-    let mut hangups = signal(SignalKind::hangup()).map_err(CommandError::Signals)?;
-    Ok(async move {
-        while hangups.recv().await.is_some() {
-            tracing::info!(
-                "SIGHUP is ignored: nothing is reloaded; restart the service to apply new settings"
-            );
         }
     })
 }

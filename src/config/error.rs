@@ -15,7 +15,7 @@ pub enum ConfigError {
         /// What is wrong with it, or what is accepted.
         complaint: String,
     },
-    /// A secret file that cannot be read.
+    /// The file of a secret or of the log level cannot be read.
     #[error("{name}_FILE={}: the file cannot be read: {error}", path.display())]
     File {
         /// The environment variable without `_FILE`.
@@ -25,8 +25,8 @@ pub enum ConfigError {
         /// Why.
         error: std::io::Error,
     },
-    /// A secret file with nothing in it. An empty key or password would let anybody in.
-    #[error("{name}_FILE={}: the file is empty; write the secret into it", path.display())]
+    /// A file with nothing in it. An empty key or password would let anybody in.
+    #[error("{name}_FILE={}: the file is empty; write the value into it", path.display())]
     EmptyFile {
         /// The environment variable without `_FILE`.
         name: &'static str,
@@ -39,7 +39,7 @@ pub enum ConfigError {
         /// The environment variable.
         name: String,
     },
-    /// The secret and its file are both set.
+    /// The value and its file are both set.
     #[error("{name} and {name}_FILE are both set: unset one")]
     Twice {
         /// The environment variable without `_FILE`.

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use clap::{Arg, ArgMatches, Args, Command, Error, FromArgMatches};
 
-use super::reader::Kind;
 use super::settings::settings;
 
 /// The flags that were given. Each stands for the environment variable of the same name, and wins over it.
@@ -40,7 +39,7 @@ pub(super) fn variables() -> Vec<(String, String)> {
         let accepts = setting.accepts.trim_end_matches(',');
         let help = format!("{} Accepts {accepts} [env: {}]{default}", setting.help, setting.name);
         variables.push((setting.name.to_owned(), help));
-        if setting.kind == Kind::Secret {
+        if setting.kind.may_be_in_file() {
             let file = format!("{}_FILE", setting.name);
             let help = format!("File that holds the value of {} [env: {file}]", setting.name);
             variables.push((file, help));

@@ -12,8 +12,17 @@ use super::uri::redacted_uri;
 pub(super) enum Kind {
     /// Anybody.
     Plain,
+    /// Anybody. It can also be read from a file, as a secret, so that it can change while the service runs.
+    InFile,
     /// Nobody. It can also be read from a file, which the variable with the suffix `_FILE` names.
     Secret,
+}
+
+impl Kind {
+    /// Whether it can also be read from a file.
+    pub(super) fn may_be_in_file(self) -> bool {
+        matches!(self, Self::InFile | Self::Secret)
+    }
 }
 
 pub(super) struct Reader<'a> {
@@ -34,8 +43,14 @@ impl Reader<'_> {
                 let text = (self.value)(name).unwrap_or_else(|| default.to_owned());
                 (text.trim().to_owned(), text)
             }
+            Kind::InFile => {
+                let text = self
+                    .inline_or_file(name)?
+                    .map_or_else(|| default.to_owned(), |text| text.reveal().to_owned());
+                (text.trim().to_owned(), text)
+            }
             Kind::Secret => {
-                let secret = self.secret(name)?.unwrap_or_else(|| default.to_owned().into());
+                let secret = self.inline_or_file(name)?.unwrap_or_else(|| default.to_owned().into());
                 // Of the secrets, only the connection string has a part that may be shown, and can be wrong.
                 (secret.reveal().to_owned(), redacted_uri(secret.reveal()))
             }
@@ -43,7 +58,7 @@ impl Reader<'_> {
         parser.parse(&text).map_err(|complaint| ConfigError::Invalid { name, value: shown, complaint })
     }
 
-    fn secret(&self, name: &'static str) -> Result<Option<Secret>, ConfigError> {
+    fn inline_or_file(&self, name: &'static str) -> Result<Option<Secret>, ConfigError> {
         // An empty key or password would let anybody in, so it counts as unset wherever it comes from.
         let inline = (self.value)(name).filter(|secret| !secret.is_empty());
         let Some(path) = (self.value)(&format!("{name}_FILE")).map(PathBuf::from) else {

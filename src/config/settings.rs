@@ -125,7 +125,7 @@ settings! {
     default_admin_password: Option<Secret> = Secret "DEFAULT_ADMIN_PASSWORD", default "", optional(secret());
 
     /// Level of the log, or a filter by module.
-    log_level: LogFilter = Plain "LOG_LEVEL", default "info", log_filter();
+    log_level: LogFilter = InFile "LOG_LEVEL", default "info", log_filter();
 
     /// Form of the log lines.
     log_format: LogFormat = Plain "LOG_FORMAT", default "text", one_of(&LOG_FORMATS);

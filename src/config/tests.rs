@@ -82,7 +82,7 @@ fn a_variable_that_is_no_text_is_refused_and_not_passed_over() {
 }
 
 #[test]
-fn a_secret_may_stand_in_a_file_but_not_in_both_places() {
+fn a_secret_and_the_log_level_may_stand_in_a_file_but_not_in_both_places() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "key\n").unwrap();
     let path = file.path().to_str().unwrap();
@@ -94,7 +94,12 @@ fn a_secret_may_stand_in_a_file_but_not_in_both_places() {
     assert!(absent.starts_with("MONGODB_URI_FILE=/nowhere/uri: the file cannot be read"), "{absent}");
     std::fs::write(file.path(), "\n").unwrap();
     let empty = complaint(&[("JWT_SECRET_KEY_FILE", path)]);
-    assert!(empty.ends_with("the file is empty; write the secret into it"), "{empty}");
+    assert!(empty.ends_with("the file is empty; write the value into it"), "{empty}");
+    std::fs::write(file.path(), "warning\n").unwrap();
+    assert_eq!(config(&[("LOG_LEVEL_FILE", path)]).unwrap().log_level.to_string(), "warn");
+    std::fs::write(file.path(), "loud\n").unwrap();
+    let loud = complaint(&[("LOG_LEVEL_FILE", path)]);
+    assert!(loud.starts_with("LOG_LEVEL=loud: "), "{loud}");
 }
 
 #[test]
@@ -130,7 +135,7 @@ fn the_documentation_lists_every_setting() {
     for setting in settings() {
         let name = match setting.kind {
             Kind::Plain => format!("`{}`", setting.name),
-            Kind::Secret => format!("`{0}` or `{0}_FILE`", setting.name),
+            Kind::InFile | Kind::Secret => format!("`{0}` or `{0}_FILE`", setting.name),
         };
         let default =
             if setting.default.is_empty() { "none".to_owned() } else { format!("`{}`", setting.default) };

@@ -146,15 +146,17 @@ impl Task {
     }
 
     async fn start(&mut self) -> Result<(), JournalError> {
+        // A user who may not write counts in memory, from 0 at each start. What was kept must not show before that: a
+        // total that falls looks as if all of it had just happened.
+        if let Err(error @ DatabaseError::NotAuthorized(_)) = self.writer.prepare().await {
+            return Err(error.into());
+        }
+        // Otherwise reading depends on no write: the first commit makes the indexes.
         while !self.follower.load().await? {
             self.writer.prepare().await?;
             migration::write_first_base(&mut self.follower, self.writer.id).await?;
         }
-        match self.writer.prepare().await {
-            Err(error @ DatabaseError::NotAuthorized(_)) => Err(error.into()),
-            // Reading depends on no write: the first commit makes the indexes.
-            Ok(()) | Err(_) => Ok(()),
-        }
+        Ok(())
     }
 
     /// Answers a request and those that wait behind it.
