@@ -44,13 +44,13 @@ async fn assert_no_complaints(browser: &Browser) {
     assert!(complaints.is_empty(), "{complaints:#?}");
 }
 
-/// What a picture says to those who cannot see it.
+/// What a chart says to those who cannot see it.
 async fn says(browser: &Browser, card: &str) -> String {
-    let script = format!("return document.querySelector('#{card} [data-picture]')?.ariaLabel ?? ''");
+    let script = format!("return document.querySelector('#{card} [data-chart]')?.ariaLabel ?? ''");
     browser.run(&script).await.as_str().unwrap().to_owned()
 }
 
-/// A row of the numbers behind a picture, as it reads.
+/// A row of the numbers behind a chart, as it reads.
 async fn numbers(browser: &Browser, card: &str, name: &str) -> String {
     let script = format!(
         "const rows = [...document.querySelectorAll('#{card} tbody tr')]; \
@@ -61,7 +61,7 @@ async fn numbers(browser: &Browser, card: &str, name: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_admin_is_led_to_the_pictures_of_the_library() {
+async fn an_admin_is_led_to_the_charts_of_the_library() {
     let service = Service::with(fixtures()).ready().await;
     in_browser(async |browser| {
         browser.open(&service.url).await;
@@ -92,7 +92,7 @@ async fn an_admin_is_led_to_the_pictures_of_the_library() {
             lengths.as_array().unwrap().iter().map(|length| length.as_i64().unwrap()).collect();
         assert!(numbers[0] >= 99 && numbers[2] < 50, "{lengths}");
 
-        // The numbers behind a picture are a click away, also by keyboard.
+        // The numbers behind a chart are a click away, also by keyboard.
         let hidden = "return document.querySelector('#channels table').checkVisibility()";
         assert_eq!(browser.run(hidden).await, false);
         browser.run("document.querySelector('#channels summary').focus()").await;
@@ -104,7 +104,7 @@ async fn an_admin_is_led_to_the_pictures_of_the_library() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn events_and_refreshes_move_the_pictures_without_reloading() {
+async fn events_and_refreshes_move_the_charts_without_reloading() {
     let service = Service::with(fixtures()).ready().await;
     in_browser(async |browser| {
         open_as_admin(&browser, &service).await;
@@ -112,7 +112,7 @@ async fn events_and_refreshes_move_the_pictures_without_reloading() {
         let invitation = browser.text("#invitation").await;
         assert!(invitation.contains("ingest token") && invitation.contains("clients/node"), "{invitation}");
         let is_seen = |id: &str| format!("return document.getElementById('{id}').checkVisibility()");
-        assert_eq!(browser.run(&is_seen("streams")).await, false, "no picture of nothing");
+        assert_eq!(browser.run(&is_seen("streams")).await, false, "no chart of nothing");
 
         report(
             &service,
@@ -183,7 +183,7 @@ async fn nothing_is_asked_while_nobody_looks() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn names_in_pictures_are_text() {
+async fn names_in_charts_are_text() {
     let hostile = "</title><script>document.title = 'taken'</script><img src=x onerror=alert(1)>\"'";
     let mut library = fixtures();
     library.insert(
@@ -275,7 +275,7 @@ async fn an_empty_library_says_what_to_do() {
             assert!(said.contains(hint), "{card}: {said}");
         }
         assert_eq!(
-            browser.run("return document.querySelectorAll('.picture:not([hidden]) svg').length > 0").await,
+            browser.run("return document.querySelectorAll('.drawing:not([hidden]) svg').length > 0").await,
             true,
             "the own job"
         );
@@ -287,7 +287,7 @@ async fn an_empty_library_says_what_to_do() {
 
 /// Pictures to look at, in the directory that `PLAYARR_TEST_SCREENSHOTS` names; none without it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_pictures_fit_any_screen() {
+async fn the_charts_fit_any_screen() {
     for (name, library) in [("overview", home()), ("overview-messy", fixtures())] {
         let service = Service::with(library).ready().await;
         report(&service, evening()).await;
@@ -301,7 +301,7 @@ async fn the_pictures_fit_any_screen() {
                 assert_eq!(fits, true, "{name}{screen}");
                 for card in CARDS {
                     let drawn = format!(
-                        "const chart = document.querySelector('#{card} .picture svg:not(.swatch)'); \
+                        "const chart = document.querySelector('#{card} .drawing svg:not(.swatch)'); \
                          return chart.getBoundingClientRect().width > 40"
                     );
                     assert_eq!(browser.run(&drawn).await, true, "{name}{screen}: {card}");
@@ -328,7 +328,7 @@ async fn charts_stand_without_colour_and_on_paper() {
         browser.until_true("return document.querySelectorAll('#streams .column').length > 0").await;
         browser.picture("overview", 1440, "light").await;
         // Parts beside each other differ in more than their colour: at most one kind of part is plain.
-        let plain = "return [...document.querySelectorAll('.picture')].map((picture) => new Set([...picture \
+        let plain = "return [...document.querySelectorAll('.drawing')].map((chart) => new Set([...chart \
              .querySelectorAll('.bar rect, .arc:not(.track), .column rect:not(.touch)')].filter((part) => \
              !part.matches('.track, .touch, .solid')).filter((part) => !(part.matches('.arc') ? \
              getComputedStyle(part).stroke : getComputedStyle(part).fill).startsWith('url(')) \
@@ -360,7 +360,7 @@ async fn keyboard_and_touch_read_what_pointing_shows() {
     in_browser(async |browser| {
         open_as_admin(&browser, &service).await;
         browser.until_true("return document.querySelectorAll('#by-provider .bar rect').length > 0").await;
-        browser.run("document.querySelector('#by-provider [data-picture]').focus()").await;
+        browser.run("document.querySelector('#by-provider [data-chart]').focus()").await;
         browser.press("\u{e014}").await;
         browser.until_text("#by-provider [data-readout]", |text| text == "Xtream One").await;
         browser.press("\u{e014}").await;
@@ -412,6 +412,11 @@ async fn what_is_shown_is_in_the_address() {
             browser.run("return document.querySelector('#channels table').checkVisibility()").await,
             true
         );
+        // Nor is it lost when the session ends while the page is open.
+        browser.client.delete_all_cookies().await.unwrap();
+        browser.until_path("/login").await;
+        let next = browser.run("return document.getElementById('sign-in').dataset.next").await;
+        assert_eq!(next, "/overview?window=life&accounts=all&numbers=channels#providers");
     })
     .await;
 }

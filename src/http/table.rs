@@ -25,7 +25,7 @@ use super::routes::{
 
 /// Every route of the service.
 #[must_use]
-pub fn routes(app: &Arc<App>) -> Router {
+pub(crate) fn routes(app: &Arc<App>) -> Router {
     let ingest = TokenKind::Ingest;
     let table = Router::new(app.clone())
         .get("/metrics", metrics::scraper(app).map(metrics::scrape))

@@ -1,9 +1,9 @@
-// What happens in the library, in pictures.
+// Charts of what happens in the library.
 
 import { draw, nothing } from "./card.js";
 import { byId } from "./dom.js";
 import { compact, count, plural, took } from "./format.js";
-import { bars, legend, othersName, removedName, ring, tagOf } from "./pictures.js";
+import { bars, legend, othersName, removedName, ring, tagOf } from "./charts.js";
 import { timeline } from "./timeline.js";
 
 const MEDIA = [
@@ -17,10 +17,10 @@ const CACHE = [
 ];
 const WHEN = { hour: "in the last hour", life: "since the process started" };
 
-/** These have nothing to show before the first event. The service's own job runs anyway. */
+/** Cards that are hidden before the first event. The service's own job runs anyway, so its card is not among them. */
 const NEED_EVENTS = ["streams", "durations", "cache", "hit-ratio", "users", "syncs"];
 
-/** Draws what happens, and the part of the past that is asked for. */
+/** Draws the charts, with the history of the window that is chosen. */
 export function showActivity(activity, history, window) {
   byId("tile-streams").textContent = compact(activity.streams.total.count);
   byId("invitation").hidden = activity.any;
@@ -52,18 +52,18 @@ function past(id, numbers, history, kinds, what, window) {
   const amounts = series.map(([, label], i) => `${count(sums[i])} ${label}`);
   draw(id, {
     says: `${plural(all, ...what)} ${WHEN[window]}: ${amounts.join(", ")}`,
-    picture: () => [
+    chart: () => [
       timeline(history, series, window),
       legend(series.map(([className, label], i) => [className, label, sums[i]])),
     ],
     columns: ["From", ...series.map(([, label]) => label)],
     rows: steps(history, series),
-    // Time goes on, also when nothing happens.
+    // The time axis moves on even when nothing happens.
     also: [window, history.step_seconds, Math.round(Date.parse(history.begins) / 10_000), numbers[kinds[0][0]].length],
   });
 }
 
-/** The numbers of the past, without the steps in which nothing happened. */
+/** The table of the history, latest first, without steps in which nothing happened. */
 function steps({ begins, step_seconds: step }, series) {
   const start = Date.parse(begins);
   return series[0][2]
@@ -93,7 +93,7 @@ function durations(all) {
     says: known
       .map(({ media_type: type, p50, p95 }) => `${label(type)}: half within ${word(p50)}, 95% within ${word(p95)}`)
       .join("; "),
-    picture: () =>
+    chart: () =>
       bars(
         known.map(({ media_type: type, p50, p95 }) => ({
           name: label(type),
@@ -125,12 +125,12 @@ function hitRatio({ hits, misses }) {
     return;
   }
   const share = (100 * hits) / all;
-  // Nearly all is not all, and hardly any is not none.
+  // 100% and 0% mean all and none, so they are not results of rounding.
   const percent = hits > 0 && misses > 0 ? `${Math.min(Math.max(share, 0.1), 99.9).toFixed(1)}%` : `${share}%`;
   const numbers = { hits, misses };
   draw("hit-ratio", {
     says: `${percent} of ${plural(all, "cache operation")} were hits`,
-    picture: () => [
+    chart: () => [
       ring(
         CACHE.map(([key, label, className]) => ({
           size: numbers[key],
@@ -158,7 +158,7 @@ function users({ members, total, shown, others }) {
       .slice(0, 3)
       .map((one) => `${one.name} with ${count(one.count)}`)
       .join(", ")}`,
-    picture: () =>
+    chart: () =>
       bars(
         all.map((one) => ({
           name: one.name,
@@ -196,7 +196,7 @@ function outcomes(id, head, { total, shown, others, removed }, what, empty) {
     failure > 0 ? `${compact(failure)} of ${compact(success + failure)} failed` : compact(success);
   draw(id, {
     says: `${plural(total.success + total.failure, ...what)}, ${count(total.failure)} failed`,
-    picture: () => [
+    chart: () => [
       legend([
         ["good-fill", "Success", total.success],
         ["bad-fill", "Failure", total.failure],

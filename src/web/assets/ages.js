@@ -1,10 +1,10 @@
-// How old the numbers of the overview are: each card says it.
+// How old the numbers of the overview are.
 
 import { secondsSince, ticking } from "./clock.js";
 import { byId } from "./dom.js";
 import { lasting, moment } from "./format.js";
 
-/** The collectors that count what is in a card. All other cards show what happens. */
+/** The collectors behind each card. The other cards show live metrics. */
 const COUNTED = {
   titles: ["playarr_main_titles_count"],
   "by-provider": ["playarr_provider_titles_count"],
@@ -14,16 +14,16 @@ const COUNTED = {
   connections: ["playarr_provider_active_connections", "playarr_provider_max_connections"],
 };
 
-/** What happens is asked for every 5 s; later than this, it is not up to date. */
+/** Live metrics are requested every 5 s; older than this, they are out of date. */
 const CURRENT_SECONDS = 15;
 
-/** Says how old the library is. */
+/** Shows how old the library is. */
 export function dateTiles({ taken_at: taken }) {
   const text = () => (taken ? `The library as counted ${old(taken)}.` : "The library was not counted yet.");
   ticking(byId("as-of"), text);
 }
 
-/** Says in each card how old it is. `answered` is the time of the answer, in milliseconds. */
+/** Shows in each card how old it is. `answered` is the time of the answer, in milliseconds since the epoch. */
 export function dateCards({ collected, failed, interval_seconds: interval }, answered) {
   const arrived = new Date(answered).toISOString();
   for (const place of document.querySelectorAll("[data-age]")) {

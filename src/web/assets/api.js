@@ -1,8 +1,8 @@
-// Requests to the service that these pages come from.
+// Requests to the service.
 
 /**
- * An answer that is an error, or none at all (then the status is 0). `retryAfter` is in seconds; `database` says since
- * when MongoDB has not answered, if that is the reason.
+ * An error response, or no response (then the status is 0). `retryAfter` is in seconds; `database` tells since when
+ * MongoDB has not answered, if that is the reason.
  */
 export class Failure extends Error {
   constructor(message, { status = 0, retryAfter = null, json = null } = {}) {
@@ -13,47 +13,47 @@ export class Failure extends Error {
   }
 }
 
-/** Who comes to the same end within this time is not sent away again: pages must not lead to each other for ever. */
+/** A page that was left less than this many milliseconds ago is not left again, to avoid a redirect loop. */
 const LEAVE_AGAIN = 30_000;
 
 let leaving = false;
 
-/** Asks and returns the JSON of the answer. Whoever is not signed in any more is sent to sign in. */
+/** Sends a request and returns the JSON of the response. Whoever is no longer signed in is sent to sign in. */
 export async function request(method, path, body) {
   const answer = await send(method, path, body);
   const signIn = () =>
     location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search + location.hash)}`);
   if (answer.status === 401 && location.pathname !== "/login" && leave(signIn)) {
-    // The page is left: nothing that waits for the answer should go on.
+    // The page is being left, so callers must not go on.
     return new Promise(() => {});
   }
-  // Somebody who is no admin any more gets the page that says so.
+  // Whoever is no longer an admin gets the page that says so.
   if (answer.status === 403 && method === "GET") leave(() => location.reload());
   if (answer.error !== null) throw new Failure(answer.error, answer);
   stay();
   return answer.json;
 }
 
-/** Leaves the page unless that led back here just now; then the page stays and says what is wrong. */
+/** Leaves the page, unless that just led back here. Returns whether the page is being left. */
 function leave(go) {
   if (leaving) return true;
   try {
     if (Date.now() - Number(sessionStorage.getItem("left")) < LEAVE_AGAIN) return false;
     sessionStorage.setItem("left", Date.now());
   } catch {
-    // A browser that keeps nothing cannot tell.
+    // Without session storage, a loop cannot be noticed.
   }
   leaving = true;
   go();
   return true;
 }
 
-/** The pages let this session in after all. */
+/** Forgets that the page was left, since this session is accepted. */
 function stay() {
   try {
     sessionStorage.removeItem("left");
   } catch {
-    // Where nothing can be kept there is nothing to remove.
+    // Without session storage there is nothing to forget.
   }
 }
 

@@ -1,41 +1,41 @@
-// A card of the overview: a picture, its numbers as a table, or a word on why there is neither.
+// A card of the overview: a chart and its numbers as a table, or why there is nothing to show.
 
 import { asShown, byId, el, say } from "./dom.js";
-import { setUpReader } from "./reader.js";
-import { keepState, stateOf } from "./state.js";
+import { setUpChartReader } from "./chart_reader.js";
+import { setUrlState, urlState } from "./url_state.js";
 
 const shown = new Map();
 
-/** The cards whose numbers are open. */
-const open = new Set((stateOf("numbers") ?? "").split(",").filter(Boolean));
+/** The ids of the cards whose table is open. */
+const open = new Set((urlState("numbers") ?? "").split(",").filter(Boolean));
 
-/** Makes the pictures readable, and keeps in the address which numbers are open. */
+/** Makes the charts readable by keyboard and touch, and keeps in the URL which tables are open. */
 export function setUpCards() {
   for (const card of document.querySelectorAll(".chart")) {
-    setUpReader(card.querySelector("[data-picture]"), card.querySelector("[data-readout]"));
+    setUpChartReader(card.querySelector("[data-chart]"), card.querySelector("[data-readout]"));
     const numbers = card.querySelector("details");
     numbers.open = open.has(card.id);
     numbers.addEventListener("toggle", () => {
       if (numbers.open) open.add(card.id);
       else open.delete(card.id);
-      keepState("numbers", [...open].join(","));
+      setUrlState("numbers", [...open].join(","));
     });
   }
 }
 
 /**
- * Shows a picture in the card. `says` tells it in words; `columns` and `rows` are its numbers. What has not changed is
- * not drawn again, so that nobody's tooltip goes away; `also` is what it depends on besides.
+ * Shows a chart in the card. `says` describes it in words; `columns` and `rows` are its table. A chart that did not
+ * change is not drawn again, so that its tooltip stays; `also` is what else it depends on.
  */
-export function draw(id, { says, picture, columns, rows, also }) {
+export function draw(id, { says, chart, columns, rows, also }) {
   const what = JSON.stringify([says, rows, also]);
   if (shown.get(id) === what) return;
   shown.set(id, what);
   const card = byId(id);
-  const place = card.querySelector("[data-picture]");
+  const place = card.querySelector("[data-chart]");
   place.setAttribute("aria-label", asShown(says));
   place.hidden = false;
-  place.replaceChildren(...[picture()].flat());
+  place.replaceChildren(...[chart()].flat());
   say(card.querySelector("[data-readout]"), null);
   say(card.querySelector("[data-nothing]"), null);
   card.querySelector("details").hidden = false;
@@ -53,7 +53,7 @@ function tableRow([name, ...cells]) {
 export function nothing(id, why) {
   shown.delete(id);
   const card = byId(id);
-  const place = card.querySelector("[data-picture]");
+  const place = card.querySelector("[data-chart]");
   place.replaceChildren();
   place.hidden = true;
   say(card.querySelector("[data-readout]"), null);

@@ -1,4 +1,4 @@
-// Times that tick. Ages are counted by the service's clock: the browser's may be minutes off.
+// Times that update themselves. Ages are by the service's clock, since the browser's may be minutes off.
 
 import { el } from "./dom.js";
 import { moment, span } from "./format.js";
@@ -7,7 +7,7 @@ import { visible } from "./text.js";
 let ahead = 0;
 const texts = new WeakMap();
 
-/** Takes over what the service says the time is. */
+/** Sets the clock to the time that the service sent. */
 export function synchronize(now) {
   const service = Date.parse(now);
   if (Number.isFinite(service)) ahead = service - Date.now();
@@ -23,13 +23,13 @@ export function ago(time) {
   return seconds < 1 ? "just now" : `${span(seconds)} ago`;
 }
 
-/** A time that says how long ago it was, and goes on saying it. */
+/** An element that shows how long ago a time was. */
 export function age(time) {
   if (!time) return el("span", { className: "muted" }, "never");
   return ticking(el("time", { dateTime: time, title: moment(new Date(time)) }), () => ago(time));
 }
 
-/** Keeps the text of an element as `text` says, second by second, as long as it is in the page. */
+/** Sets the text of an element to what `text` returns, every second, while it is in the page. */
 export function ticking(element, text) {
   texts.set(element, text);
   element.dataset.ticks = "";

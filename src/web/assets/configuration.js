@@ -1,16 +1,16 @@
-// The Prometheus configurations: which of them is open is kept in the address.
+// The Prometheus configurations. Which one is open is kept in the URL.
 
-import { keepState, stateOf } from "./state.js";
+import { setUrlState, urlState } from "./url_state.js";
 
-/** Opens the one that the address names, and keeps which one is open. */
+/** Opens the configuration that the URL names, and keeps the URL up to date. */
 export function setUpConfigurations() {
   const all = [...document.querySelectorAll("[data-configuration]")];
-  const wanted = all.find(({ dataset }) => dataset.configuration === stateOf("configuration"));
+  const wanted = all.find(({ dataset }) => dataset.configuration === urlState("configuration"));
   if (wanted) wanted.open = true;
   for (const one of all) {
     one.addEventListener("toggle", () => {
       const open = all.find((other) => other.open);
-      keepState("configuration", open && open !== all[0] ? open.dataset.configuration : null);
+      setUrlState("configuration", open && open !== all[0] ? open.dataset.configuration : null);
     });
   }
 }

@@ -1,4 +1,4 @@
-// News from the service: pushed over a WebSocket, asked for again and again while there is none.
+// Events from the service: pushed over a WebSocket, or polled while there is none.
 
 import { request } from "./api.js";
 
@@ -6,9 +6,9 @@ const POLL_EVERY = 5_000;
 const CHECK_EVERY = 60_000;
 const LONGEST_PAUSE = 30_000;
 const PATIENCE = 3_000;
-/** Within this time a connection that lives has told what the service knows: it looks for scrapes twice a second. */
+/** A working connection has sent what the service knows within this time: it sends scrapes twice a second. */
 const NEWS_WITHIN = 3_000;
-/** Times of scrapes are told from two clocks; so far apart they may be for the same one. */
+/** One scrape may have two times, taken from two clocks, that differ by up to this. */
 const SAME_TIME = 1_000;
 
 /**
@@ -22,14 +22,14 @@ export class Connection {
   #attempts = 0;
   #retry = null;
   #poll = null;
-  /** What the connection has told last, and how many messages that took. */
+  /** The latest that arrived over the connection, and the number of messages. */
   #heard = { generation: 0, scrape: 0, messages: 0 };
 
   constructor({ onEvent, onState }) {
     this.#onEvent = onEvent;
     this.#onState = onState;
     this.#connect();
-    // Totals of scrapes are not pushed one by one; and a connection that died without a word shows here.
+    // Finds connections that died silently.
     setInterval(() => this.#check(), CHECK_EVERY);
     addEventListener("online", () => this.#wake());
     document.addEventListener("visibilitychange", () => {
@@ -41,7 +41,7 @@ export class Connection {
     return this.#socket?.readyState === WebSocket.OPEN;
   }
 
-  /** Asks for the state now. */
+  /** Requests the status now. */
   async ask() {
     const [socket, { messages }] = [this.#socket, this.#heard];
     const status = await request("GET", "/api/metrics/status");
@@ -52,7 +52,7 @@ export class Connection {
     return status;
   }
 
-  /** Whether a status tells what the connection should have told. */
+  /** Whether a status has something that should have arrived over the connection. */
   #isNews({ snapshot, scrapes }) {
     return snapshot.generation > this.#heard.generation || newest(scrapes.recent) > this.#heard.scrape + SAME_TIME;
   }
@@ -66,7 +66,7 @@ export class Connection {
     this.#onEvent(event);
   }
 
-  /** Gives a connection up that died without a word; closing it in order could take minutes. */
+  /** Drops a connection that died silently, without waiting for the closing handshake, which could take minutes. */
   #drop(socket) {
     if (socket === null || socket !== this.#socket) return;
     this.#lost();
@@ -78,7 +78,7 @@ export class Connection {
     const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/api/ws`);
     this.#socket = socket;
     this.#heard = { generation: 0, scrape: 0, messages: 0 };
-    // A proxy that knows no WebSockets may leave the handshake without an answer.
+    // A proxy without support for WebSockets may never answer the handshake.
     setTimeout(() => socket.readyState === WebSocket.CONNECTING && this.#pollNow(), PATIENCE);
     socket.addEventListener("open", () => {
       this.#attempts = 0;
@@ -97,7 +97,7 @@ export class Connection {
     this.#socket = null;
     const pause = Math.min(1000 * 2 ** this.#attempts, LONGEST_PAUSE);
     this.#attempts += 1;
-    // Spread out, so that a service that starts again is not asked by all pages at once.
+    // With jitter, so that not all pages connect at once when the service restarts.
     this.#retry = setTimeout(() => this.#connect(), pause * (0.5 + Math.random() / 2));
     this.#pollNow();
   }
@@ -146,5 +146,5 @@ export class Connection {
   }
 }
 
-/** When the newest of these scrapes was, in milliseconds; newest first. */
+/** The time of the newest of these scrapes (the first), in milliseconds since the epoch. */
 const newest = ([first]) => (first ? Date.parse(first.at) : 0);

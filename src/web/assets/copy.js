@@ -1,4 +1,4 @@
-// Copying, also where the browser has no clipboard interface: it has none on plain http.
+// Copying to the clipboard, also on plain http, where browsers have no clipboard interface.
 
 import { announce } from "./dom.js";
 
@@ -9,7 +9,7 @@ export async function copy(text) {
       await navigator.clipboard.writeText(text);
       return true;
     } catch {
-      // Refused, for example because the click is too long ago. The old way may still work.
+      // Refused, for example because the click was too long ago. The older way may still work.
     }
   }
   return copyBySelection(text);
@@ -46,7 +46,7 @@ export function select(element) {
 
 const restoring = new WeakMap();
 
-/** Says on the button that it worked. */
+/** Confirms on the button that the text was copied. */
 export function confirmCopied(button) {
   const label = button.querySelector("[data-label]");
   clearTimeout(restoring.get(button));

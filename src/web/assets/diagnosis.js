@@ -1,12 +1,12 @@
-// What the recent scrapes say: who scrapes, who is refused, and whether all is well. Touches no page.
+// What recent scrapes mean: who scrapes, who is refused, and whether all is well. Changes nothing on the page.
 
-/** After this long without a scrape something is probably wrong: Prometheus' default interval is a minute. */
+/** Seconds without a scrape after which something is probably wrong: Prometheus' default interval is a minute. */
 const QUIET_SECONDS = 300;
 
-/** A failure is not held against a client for longer than this, or three of its usual intervals if that is more. */
+/** Seconds after which a failure no longer counts against a client, or three of its usual intervals if that is more. */
 const LAPSE_SECONDS = 3600;
 
-/** Every cause for which the service refuses a scrape, each a phrase that can stand within a sentence. */
+/** Every cause for which the service refuses scrapes, as a phrase within a sentence. */
 const CAUSES = {
   no_header: "no token",
   not_bearer: "no bearer token",
@@ -47,7 +47,7 @@ export function scrapersOf(recent, secondsSince) {
   });
 }
 
-/** The usual time between scrapes in seconds, or null while it cannot be told. */
+/** The usual time between scrapes in seconds, or null if there were too few. */
 function interval(scrapes) {
   const times = scrapes.map(({ at }) => Date.parse(at));
   const gaps = times
@@ -68,7 +68,7 @@ export function findingsOf({ failures, isRefused, ...client }) {
   }));
 }
 
-/** Whether all is well, in one line. `totals` counts since the start; `ago` puts a time into words. */
+/** Whether all is well, in one line. `totals` are counts since the start; `ago` formats a time. */
 export function verdict(scrapers, totals, secondsSince, ago) {
   const refused = scrapers.filter(({ isRefused }) => isRefused);
   const working = scrapers.filter(({ isRefused, answered }) => !isRefused && answered.length > 0);

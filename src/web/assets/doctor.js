@@ -1,4 +1,4 @@
-// The scrape doctor: who scraped last, and for those who were refused the reason and the fix.
+// The scrape doctor: who scraped last, and why scrapes were refused and what to do about it.
 
 import { age, ago, secondsSince } from "./clock.js";
 import { causeOf, findingsOf, scrapersOf, totalsOf, verdict } from "./diagnosis.js";
@@ -11,7 +11,7 @@ const FORMATS = { text: "Text", openmetrics: "OpenMetrics" };
 let recent = [];
 let scrapers = [];
 let totals = null;
-/** How many of the scrapes in the totals were told one by one. */
+/** How many of the scrapes in the totals arrived in full. */
 let told = 0;
 let judged = null;
 let shown = "";
@@ -33,7 +33,7 @@ export function counted(scrapes) {
   render();
 }
 
-/** Where there are many scrapes at once, not each of them is pushed; their number is. Whether some were left out. */
+/** Whether scrapes are missing in the list: of many at once, only the last ones are pushed. */
 export const hasMissed = () => totals !== null && told < totals.answered + totals.refused;
 
 /** Shows one more scrape. */
@@ -43,7 +43,7 @@ export function seen(scrape) {
   render();
 }
 
-/** Who scraped well lately. */
+/** The clients with recent scrapes that were answered. */
 export const lately = () => scrapers.filter(({ answered }) => answered.length > 0);
 
 function render() {
@@ -60,7 +60,7 @@ function render() {
     .replaceChildren(...recent.map(recentRow));
 }
 
-/** Who is refused and who was: it changes with time, too. */
+/** Which clients are refused; this changes as time passes. */
 const standing = () => scrapers.map(({ isRefused, hasLapsed }) => `${isRefused} ${hasLapsed}`).join();
 
 function tick() {
@@ -73,7 +73,7 @@ function judge() {
   if (totals === null) return;
   const { kind, text } = verdict(scrapers, totals, secondsSince, ago);
   if (byId("verdict").textContent !== text) banner(byId("verdict"), kind, text);
-  // Its age ticks; only another verdict is worth reading out.
+  // Its age changes all the time; only another verdict is announced.
   if (judged !== null && judged !== kind) announce(text);
   judged = kind;
 }

@@ -1,4 +1,4 @@
-// Elements. Whatever comes from the service gets into the page as text, never as markup.
+// Elements. Data from the service is inserted as text, never as markup.
 
 import { visible } from "./text.js";
 
@@ -17,7 +17,7 @@ export function el(tag, properties = {}, ...children) {
 
 export const byId = (id) => document.getElementById(id);
 
-/** What goes into an element: nodes as they are, texts with all their characters visible, nothing for `null`. */
+/** The content of an element: nodes as they are, texts with escapes for invisible characters, nothing for `null`. */
 export const asContent = (parts) => parts.filter((part) => part !== null).map(asShown);
 
 export const asShown = (value) => (typeof value === "string" ? visible(value) : value);
@@ -36,7 +36,7 @@ export function banner(element, kind, ...content) {
   element.hidden = shown.length === 0;
 }
 
-/** Tells those who listen to the page. */
+/** Announces a text to screen readers. */
 export function announce(text) {
   byId("announcer").textContent = visible(text);
 }

@@ -1,4 +1,4 @@
-// Numbers as people read them.
+// Numbers and times in a readable form.
 
 const whole = new Intl.NumberFormat("en");
 

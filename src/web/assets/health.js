@@ -1,4 +1,4 @@
-// Whether the service and its database answer: the pill and the banner at the top of a page.
+// Whether the service and its database answer: the label and the banner at the top of a page.
 
 import { ticking } from "./clock.js";
 import { banner, byId, el } from "./dom.js";
@@ -6,7 +6,7 @@ import { clockTime, lasting } from "./format.js";
 
 const WORDS = { connecting: "Connecting", live: "Live", polling: "Asking every 5 s" };
 
-/** A reason with more characters is in the banner only. */
+/** Reasons with more characters are shown in the banner only. */
 const LONGEST_IN_PILL = 60;
 
 const pill = byId("connection");
@@ -14,8 +14,8 @@ let service = { state: "connecting" };
 let database = null;
 
 /**
- * Shows how the service is connected: "live", "polling", "offline" where it does not answer, or "failing" where it
- * answers with an error, which `message` is.
+ * Shows the state of the connection: "live", "polling", "offline" if the service does not answer, or "failing" if it
+ * answers with the error `message`.
  */
 export function showConnection(state, message) {
   if (state === service.state && message === service.message) return;
@@ -23,10 +23,10 @@ export function showConnection(state, message) {
   show();
 }
 
-/** Shows what the service says of its database, as in its status. */
+/** Shows the state of the database, as in the status. */
 export function showDatabase(news) {
   const began = performance.now() - 1000 * (news.seconds ?? 0);
-  // Whoever is not known to the service is not told the reason. What was known of this outage holds.
+  // Without a WebSocket the reason of an outage is not sent; one that is known already stays.
   const known = database?.state === "away" && news.state === "away" ? database : {};
   database = { ...known, ...news, began };
   show();
@@ -67,7 +67,7 @@ function bannerSays(kind, text, outage, consequence) {
   banner(byId("database-banner"), kind, text, ...since(outage), `. ${consequence}`);
 }
 
-/** Since when, and for how long by now. The length ticks, which is not worth reading out. */
+/** The beginning of an outage and its length. Screen readers skip the length, since it changes all the time. */
 function since({ since: time, began }) {
   const lasts = ticking(el("span", { ariaHidden: "true" }), () => ` (${lasting((performance.now() - began) / 1000)})`);
   return [time ? ` since ${clockTime(new Date(time))}` : "", lasts];

@@ -1,9 +1,9 @@
-// What the library holds, in pictures.
+// Charts of what the library holds.
 
 import { draw, nothing } from "./card.js";
 import { byId } from "./dom.js";
 import { compact, count, plural } from "./format.js";
-import { bars, legend, othersName, removedName, ring, tagOf } from "./pictures.js";
+import { bars, legend, othersName, removedName, ring, tagOf } from "./charts.js";
 
 const TITLES = [
   ["movies", "Movies", "c1"],
@@ -16,7 +16,7 @@ const WATCHLIST = [
   ["channels", "Channels", "c3"],
 ];
 
-/** Draws the library. */
+/** Draws the charts and tiles of the library. */
 export function showLibrary(library) {
   const { titles, episodes, categories, active_users: users } = library;
   const all = TITLES.reduce((sum, [key]) => sum + titles[key], 0);
@@ -54,7 +54,7 @@ function merged(titles, all) {
   }));
   draw("titles", {
     says: `${plural(all, "title")}: ${kinds.map(([key, label]) => `${count(titles[key])} ${label}`).join(", ")}`,
-    picture: () => [
+    chart: () => [
       ring(parts, compact(all), all === 1 ? "title" : "titles"),
       legend(kinds.map(([key, label, className]) => [className, label, titles[key]])),
     ],
@@ -81,7 +81,7 @@ function stacked(id, { members, total, shown, others, removed }, kinds, { one, w
   const all = [...named, ...rest.map(([amount, name]) => ({ ...amount, name: name(amount), state: "others" }))];
   draw(id, {
     says: `${plural(sum(total), ...what)} of ${plural(members, one)}. The most: ${most.join(", ")}`,
-    picture: () => [
+    chart: () => [
       legend(used.map(([key, label, className]) => [className, label, total[key]])),
       bars(
         all.map((entry) => ({
@@ -107,7 +107,7 @@ function stacked(id, { members, total, shown, others, removed }, kinds, { one, w
   });
 }
 
-/** The others may be many times as much as the largest: then they fill the bar rather than flatten all else. */
+/** The scale of the named entries. The sum of the others may be far larger; its bar is then full. */
 function entryScale(entries, sum) {
   const named = entries.filter(({ state }) => state !== "others").map(sum);
   return { most: Math.max(1, ...named) };
@@ -125,7 +125,7 @@ function channels({ members, total, shown, others }) {
       .slice(0, 3)
       .map((entry) => `${entry.name} with ${count(entry.channels)}`)
       .join(", ")}`,
-    picture: () =>
+    chart: () =>
       bars(
         all.map((entry) => ({
           name: entry.name,

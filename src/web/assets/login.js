@@ -16,14 +16,14 @@ form.addEventListener("submit", async (event) => {
   busy(true);
   try {
     await request("POST", "/api/auth/login", { username: username.value, password: password.value });
-    // The service has checked that this is a path of its own.
+    // The service has checked that the path is its own.
     location.replace(next());
   } catch (error) {
     refused(error);
   }
 });
 
-/** The page to go on to. A fragment stays with the browser when the service leads it here. */
+/** The page to go on to. Browsers keep the fragment of a URL across the redirect to this page. */
 function next() {
   const path = form.dataset.next;
   return path.includes("#") ? path : path + location.hash;
@@ -63,8 +63,8 @@ function wait(seconds) {
 }
 
 /**
- * Goes on for an admin who is signed in already. Browsers keep the session to themselves where a link on another site
- * led here.
+ * Goes on if an admin is signed in already. Browsers do not send the session with a request that a link on another site
+ * led to.
  */
 async function goOn() {
   const { user } = await request("GET", "/api/auth/verify");
@@ -72,7 +72,7 @@ async function goOn() {
 }
 
 function isFromElsewhere() {
-  // Browsers tell the service only over https; the page may know it from the link itself.
+  // Browsers tell the service only over https; on http the referrer tells.
   if ("fromElsewhere" in form.dataset) return true;
   return document.referrer !== "" && new URL(document.referrer).origin !== location.origin;
 }

@@ -1,4 +1,4 @@
-// Settings > Metrics: hands the service's news to the cards.
+// Settings > Metrics: passes events of the service to the cards.
 
 import { synchronize } from "./clock.js";
 import { setUpConfigurations } from "./configuration.js";
@@ -37,7 +37,7 @@ const connection = new Connection({
   onState: showConnection,
 });
 
-/** Asks for the whole status; of many calls within a short time, the first one counts. */
+/** Requests the whole status after a moment, once for many calls. */
 function askSoon() {
   soon ??= setTimeout(() => {
     soon = null;
@@ -45,14 +45,14 @@ function askSoon() {
   }, ASK_AFTER);
 }
 
-/** Sees a refresh to its end: by asking where nothing is pushed, and now and then also where it is. */
+/** Follows a refresh to its end by polling; rarely if events are pushed. */
 async function watch() {
   for (let round = 1; ; round += 1) {
     await new Promise((resolve) => setTimeout(resolve, WATCH_EVERY));
     if (!snapshot.isRunning()) return;
     if (connection.isLive && round % 10 !== 0) continue;
     const status = await connection.ask().catch(() => null);
-    // The status itself may have told the outcome, which stays to be seen.
+    // The status may have shown the outcome already, which should stay visible.
     if (status && !status.refreshing && snapshot.isRunning()) snapshot.stopped();
   }
 }

@@ -1,4 +1,4 @@
-// The overview: asks for the numbers behind the pictures, after each refresh and every few seconds while it is seen.
+// The overview: requests the numbers after each refresh, and every few seconds while the page is visible.
 
 import { showActivity } from "./activity.js";
 import { request } from "./api.js";
@@ -11,17 +11,17 @@ import { plural } from "./format.js";
 import { showConnection, showDatabase } from "./health.js";
 import { showLibrary } from "./library.js";
 import { showProviders } from "./providers.js";
-import { keepState, stateOf } from "./state.js";
+import { setUrlState, urlState } from "./url_state.js";
 
 const EVERY = 5_000;
 
-/** So many collectors that failed are named. */
+/** How many failed collectors are named. */
 const NAMED = 3;
 
-let part = stateOf("window") === "life" ? "life" : "hour";
-let hasAll = stateOf("accounts") === "all";
+let part = urlState("window") === "life" ? "life" : "hour";
+let hasAll = urlState("accounts") === "all";
 let timer = null;
-/** Answers may overtake each other: only the last question's counts. */
+/** The number of requests. Responses may overtake each other; only that of the last request counts. */
 let asked = 0;
 
 async function ask() {
@@ -33,7 +33,7 @@ async function ask() {
     const overview = await request("GET", `/api/metrics/overview?window=${window}${all ? "&accounts=all" : ""}`);
     if (question === asked) show(overview, window, all);
   } catch {
-    // The pill says so. The pictures stay until there are new ones, and say how old they are.
+    // The banner says why. The charts stay, and each shows how old it is.
   }
   if (question === asked) timer = setTimeout(ask, EVERY);
 }
@@ -57,7 +57,7 @@ function problems({ taken_at: taken, failed, collected }) {
     const which = isEvery ? "Every collector" : plural(failed.length, "collector");
     const more = failed.length > NAMED ? ` and ${failed.length - NAMED} more` : "";
     const names = isEvery ? "" : `: ${failed.slice(0, NAMED).join(", ")}${more}`;
-    const text = `${which} failed in the last run, so some pictures are older${names}.`;
+    const text = `${which} failed in the last run, so some charts are older${names}.`;
     banner(place, "warn", `${text} Settings, Metrics has the reasons.`);
   } else {
     banner(place, "", null);
@@ -73,7 +73,7 @@ function markWindow() {
 for (const button of windows) {
   button.addEventListener("click", () => {
     part = button.dataset.window;
-    keepState("window", part === "hour" ? null : part);
+    setUrlState("window", part === "hour" ? null : part);
     markWindow();
     ask();
   });
@@ -81,7 +81,7 @@ for (const button of windows) {
 for (const button of document.querySelectorAll("[data-all]")) {
   button.addEventListener("click", () => {
     hasAll = !hasAll;
-    keepState("accounts", hasAll ? "all" : null);
+    setUrlState("accounts", hasAll ? "all" : null);
     ask();
   });
 }

@@ -1,18 +1,18 @@
-// How the accounts at the providers are, in pictures.
+// Charts of the accounts at the providers.
 
 import { draw, nothing } from "./card.js";
 import { byId, el } from "./dom.js";
 import { now } from "./clock.js";
 import { compact, count, isShowable, plural, span } from "./format.js";
-import { bars, legend, ring, strip, tagOf } from "./pictures.js";
+import { bars, legend, ring, strip, tagOf } from "./charts.js";
 
 const DAY = 86_400;
 const YEAR = 365 * DAY;
 
-/** Up to this many connections are drawn one by one. */
+/** Up to this many connections are drawn as one part each. */
 const SINGLE = 16;
 
-/** So many characters fit into the ring, below the share. */
+/** The number of characters that fit into the ring, below the share. */
 const WIDEST_IN_RING = 13;
 
 const TIMES = [
@@ -23,7 +23,7 @@ const TIMES = [
   ["never", "No expiry", "c4"],
 ];
 
-/** Draws the accounts. */
+/** Draws the charts of the accounts. `hasAll` tells whether all accounts are in the lists. */
 export function showProviders({ members, active, disabled, expiry, connections }, hasAll) {
   const without = disabled > 0 ? `, ${compact(disabled)} disabled` : "";
   byId("tile-providers").replaceChildren(
@@ -40,7 +40,7 @@ export function showProviders({ members, active, disabled, expiry, connections }
   else showConnections(connections);
 }
 
-/** Offers to show all accounts, or only the first again. */
+/** Shows the button for all accounts, or for the first ones only. */
 function offerAll(id, members, shown, hasAll) {
   const button = byId(id).querySelector("[data-all]");
   button.closest("p").hidden = shown >= members && !hasAll;
@@ -53,7 +53,7 @@ function showExpiry(expiry, members) {
   const amounts = used.map(([key, label]) => `${count(expiry[key])} ${label.toLowerCase()}`);
   draw("expiry", {
     says: `${plural(members, "provider")}: ${amounts.join(", ")}`,
-    picture: () => [
+    chart: () => [
       strip(
         used.map(([key, label, className]) => ({
           size: expiry[key],
@@ -86,7 +86,7 @@ function account({ name, seconds_left: seconds, state }) {
   const says = `${name}: ${left(seconds)}, ${date(seconds)}`;
   const className =
     seconds <= 0 ? "bad-fill" : seconds <= 7 * DAY ? "bad-soft-fill" : seconds <= 30 * DAY ? "warn-fill" : "good-fill";
-  // Little is left, but it must be seen; what has expired fills the bar.
+  // A short rest must be visible; an expired account fills the bar.
   const size = seconds <= 0 ? 100 : Math.min(100, Math.max(1.5, (100 * seconds) / YEAR));
   return {
     name,
@@ -102,7 +102,7 @@ function left(seconds) {
   return seconds > 20 * YEAR ? "in 20+ years" : `in ${largest(seconds)}`;
 }
 
-/** Days, or years where they are many, or hours where there is not one. */
+/** The largest unit: years, days, or less than a day. */
 function largest(seconds) {
   const days = Math.floor(seconds / DAY);
   if (days >= 2 * 365) return plural(Math.floor(days / 365), "year");
@@ -124,7 +124,7 @@ function showConnections({ used, max, members, shown }) {
   const busiest = shown.slice(0, 3).map((one) => `${one.name} ${use(one)}`);
   draw("connections", {
     says: `Connections at ${plural(members, "provider")}: ${whole}. The busiest: ${busiest.join(", ")}`,
-    picture: () => [
+    chart: () => [
       el(
         "div",
         { className: "pooled" },
@@ -178,7 +178,7 @@ function share(used, max) {
   return percent > 0 && percent < 1 ? "< 1%" : `${Math.floor(percent)}%`;
 }
 
-/** What stands below the share: as much as the ring has room for. */
+/** The text below the share, as far as the ring has room for it. */
 function below(used, max) {
   if (!isShowable(used) || !isShowable(max)) return "out of range";
   if (used > max && max > 0) return "the limit";

@@ -1,4 +1,4 @@
-// A page that is not available: requests it again until it is there, then loads it.
+// A page that is not available: requests it until it is, then loads it.
 
 const EVERY = 3_000;
 

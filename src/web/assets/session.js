@@ -1,4 +1,4 @@
-// Signing out, on every page that somebody signed in can see.
+// Signing out.
 
 import { request } from "./api.js";
 import { say } from "./dom.js";

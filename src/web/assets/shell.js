@@ -32,7 +32,7 @@ document.querySelector("[data-theme-toggle]").addEventListener("click", () => {
   const wanted = (root.dataset.theme ?? system()) === "dark" ? "light" : "dark";
   root.dataset.theme = wanted;
   try {
-    // Who chooses what the system says anyway follows the system again.
+    // Choosing the system's theme means following the system again.
     if (wanted === system()) localStorage.removeItem("theme");
     else localStorage.setItem("theme", wanted);
   } catch {

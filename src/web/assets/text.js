@@ -1,4 +1,4 @@
-// Names as a page shows them.
+// Names in a safe form.
 
 const INVISIBLE = new RegExp(
   String.raw`[\0-\x08\v-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e` +
@@ -7,8 +7,8 @@ const INVISIBLE = new RegExp(
 );
 
 /**
- * The text with every character that hides or reorders others replaced by an escape such as `\u{202e}`. The same
- * characters as in `text.rs`, which does this for what the service itself writes into pages.
+ * Replaces every character that hides or reorders others with an escape such as `\u{202e}`. `visible` in `text.rs` does
+ * the same for pages that the service renders.
  */
 export function visible(text) {
   return text.replace(INVISIBLE, (character) => `\\u{${character.codePointAt(0).toString(16)}}`);

@@ -1,10 +1,10 @@
-// What happened step by step, as columns on a line of time.
+// A history as columns on a time axis.
 
 import { el } from "./dom.js";
 import { count, span } from "./format.js";
-import { svg, tip } from "./pictures.js";
+import { svg, tip } from "./charts.js";
 
-/** An hour has this many columns, and less is not drawn in anything else. */
+/** The number of columns for an hour, and the least for all other windows. */
 const HOUR = 121;
 const FEWEST = 24;
 
@@ -75,7 +75,7 @@ function clock(date, step) {
   return step < 600 ? time : `${date.toLocaleDateString(undefined, { month: "short", day: "numeric" })} ${time}`;
 }
 
-/** The next round number, which halves well. */
+/** The smallest round number that is not below, as the end of the axis. */
 function niceTop(largest) {
   if (largest <= 2) return 2;
   const power = 10 ** Math.floor(Math.log10(largest));

@@ -1,4 +1,4 @@
-// The tokens: shown, copied and replaced. They are fetched when asked for and forgotten when hidden.
+// The tokens: shown, copied and replaced. They are requested when needed and removed from the page when hidden.
 
 import { request } from "./api.js";
 import { age, ago } from "./clock.js";
@@ -13,7 +13,7 @@ const placesOf = (id) => document.querySelectorAll(`[data-secret="${id}"]`);
 const togglesOf = (id) => document.querySelectorAll(`[data-reveal="${id}"]`);
 const isShown = (id) => togglesOf(id)[0].getAttribute("aria-pressed") === "true";
 
-/** Makes the buttons work. `scrapers` says who scraped lately, for the dialog's warning. */
+/** Sets up the buttons. `scrapers` returns who scraped lately, for the dialog's warning. */
 export function setUpTokens(scrapers) {
   for (const place of document.querySelectorAll("[data-secret]")) place.dataset.mask = place.textContent;
   for (const toggle of document.querySelectorAll("[data-reveal]")) {
@@ -37,7 +37,7 @@ export function setUpTokens(scrapers) {
   for (const [id, section] of sections) setUpRotation(id, section, scrapers);
 }
 
-/** Says what of the tokens could not be read or written, as the status tells it. */
+/** Shows which tokens could not be read or written, as in the status. */
 export function showTokenProblems(tokens) {
   for (const [id, section] of sections) {
     const problem = tokens[section.dataset.kind]?.problem;
@@ -54,7 +54,7 @@ async function copyBlock(button) {
   await copyOrSelect(button, id, token, code, texts.join(""));
 }
 
-/** Copies, or where the browser refuses shows the text and selects it. */
+/** Copies the text, or shows and selects it if the browser refuses. */
 async function copyOrSelect(button, id, token, element, text) {
   if (await copy(text)) {
     confirmCopied(button);
@@ -65,7 +65,7 @@ async function copyOrSelect(button, id, token, element, text) {
   throw new Error("The browser does not let the page copy. The text is selected: copy it with Ctrl+C.");
 }
 
-/** Runs what a button does; what goes wrong is said beside it. */
+/** Runs the action of a button and shows its error beside it. */
 async function attempt(button, action) {
   const failure = button.closest("section").querySelector("[data-failure]");
   say(failure, null);

@@ -1,14 +1,14 @@
-// Lets keyboard and touch read what pointing at a part of a picture shows.
+// Reading a chart by keyboard and touch, instead of by tooltips.
 
 import { say } from "./dom.js";
 
 const STEPS = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
 
 /**
- * Makes the parts of a picture readable: arrow keys go from one to the next, a tap picks one, Escape leaves. `readout`
- * shows what the part says, and tells it to those who listen to the page.
+ * Makes the parts of a chart readable: arrow keys go from one to the next, a tap picks one, Escape leaves. `readout`
+ * shows the tooltip of the part, also to screen readers.
  */
-export function setUpReader(place, readout) {
+export function setUpChartReader(place, readout) {
   let current = -1;
   const pick = (position) => {
     const parts = partsOf(place);

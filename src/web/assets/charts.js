@@ -1,4 +1,4 @@
-// Pictures as SVG. Shapes get attributes and classes, never styles; names get into them as text.
+// Charts as SVG. Shapes have attributes and classes, no styles; names are inserted as text.
 
 import { asContent, asShown, el } from "./dom.js";
 import { count } from "./format.js";
@@ -15,12 +15,12 @@ export function svg(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** What shows when a shape is pointed at. */
+/** The tooltip of a shape. */
 export const tip = (text) => svg("title", {}, text);
 
 /**
- * Bars below each other, on one scale. A row has a `name`, its `parts` (`size`, `className`, `says`), a `text` at the
- * end, and perhaps a `tag` or a `state`.
+ * Horizontal bars on one scale. A row has a `name`, its `parts` (`size`, `className`, `says`), a `text` at the end, and
+ * perhaps a `tag` or a `state`.
  */
 export function bars(rows, { most = largest(rows) } = {}) {
   return el(
@@ -36,7 +36,7 @@ export function bars(rows, { most = largest(rows) } = {}) {
           el("span", { className: "clip" }, row.name),
           row.tag ? el("span", { className: "chip" }, row.tag) : null,
         ),
-        // What is more than the scale has fills the bar.
+        // A row that exceeds the scale fills its bar.
         bar(row.parts, Math.max(most, total(row))),
         el("span", { className: "bar-text" }, row.text),
       ),
@@ -56,14 +56,14 @@ function bar(parts, most) {
       x += width;
       return svg("rect", { x: `${x - width}%`, width: `${width}%`, height: "100%", class: className }, tip(says));
     });
-  // Without a view box, so that patterns are not stretched.
+  // Without a view box, which would stretch patterns.
   return svg("svg", { class: "bar" }, ...shapes);
 }
 
-/** One bar of parts that make up the whole. */
+/** One bar whose parts make up the whole. */
 export const strip = (parts) => bar(parts, Math.max(1e-9, total({ parts })));
 
-/** A ring of parts, with a word in its middle and a smaller one below it. */
+/** A ring of parts, with a text in its middle and a smaller one below. */
 export function ring(parts, text, below, most = total({ parts })) {
   let before = 0;
   const shapes = parts
@@ -103,7 +103,7 @@ function arc(part, before, className, title) {
   );
 }
 
-/** Which colour is what: `[className, label, number]`. */
+/** A legend of entries `[className, label, number]`. */
 export function legend(entries) {
   return el(
     "ul",
@@ -124,13 +124,13 @@ export function legend(entries) {
   );
 }
 
-/** The name of the sum of providers that Playarr does not have any more. */
+/** The name for the sum of providers that Playarr no longer has. */
 export const removedName = ({ members }) => `${count(members)} not in Playarr`;
 
-/** What is worth saying about a provider's state. */
+/** The tag that shows a provider's state; none if it is active. */
 export const tagOf = (state) => (state === "active" ? null : (state ?? null));
 
-/** The name of the sum of the others. */
+/** The name for the sum of the others. */
 export function othersName({ members, folded }) {
   if (folded) return members > 0 ? `${count(members)}+ others` : "Others";
   return members === 1 ? "1 other" : `${count(members)} others`;
