@@ -8,14 +8,14 @@ const MAX_BYTES: usize = 4_096;
 
 /// Chooses series by their name and labels.
 #[derive(Clone, Debug)]
-pub struct Selector {
+pub(crate) struct Selector {
     name: Option<String>,
     matchers: Matchers,
 }
 
 /// A text that is no selector.
 #[derive(Debug, thiserror::Error)]
-pub enum SelectorError {
+pub(crate) enum SelectorError {
     /// It cannot be read.
     #[error("the selector {selector:?} cannot be read: {reason}")]
     Syntax {
@@ -40,7 +40,7 @@ impl Selector {
     ///
     /// # Errors
     /// When it is none, with the reason.
-    pub fn parse(text: &str) -> Result<Self, SelectorError> {
+    pub(crate) fn parse(text: &str) -> Result<Self, SelectorError> {
         if text.len() > MAX_BYTES {
             return Err(SelectorError::TooLong(text.len()));
         }
@@ -56,7 +56,7 @@ impl Selector {
 
     /// Whether it chooses a series. A label that the series does not have counts as empty, as in Prometheus.
     #[must_use]
-    pub fn matches(&self, name: &str, labels: &[(&str, &str)]) -> bool {
+    pub(crate) fn matches(&self, name: &str, labels: &[(&str, &str)]) -> bool {
         let value_of = |wanted: &str| {
             if wanted == METRIC_NAME {
                 return name;

@@ -40,11 +40,11 @@ const REPORT_INTERVAL: Duration = Duration::from_secs(2 * 60);
 
 /// How live metrics are kept.
 #[derive(Clone, Copy, Debug)]
-pub struct KeeperOptions {
+pub(crate) struct KeeperOptions {
     /// The longest time that something waits to be committed.
-    pub commit_interval: Duration,
+    pub(crate) commit_interval: Duration,
     /// Series with open labels leave when they were not moved for so long; zero for never.
-    pub series_expiry: Duration,
+    pub(crate) series_expiry: Duration,
 }
 
 /// Keeps live metrics.
