@@ -55,37 +55,37 @@ pub struct App {
     /// The current snapshot.
     pub snapshots: Arc<SnapshotStore<Page>>,
     /// The live metrics.
-    pub live: Live,
+    pub(crate) live: Live,
     /// Keeps batches of events, once it is started.
-    pub journal: OnceLock<Journal>,
+    pub(crate) journal: OnceLock<Journal>,
     /// What the service says of itself.
-    pub telemetry: Telemetry,
+    pub(crate) telemetry: Telemetry,
     /// The bodies of scrapes.
-    pub exposition: Exposition,
+    pub(crate) exposition: Exposition,
     /// The limit of scrapes at once.
-    pub scrape_permits: ScrapePermits,
+    pub(crate) scrape_permits: ScrapePermits,
     /// The limit of open WebSockets.
-    pub websocket_permits: Arc<Semaphore>,
+    pub(crate) websocket_permits: Arc<Semaphore>,
     /// The data of the overview page that is kept between requests.
     pub(crate) overview: OverviewData,
     /// The name of Playarr's database.
-    pub database_name: String,
+    pub(crate) database_name: String,
     /// Whether MongoDB answers.
-    pub health: Health,
+    pub(crate) health: Health,
     /// Whether the database is Playarr's.
-    pub contents: watch::Receiver<Contents>,
+    pub(crate) contents: watch::Receiver<Contents>,
     /// The bearer tokens.
-    pub tokens: Tokens,
+    pub(crate) tokens: Tokens,
     /// The limit of large batches that are parsed at once: one for each core, so that the memory for them is bounded.
-    pub unpacking: Arc<Semaphore>,
+    pub(crate) unpacking: Arc<Semaphore>,
     /// Who is an admin.
-    pub admins: Admins,
+    pub(crate) admins: Admins,
     /// The progress of refreshes, for those who watch.
-    pub feed: Arc<Feed>,
+    pub(crate) feed: Arc<Feed>,
     /// The time between refreshes.
-    pub refresh_interval: Duration,
+    pub(crate) refresh_interval: Duration,
     /// When the next scheduled refresh is due, once there is a schedule.
-    pub next_run: OnceLock<watch::Receiver<Option<Moment>>>,
+    pub(crate) next_run: OnceLock<watch::Receiver<Option<Moment>>>,
 }
 
 impl App {

@@ -155,8 +155,10 @@ impl Write for &Log {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::sync::mpsc::channel;
-    use std::sync::{Arc, Mutex};
+
+    use parking_lot::Mutex;
 
     use super::*;
 
@@ -169,7 +171,7 @@ mod tests {
     impl Write for Output {
         fn write(&mut self, line: &[u8]) -> io::Result<usize> {
             self.allowed.recv().map_err(|_| io::ErrorKind::BrokenPipe)?;
-            self.lines.lock().unwrap().extend(line);
+            self.lines.lock().extend(line);
             Ok(line.len())
         }
 
@@ -190,13 +192,13 @@ mod tests {
         // The thread may have taken one out of the queue.
         assert!((9..=10).contains(&(dropped_lines() - before)), "{}", dropped_lines() - before);
         log.flush();
-        assert!(lines.lock().unwrap().is_empty(), "the output takes nothing, and nothing waits for it");
+        assert!(lines.lock().is_empty(), "the output takes nothing, and nothing waits for it");
         allow.send(()).unwrap();
         drop(allow);
         while dropped_lines() - before < 9 + QUEUE_LINES as u64 {
             std::thread::yield_now();
         }
         log.flush();
-        assert_eq!(*lines.lock().unwrap(), b"x\n", "what could not be written is counted as well");
+        assert_eq!(*lines.lock(), b"x\n", "what could not be written is counted as well");
     }
 }

@@ -1,8 +1,9 @@
 //! How often an address may be wrong: first it is slowed, then refused for a while.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use super::client::{Client, Network};
 
@@ -88,7 +89,7 @@ impl Limiter {
         // everybody behind it for what a few strangers do.
         let proxy = client.proxy.filter(|proxy| !proxy.is_loopback());
         let proxy = proxy.map(|proxy| ((kind, Part::Proxy, proxy.into()), LIMIT * ADDRESSES_OF_A_PROXY));
-        let mut debts = self.lock();
+        let mut debts = self.debts.lock();
         for (key, limit) in [Some(own), proxy].into_iter().flatten() {
             if let Some(debt) = debts.get_mut(&key) {
                 debt.forget(now);
@@ -105,10 +106,6 @@ impl Limiter {
         }
         let pause = PAUSE * failures.saturating_sub(FREE);
         Ok(Attempt { limiter: self, keys, pause, failed: kind.fails_unless_forgiven() })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Debt>> {
-        self.debts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -131,7 +128,7 @@ impl Attempt<'_> {
 
 impl Drop for Attempt<'_> {
     fn drop(&mut self) {
-        let mut debts = self.limiter.lock();
+        let mut debts = self.limiter.debts.lock();
         for key in self.keys.into_iter().flatten() {
             // It is absent only where there was no room for it.
             let Some(debt) = debts.get_mut(&key) else { continue };
@@ -225,7 +222,7 @@ mod tests {
         limiter.begin(Kind::Login, client, now).unwrap_err();
         limiter.begin(Kind::ApiKey, client, now).unwrap().forgive();
         attempts.into_iter().for_each(Attempt::forgive);
-        assert!(limiter.lock().is_empty());
+        assert!(limiter.debts.lock().is_empty());
 
         let keys: Vec<_> = (0..100).map(|_| limiter.begin(Kind::ApiKey, client, now).unwrap()).collect();
         assert!(keys.iter().all(|attempt| attempt.pause().is_zero()));
@@ -258,7 +255,7 @@ mod tests {
             }
             fail(&limiter, behind(proxy, 0), now).unwrap_err();
             fail(&limiter, behind(proxy, 1_000_000), now).unwrap();
-            limiter.lock().clear();
+            limiter.debts.lock().clear();
         }
     }
 
@@ -268,7 +265,7 @@ mod tests {
         for _ in 0..1000 {
             drop(limiter.begin(Kind::ApiKey, client, now).unwrap());
         }
-        assert!(limiter.lock().is_empty());
+        assert!(limiter.debts.lock().is_empty());
         for _ in 0..LIMIT {
             limiter.begin(Kind::ApiKey, client, now).unwrap().fail();
         }
@@ -285,7 +282,7 @@ mod tests {
             let address = std::net::Ipv4Addr::from_bits(0x0a00_0000 + n).into();
             fail(&limiter, Client { address, proxy: None }, now).unwrap();
         }
-        assert_eq!(limiter.lock().len(), MOST_ADDRESSES);
+        assert_eq!(limiter.debts.lock().len(), MOST_ADDRESSES);
         fail(&limiter, worst, now).unwrap_err();
     }
 }

@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 
 use super::json::pretty;
-use crate::live::{Event, EventSpec, FieldKind, FieldSpec, MAX_COUNT, MAX_LABEL_BYTES, MAX_SECONDS};
+use crate::live::{Event, EventSpec, FieldKind, FieldSpec, MAX_COUNT, MAX_EVENT_LABEL_BYTES, MAX_SECONDS};
 
 /// Every event with its fields, and the limits of their values.
 pub(super) fn document() -> String {
     let events: Vec<_> = Event::ALL.iter().map(event).collect();
-    let limits = json!({ "count": MAX_COUNT, "label_bytes": MAX_LABEL_BYTES, "seconds": MAX_SECONDS });
+    let limits = json!({ "count": MAX_COUNT, "label_bytes": MAX_EVENT_LABEL_BYTES, "seconds": MAX_SECONDS });
     pretty(&json!({ "events": events, "limits": limits }))
 }
 

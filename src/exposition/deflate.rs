@@ -9,7 +9,7 @@ use crc32fast::Hasher;
 use flate2::{Compress, Compression, FlushCompress};
 
 /// Deflate, no name, no time, unknown system.
-pub const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
+pub(crate) const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 
 /// A part of a member: deflate blocks that end at a byte boundary, none of them the last.
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ pub struct Deflated {
 
 /// Compresses a part. `prefix` goes before the blocks as it is.
 #[must_use]
-pub fn deflate(prefix: &[u8], text: &[u8], level: Compression) -> Deflated {
+pub(crate) fn deflate(prefix: &[u8], text: &[u8], level: Compression) -> Deflated {
     let mut compress = Compress::new(level, false);
     let mut blocks = Vec::with_capacity(prefix.len() + text.len() / 8 + 64);
     blocks.extend_from_slice(prefix);
@@ -46,7 +46,10 @@ pub fn deflate(prefix: &[u8], text: &[u8], level: Compression) -> Deflated {
 
 /// What ends a member that holds `parts` and then, uncompressed, the few bytes of `end`.
 #[must_use]
-pub fn gzip_trailer<'a>(parts: impl IntoIterator<Item = (&'a Deflated, usize)>, end: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip_trailer<'a>(
+    parts: impl IntoIterator<Item = (&'a Deflated, usize)>,
+    end: &[u8],
+) -> Vec<u8> {
     let (mut checksum, mut length) = (Hasher::new(), 0);
     for (part, part_length) in parts {
         checksum.combine(&part.checksum);

@@ -11,7 +11,7 @@ use playarr_jobs::metric::{Column, Family, Histogram, Kind, Points};
 use super::Format;
 
 /// Appends a family. One without samples still shows its HELP and TYPE.
-pub fn render(family: &Family, format: Format, out: &mut Vec<u8>) {
+pub(crate) fn render(family: &Family, format: Format, out: &mut Vec<u8>) {
     header(family, format, out);
     let fragments: Vec<Fragments<'_>> = family.columns.iter().map(Fragments::of).collect();
     let labels = |row: usize, out: &mut Vec<u8>| {

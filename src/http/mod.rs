@@ -8,7 +8,6 @@ mod server;
 mod starting;
 mod table;
 
-pub use router::Router;
-pub use server::serve;
-pub use starting::serve_while_starting;
-pub use table::routes;
+pub(crate) use server::serve;
+pub(crate) use starting::serve_while_starting;
+pub(crate) use table::routes;

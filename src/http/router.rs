@@ -29,7 +29,7 @@ use super::request::parameter::Parameters;
 const UNMATCHED: &str = "unmatched";
 
 /// The table of routes.
-pub struct Router {
+pub(crate) struct Router {
     app: Arc<App>,
     resources: Vec<Resource>,
 }

@@ -34,7 +34,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves until `shutdown` is done, then takes no new connections and returns when those under way are done.
 /// Connections that became WebSockets are their handlers' to end.
-pub async fn serve(router: Router, listener: TcpListener, shutdown: impl Future<Output = ()>) {
+pub(crate) async fn serve(router: Router, listener: TcpListener, shutdown: impl Future<Output = ()>) {
     let router = Arc::new(router);
     let mut http = http1::Builder::new();
     http.max_buf_size(SEND_TOGETHER).max_header_size(MAX_HEADERS);

@@ -68,10 +68,11 @@ pub use delta::Delta;
 pub use event::{
     AdminChange, ApiCall, ApiCallError, AuthenticationFailure, BestSourceSelected, CacheOperation,
     CacheOutcome, CategoriesSynced, ClosedLabel, Count, Endpoint, EndpointError, Event, EventSpec, FAMILIES,
-    FieldKind, FieldSpec, HTTP, HttpRequest, JobExecution, Label, LabelError, MAX_COUNT, MAX_LABEL_BYTES,
-    MAX_SECONDS, ManagedError, MediaType, ProviderApiError, ProviderApiRequest, ProviderErrorType,
-    ProviderOperation, ProviderSync, Seconds, Status, StatusCode, StreamRequest, TextVisitor, TitlesKind,
-    TitlesProcessed, UserOperation, WatchlistChange, WatchlistOperation, WebsocketConnections,
+    FieldKind, FieldSpec, HTTP, HttpRequest, JobExecution, Label, LabelError, MAX_COUNT,
+    MAX_EVENT_LABEL_BYTES, MAX_SECONDS, ManagedError, MediaType, ProviderApiError, ProviderApiRequest,
+    ProviderErrorType, ProviderOperation, ProviderSync, Seconds, Status, StatusCode, StreamRequest,
+    TextVisitor, TitlesKind, TitlesProcessed, UserOperation, WatchlistChange, WatchlistOperation,
+    WebsocketConnections,
 };
 pub use series::{FamilySeries, Report, Series};
 pub use timer::Timer;

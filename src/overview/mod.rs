@@ -8,9 +8,10 @@ mod providers;
 mod ranking;
 mod timeline;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use parking_lot::Mutex;
 use playarr_jobs::refresh::Snapshot;
 
 pub(crate) use timeline::{TimelineView, Window};
@@ -42,7 +43,7 @@ impl OverviewData {
         loop {
             interval.tick().await;
             if let Some(traffic) = live.traffic() {
-                lock(&self.timeline).sample(Instant::now(), traffic);
+                self.timeline.lock().sample(Instant::now(), traffic);
             }
         }
     }
@@ -50,14 +51,14 @@ impl OverviewData {
     /// Streams and cache operations up to now; `None` before the first sample.
     #[must_use]
     pub(crate) fn timeline(&self, window: Window, live: &Live) -> Option<TimelineView> {
-        let timeline = lock(&self.timeline);
+        let timeline = self.timeline.lock();
         timeline.view(window, (Instant::now(), SystemTime::now()), &live.traffic()?)
     }
 
     /// The library of a snapshot.
     #[must_use]
     pub(crate) fn library(&self, snapshot: &Snapshot) -> Arc<Library> {
-        let mut last = lock(&self.library);
+        let mut last = self.library.lock();
         match &*last {
             Some((generation, library)) if *generation == snapshot.generation => library.clone(),
             _ => {
@@ -85,9 +86,4 @@ pub(crate) fn activity(live: &Live, directory: &Directory) -> Activity {
 
 fn gauges(snapshot: &Snapshot) -> Families<'_> {
     Families::new(snapshot.collectors.iter().filter_map(|collector| collector.family.as_deref()))
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // No code that holds one of these locks can leave a half-done change behind.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -22,7 +22,7 @@ use crate::telemetry::Telemetry;
 const LIVE_PART_AGE: Duration = Duration::from_millis(50);
 
 /// The bodies of scrapes, each from one consistent state.
-pub struct Exposition {
+pub(crate) struct Exposition {
     snapshots: Arc<SnapshotStore<Page>>,
     live: Live,
     telemetry: Telemetry,
@@ -32,7 +32,7 @@ pub struct Exposition {
 
 /// The body of an answer: two frames, to be sent one after the other.
 #[derive(Clone, Debug)]
-pub struct Body {
+pub(crate) struct Body {
     /// The snapshot, shared with every other answer, and the live part with what ends the exposition.
     ///
     /// In this order, because the end cannot be shared: gzip's checksum is of both parts, and `# EOF` of one format.
@@ -44,13 +44,13 @@ pub struct Body {
 impl Exposition {
     /// An exposition of these snapshots and live metrics.
     #[must_use]
-    pub fn new(snapshots: Arc<SnapshotStore<Page>>, live: Live, telemetry: Telemetry) -> Self {
+    pub(crate) fn new(snapshots: Arc<SnapshotStore<Page>>, live: Live, telemetry: Telemetry) -> Self {
         Self { snapshots, live, telemetry, current: ArcSwapOption::empty(), joining: Mutex::new(()) }
     }
 
     /// The answer to a scrape that began `now`.
     #[must_use]
-    pub fn body(&self, format: Format, gzip: bool, now: Instant) -> Body {
+    pub(crate) fn body(&self, format: Format, gzip: bool, now: Instant) -> Body {
         if let Some(current) = &*self.current.load()
             && self.is_fresh(current, now)
         {
@@ -90,7 +90,7 @@ impl Exposition {
 
 /// Records the scrapes answered since the last call as HTTP requests. They are not recorded one by one: each record
 /// makes the next scrape render the live part again.
-pub fn carry_scrapes(telemetry: &Telemetry, live: &Live) {
+pub(crate) fn carry_scrapes(telemetry: &Telemetry, live: &Live) {
     let new = telemetry.scrapes().take_answered();
     live.record_http_requests("/metrics", "200", &new.buckets, new.nanoseconds);
 }

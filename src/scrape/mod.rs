@@ -5,6 +5,6 @@ mod body;
 mod page;
 mod permits;
 
-pub use body::{Body, Exposition, carry_scrapes};
-pub use page::Page;
-pub use permits::{ScrapePermit, ScrapePermits};
+pub(crate) use body::{Body, Exposition};
+pub(crate) use page::Page;
+pub(crate) use permits::{ScrapePermit, ScrapePermits};

@@ -6,24 +6,24 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Permits for scrapes.
 #[derive(Debug)]
-pub struct ScrapePermits(Arc<Semaphore>);
+pub(crate) struct ScrapePermits(Arc<Semaphore>);
 
 /// Allows one scrape until it is dropped.
 #[derive(Debug)]
-pub struct ScrapePermit {
+pub(crate) struct ScrapePermit {
     _permit: OwnedSemaphorePermit,
 }
 
 impl ScrapePermits {
     /// Permits for this many scrapes at once.
     #[must_use]
-    pub fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize) -> Self {
         Self(Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS))))
     }
 
     /// A permit, if the limit is not reached.
     #[must_use]
-    pub fn acquire(&self) -> Option<ScrapePermit> {
+    pub(crate) fn acquire(&self) -> Option<ScrapePermit> {
         let permit = self.0.clone().try_acquire_owned().ok()?;
         Some(ScrapePermit { _permit: permit })
     }

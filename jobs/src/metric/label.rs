@@ -11,7 +11,7 @@ pub const UNKNOWN: &str = "unknown";
 pub const OTHER: &str = "_other";
 
 /// The longest label value, in bytes; longer ones are cut at a character boundary.
-pub const MAX_LABEL_BYTES: usize = 1024;
+const MAX_GAUGE_LABEL_BYTES: usize = 1024;
 
 /// The label value of a database value.
 ///
@@ -28,13 +28,13 @@ pub fn label_value(value: Option<RawBsonRef<'_>>) -> Cow<'_, str> {
     }
 }
 
-/// The label value of a text: [`UNKNOWN`] when empty, cut at [`MAX_LABEL_BYTES`].
+/// The label value of a text: [`UNKNOWN`] when empty, cut at [`MAX_GAUGE_LABEL_BYTES`].
 #[must_use]
 pub fn label_text(text: &str) -> Cow<'_, str> {
     if text.is_empty() {
         Cow::Borrowed(UNKNOWN)
     } else {
-        Cow::Borrowed(&text[..text.floor_char_boundary(MAX_LABEL_BYTES)])
+        Cow::Borrowed(&text[..text.floor_char_boundary(MAX_GAUGE_LABEL_BYTES)])
     }
 }
 

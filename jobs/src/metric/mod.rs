@@ -7,6 +7,6 @@ mod monitoring;
 mod spec;
 
 pub use family::{Column, Family, Histogram, Kind, Points, Text, Texts};
-pub use label::{MAX_LABEL_BYTES, OTHER, UNKNOWN, label_text, label_value, sample_value};
+pub use label::{OTHER, UNKNOWN, label_text, label_value, sample_value};
 pub use monitoring::{Alert, Level, Monitoring, Panel, PanelKind, Recording, Section, Severity, Unit};
 pub use spec::{LabelSpec, Spec};

@@ -13,7 +13,7 @@ use super::FAMILIES;
 use super::amount::{Count, Seconds};
 use super::api_call::ApiCall;
 use super::endpoint::Endpoint;
-use super::label::{Label, MAX_LABEL_BYTES, StatusCode};
+use super::label::{Label, MAX_EVENT_LABEL_BYTES, StatusCode};
 
 /// A family of live metrics, as an index into [`FAMILIES`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,7 +140,7 @@ const KEY_BYTES: usize = {
         most = if open > most { open } else { most };
         family += 1;
     }
-    most * (MAX_LABEL_BYTES + SEPARATOR.len_utf8())
+    most * (MAX_EVENT_LABEL_BYTES + SEPARATOR.len_utf8())
 };
 
 /// The values of the labels of a series of this family, in order.
@@ -297,7 +297,7 @@ mod tests {
     fn the_place_of_a_series_leads_back_to_its_labels() {
         for id in FamilyId::all() {
             let spec = id.spec();
-            let longest = "x".repeat(MAX_LABEL_BYTES);
+            let longest = "x".repeat(MAX_EVENT_LABEL_BYTES);
             let first = |values: &[&'static str]| values.first().copied();
             let last = |values: &[&'static str]| values.last().copied();
             for pick in [first, last] {

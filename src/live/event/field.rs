@@ -3,7 +3,7 @@
 use super::amount::{Count, MAX_COUNT, MAX_SECONDS, Seconds};
 use super::api_call::ApiCall;
 use super::endpoint::Endpoint;
-use super::label::{Label, MAX_LABEL_BYTES, StatusCode};
+use super::label::{Label, MAX_EVENT_LABEL_BYTES, StatusCode};
 
 /// An event in its JSON form.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub struct FieldSpec {
 /// What values a field takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FieldKind {
-    /// Any text of 1 to [`MAX_LABEL_BYTES`] bytes without control characters.
+    /// Any text of 1 to [`MAX_EVENT_LABEL_BYTES`] bytes without control characters.
     Label,
     /// The template of a route.
     Endpoint,
@@ -49,7 +49,7 @@ impl FieldKind {
     #[must_use]
     pub fn accepts(self) -> String {
         match self {
-            Self::Label => format!("a text of 1 to {MAX_LABEL_BYTES} bytes without control characters"),
+            Self::Label => format!("a text of 1 to {MAX_EVENT_LABEL_BYTES} bytes without control characters"),
             Self::Endpoint => {
                 "the template of a route, such as \"/api/titles/:title_key\", or \"unmatched\"".to_owned()
             }

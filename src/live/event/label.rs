@@ -7,23 +7,23 @@ use serde::de::{self, Deserialize, Deserializer, Unexpected, Visitor};
 use serde::ser::{Serialize, Serializer};
 
 /// The longest open label of a live metric, in bytes.
-pub const MAX_LABEL_BYTES: usize = 128;
+pub const MAX_EVENT_LABEL_BYTES: usize = 128;
 
 /// A text that cannot be a label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LabelError {
     /// The empty text.
-    #[error("an empty text; a label has 1 to {MAX_LABEL_BYTES} bytes")]
+    #[error("an empty text; a label has 1 to {MAX_EVENT_LABEL_BYTES} bytes")]
     Empty,
-    /// A text of more than [`MAX_LABEL_BYTES`].
-    #[error("a text of {0} bytes; a label has 1 to {MAX_LABEL_BYTES} bytes")]
+    /// A text of more than [`MAX_EVENT_LABEL_BYTES`].
+    #[error("a text of {0} bytes; a label has 1 to {MAX_EVENT_LABEL_BYTES} bytes")]
     TooLong(usize),
     /// A text with a control character.
     #[error("a text with the control character U+{:04X}; a label has none", u32::from(*.0))]
     Control(char),
 }
 
-/// The value of an open label: 1 to [`MAX_LABEL_BYTES`] bytes of UTF-8 without control characters.
+/// The value of an open label: 1 to [`MAX_EVENT_LABEL_BYTES`] bytes of UTF-8 without control characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Label<'a>(Cow<'a, str>);
 
@@ -50,10 +50,10 @@ impl<'a> Label<'a> {
         if text.is_empty() {
             return Self(Cow::Borrowed(playarr_jobs::metric::UNKNOWN));
         }
-        let mut repaired = String::with_capacity(MAX_LABEL_BYTES);
+        let mut repaired = String::with_capacity(MAX_EVENT_LABEL_BYTES);
         for character in text.chars() {
             let character = if character.is_control() { char::REPLACEMENT_CHARACTER } else { character };
-            if repaired.len() + character.len_utf8() > MAX_LABEL_BYTES {
+            if repaired.len() + character.len_utf8() > MAX_EVENT_LABEL_BYTES {
                 break;
             }
             repaired.push(character);
@@ -72,7 +72,7 @@ fn fault(text: &str) -> Option<LabelError> {
     if text.is_empty() {
         return Some(LabelError::Empty);
     }
-    if text.len() > MAX_LABEL_BYTES {
+    if text.len() > MAX_EVENT_LABEL_BYTES {
         return Some(LabelError::TooLong(text.len()));
     }
     // All control characters of ASCII are below the space, but for DEL; those beyond ASCII start with 0xC2.

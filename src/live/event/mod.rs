@@ -38,7 +38,7 @@ pub(in crate::live) use family::{FamilyId, Key, SEPARATOR, Sink, label_values, p
 pub use field::{EventSpec, FieldKind, FieldSpec};
 pub use http::{AuthenticationFailure, HttpRequest, ManagedError};
 pub use jobs::{CategoriesSynced, JobExecution, TitlesProcessed};
-pub use label::{Label, LabelError, MAX_LABEL_BYTES, StatusCode, TextVisitor};
+pub use label::{Label, LabelError, MAX_EVENT_LABEL_BYTES, StatusCode, TextVisitor};
 pub use playback::{BestSourceSelected, CacheOperation, StreamRequest};
 pub use providers::{ProviderApiError, ProviderApiRequest, ProviderSync};
 pub use users::{ProviderOperation, UserOperation, WatchlistOperation, WebsocketConnections};
