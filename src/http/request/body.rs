@@ -18,11 +18,11 @@ pub(in crate::http) fn expect_json(content_type: Option<&str>) -> Result<(), Api
     }
 }
 
-/// The whole body, of `limit` bytes at most, read within `patience`.
+/// The whole body, of `limit` bytes at most, read within `time_limit`.
 pub(in crate::http) async fn read(
     body: impl Stream<Item = Result<impl Buf, warp::Error>>,
     limit: usize,
-    patience: Duration,
+    time_limit: Duration,
 ) -> Result<Bytes, ApiError> {
     let all = async {
         let (mut body, mut bytes) = (pin!(body), BytesMut::new());
@@ -35,5 +35,5 @@ pub(in crate::http) async fn read(
         }
         Ok(bytes.freeze())
     };
-    tokio::time::timeout(patience, all).await.unwrap_or(Err(ApiError::BodyTooSlow))
+    tokio::time::timeout(time_limit, all).await.unwrap_or(Err(ApiError::BodyTooSlow))
 }

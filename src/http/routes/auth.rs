@@ -23,8 +23,8 @@ use crate::http::request::headers::header;
 /// The largest body of a login, in bytes.
 const MAX_LOGIN: usize = 16 << 10;
 
-/// The time that the body of a login may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The time limit for reading the body of a login.
+const BODY_TIME_LIMIT: Duration = Duration::from_secs(10);
 
 #[derive(Deserialize)]
 struct Login {
@@ -60,7 +60,7 @@ pub(in crate::http) fn verify(user: User) -> Response {
     private(&json!({ "valid": true, "user": shown(&user) }))
 }
 
-/// The body of a login. The handler has its errors, since who may sign in from here is told first.
+/// The body of a login. Errors are left to the handler, which first checks where the request comes from.
 pub(in crate::http) fn login_body()
 -> impl Filter<Extract = (Result<Bytes, ApiError>,), Error = Rejection> + Copy {
     header("content-type").and(warp::body::stream()).then(read_login)
@@ -71,12 +71,12 @@ async fn read_login(
     body: impl Stream<Item = Result<impl Buf, warp::Error>>,
 ) -> Result<Bytes, ApiError> {
     body::expect_json(content_type.as_deref())?;
-    body::read(body, MAX_LOGIN, PATIENCE).await
+    body::read(body, MAX_LOGIN, BODY_TIME_LIMIT).await
 }
 
-/// The error of the parser is dropped: it might quote the password.
+/// Drops the error of the parser, which might quote the password.
 fn parse_login(body: &[u8]) -> Result<Login, ApiError> {
-    // serde would take an array for the fields in their order.
+    // serde would accept an array with the values of the fields.
     if !body.trim_ascii_start().starts_with(b"{") {
         return Err(ApiError::InvalidLogin);
     }
