@@ -367,6 +367,15 @@ async fn keyboard_and_touch_read_what_pointing_shows() {
         browser.until_text("#by-provider [data-readout]", |text| text == "Xtream One, Movies: 13").await;
         browser.press("\u{e00c}").await;
         browser.until_text("#by-provider [data-readout]", str::is_empty).await;
+        // Times are exact on request, and stay so.
+        browser.click("[data-exact-times]").await;
+        browser.until_text("#titles [data-age]", |text| text.contains(':')).await;
+        browser.client.refresh().await.unwrap();
+        browser.until_text("#titles [data-age]", |text| text.contains(':')).await;
+        assert_eq!(
+            browser.run("return document.querySelector('[data-exact-times]').ariaPressed").await,
+            "true"
+        );
         browser.click("#by-provider .bar rect.c2").await;
         browser
             .until_text("#by-provider [data-readout]", |text| text.starts_with("Xtream One, TV shows: "))

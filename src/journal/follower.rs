@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use mongodb::bson::Document;
 use playarr_jobs::database::DatabaseError;
+use playarr_jobs::metric::Spec;
 use tokio::task::JoinError;
 
 use super::base::Base;
@@ -107,21 +108,30 @@ impl Follower {
         if !self.state.position.holds(&self.base.position) {
             return Ok(false);
         }
+        let totals = self.copy();
+        self.write_base(self.base.epoch, &totals).await
+    }
+
+    /// How many series a filter chooses.
+    pub(super) fn count(&self, is_chosen: impl FnMut(&Spec, &[&str], i64) -> bool) -> usize {
+        self.copy().remove(is_chosen)
+    }
+
+    /// A copy of the totals that are shown.
+    fn copy(&self) -> Totals {
         let (families, reports) = self.state.live.totals();
         let mut totals = Totals::default();
         totals.add(&families, &reports, 0);
-        self.write_base(self.base.epoch, &totals).await
+        totals
     }
 
     /// Removes the series that are chosen by family, labels and the time they were last moved, in every instance.
     /// Returns how many; `None` if another instance wrote a base meanwhile.
     pub(super) async fn remove(
         &mut self,
-        is_chosen: impl FnMut(&playarr_jobs::metric::Spec, &[&str], i64) -> bool,
+        is_chosen: impl FnMut(&Spec, &[&str], i64) -> bool,
     ) -> Result<Option<usize>, JournalError> {
-        let (families, reports) = self.state.live.totals();
-        let mut totals = Totals::default();
-        totals.add(&families, &reports, 0);
+        let mut totals = self.copy();
         let removed = totals.remove(is_chosen);
         if removed == 0 {
             return Ok(Some(0));
@@ -211,10 +221,7 @@ impl Follower {
             }
         }
         if head.epoch == self.base.epoch && !position.holds(&self.state.position) {
-            let mut shown = Totals::default();
-            let (families, reports) = self.state.live.totals();
-            shown.add(&families, &reports, 0);
-            totals.raise(&shown);
+            totals.raise(&self.copy());
             position.raise(&self.state.position);
         }
         self.base.seen(Some(&head));
@@ -230,9 +237,7 @@ impl Follower {
         } else {
             self.base.seen(None);
         }
-        let (families, reports) = self.state.live.totals();
-        let mut totals = Totals::default();
-        totals.add(&families, &reports, 0);
+        let totals = self.copy();
         if self.write_base(self.base.epoch, &totals).await? {
             tracing::warn!(
                 "MongoDB had lost live metrics that were shown already: somebody dropped a collection or restored a \

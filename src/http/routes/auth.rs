@@ -3,28 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use cookie::{Cookie, SameSite};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use warp::http::header::{HeaderValue, SET_COOKIE};
 use warp::reply::Response;
-use warp::{Filter, Rejection, Stream};
 
 use crate::accounts::{AuthError, User};
 use crate::app::App;
 use crate::config::Secret;
 use crate::http::reply::error::ApiError;
 use crate::http::reply::json::private;
-use crate::http::request::body;
 use crate::http::request::caller::{COOKIE_NAME, Caller};
-use crate::http::request::headers::header;
-
-/// The largest body of a login, in bytes.
-const MAX_LOGIN: usize = 16 << 10;
-
-/// The time limit for reading the body of a login.
-const BODY_TIME_LIMIT: Duration = Duration::from_secs(10);
 
 #[derive(Deserialize)]
 struct Login {
@@ -58,20 +49,6 @@ pub(in crate::http) fn logout(caller: Caller) -> Result<Response, ApiError> {
 /// `GET /api/auth/verify`
 pub(in crate::http) fn verify(user: User) -> Response {
     private(&json!({ "valid": true, "user": shown(&user) }))
-}
-
-/// The body of a login. Errors are left to the handler, which first checks where the request comes from.
-pub(in crate::http) fn login_body()
--> impl Filter<Extract = (Result<Bytes, ApiError>,), Error = Rejection> + Copy {
-    header("content-type").and(warp::body::stream()).then(read_login)
-}
-
-async fn read_login(
-    content_type: Option<String>,
-    body: impl Stream<Item = Result<impl Buf, warp::Error>>,
-) -> Result<Bytes, ApiError> {
-    body::expect_json(content_type.as_deref())?;
-    body::read(body, MAX_LOGIN, BODY_TIME_LIMIT).await
 }
 
 /// Drops the error of the parser, which might quote the password.

@@ -5,6 +5,7 @@ pub(super) mod assets;
 pub(super) mod auth;
 pub(super) mod events;
 pub(super) mod health;
+pub(super) mod live;
 pub(super) mod metrics;
 pub(super) mod overview;
 pub(super) mod pages;
