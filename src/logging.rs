@@ -1,8 +1,8 @@
 //! The log: lines go to stderr through a bounded queue and a thread of their own, so that a log that cannot be written
 //! (a closed pipe, a full disk, a reader that stalls) never changes what the service does.
 //!
-//! `tracing-appender` has such a queue as well, and cannot be used: if its thread is stuck at the end of the program, it
-//! reports that with `eprintln!`, which then panics or blocks for the same reason.
+//! `tracing-appender` has such a queue as well, and cannot be used: if its thread is stuck at the end of the program,
+//! it reports that with `eprintln!`, which then panics or blocks for the same reason.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicU64, Ordering};

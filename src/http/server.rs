@@ -1,8 +1,8 @@
 //! Accepts connections and answers them with the routes.
 //!
 //! warp could do this as well, but three things that slow scrapes down cannot be changed there: small packets wait for
-//! the last large one (Nagle's algorithm), a body of more than about 400 KB is sent in several steps, and the routes are
-//! copied for each request.
+//! the last large one (Nagle's algorithm), a body of more than about 400 KB is sent in several steps, and the routes
+//! are copied for each request.
 
 use std::convert::Infallible;
 use std::future::Future;
