@@ -14,7 +14,7 @@ use crate::http::reply::error::ApiError;
 const MAX_JSON: usize = 16 << 10;
 
 /// The time that a small JSON document may take.
-const JSON_PATIENCE: Duration = Duration::from_secs(10);
+const JSON_TIME_LIMIT: Duration = Duration::from_secs(10);
 
 /// Succeeds for the content type of JSON. A page of another site cannot send it without a preflight request.
 fn expect_json(content_type: Option<&str>) -> Result<(), ApiError> {
@@ -25,7 +25,7 @@ fn expect_json(content_type: Option<&str>) -> Result<(), ApiError> {
     }
 }
 
-/// The body of a small JSON document. The handler has its errors, since who may call it is told first.
+/// The body of a small JSON document. Errors are left to the handler, which first checks who calls it.
 pub(in crate::http) fn json() -> impl Filter<Extract = (Result<Bytes, ApiError>,), Error = Rejection> + Copy {
     header("content-type").and(warp::body::stream()).then(read_json)
 }
@@ -35,14 +35,14 @@ async fn read_json(
     body: impl Stream<Item = Result<impl Buf, warp::Error>>,
 ) -> Result<Bytes, ApiError> {
     expect_json(content_type.as_deref())?;
-    read(body, MAX_JSON, JSON_PATIENCE).await
+    read(body, MAX_JSON, JSON_TIME_LIMIT).await
 }
 
-/// The whole body, of `limit` bytes at most, read within `patience`.
+/// The whole body, of `limit` bytes at most, read within `time_limit`.
 pub(in crate::http) async fn read(
     body: impl Stream<Item = Result<impl Buf, warp::Error>>,
     limit: usize,
-    patience: Duration,
+    time_limit: Duration,
 ) -> Result<Bytes, ApiError> {
     let all = async {
         let (mut body, mut bytes) = (pin!(body), BytesMut::new());
@@ -55,5 +55,5 @@ pub(in crate::http) async fn read(
         }
         Ok(bytes.freeze())
     };
-    tokio::time::timeout(patience, all).await.unwrap_or(Err(ApiError::BodyTooSlow))
+    tokio::time::timeout(time_limit, all).await.unwrap_or(Err(ApiError::BodyTooSlow))
 }

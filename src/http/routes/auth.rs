@@ -51,9 +51,9 @@ pub(in crate::http) fn verify(user: User) -> Response {
     private(&json!({ "valid": true, "user": shown(&user) }))
 }
 
-/// The error of the parser is dropped: it might quote the password.
+/// Drops the error of the parser, which might quote the password.
 fn parse_login(body: &[u8]) -> Result<Login, ApiError> {
-    // serde would take an array for the fields in their order.
+    // serde would accept an array with the values of the fields.
     if !body.trim_ascii_start().starts_with(b"{") {
         return Err(ApiError::InvalidLogin);
     }
