@@ -15,13 +15,10 @@ use crate::accounts::{Admins, TokenError, Tokens};
 use crate::config::Config;
 use crate::database::{ConnectError, Connection};
 use crate::journal::Journal;
-use crate::live::{JobExecution, Label, Live, Status};
+use crate::live::{JobExecution, Label, Live, MAX_CONNECTIONS, Status};
 use crate::overview::OverviewData;
 use crate::scrape::{Exposition, Page, ScrapePermits};
 use crate::telemetry::{Feed, Telemetry};
-
-/// WebSockets at once. Each costs some memory, and only admins open them.
-const MAX_WEBSOCKETS: usize = 256;
 
 /// The service could not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -137,7 +134,7 @@ impl App {
             journal: OnceLock::new(),
             telemetry,
             scrape_permits: ScrapePermits::new(config.max_concurrent_scrapes),
-            websocket_permits: Arc::new(Semaphore::new(MAX_WEBSOCKETS)),
+            websocket_permits: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
             overview: OverviewData::default(),
             database_name: database.name().to_owned(),
             health: health.clone(),

@@ -14,10 +14,10 @@ use crate::config::{Config, ConfigError, MongoUri};
 /// How long the driver looks for a server, and waits for a connection, unless the connection string says otherwise.
 const CONNECT_TIME: Duration = Duration::from_secs(5);
 
-/// The shortest interval between signs of life that the driver accepts.
+/// The shortest heartbeat interval that the driver accepts.
 const SHORTEST_HEARTBEAT: Duration = Duration::from_millis(500);
 
-/// Playarr's database, and how it is.
+/// Playarr's database, its health and its contents.
 #[derive(Clone, Debug)]
 pub struct Connection {
     /// The database.

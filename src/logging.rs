@@ -1,8 +1,8 @@
 //! The log: lines go to stderr through a bounded queue and a thread of their own, so that a log that cannot be written
 //! (a closed pipe, a full disk, a reader that stalls) never changes what the service does.
 //!
-//! `tracing-appender` has such a queue as well. It does not fit: when its thread is stuck at the end of the program, it
-//! says so with `eprintln!`, which then panics or blocks for the same reason.
+//! `tracing-appender` has such a queue as well, and cannot be used: if its thread is stuck at the end of the program,
+//! it reports that with `eprintln!`, which then panics or blocks for the same reason.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -79,7 +79,7 @@ impl Log {
         let builder = tracing_subscriber::fmt()
             .with_env_filter(filter.directives())
             .with_ansi(io::stderr().is_terminal())
-            // It would write to stderr itself, and panic when that fails.
+            // The subscriber would write them to stderr itself, and panic when that fails.
             .log_internal_errors(false)
             .with_writer(self.clone());
         match format {

@@ -367,6 +367,15 @@ async fn keyboard_and_touch_read_what_pointing_shows() {
         browser.until_text("#by-provider [data-readout]", |text| text == "Xtream One, Movies: 13").await;
         browser.press("\u{e00c}").await;
         browser.until_text("#by-provider [data-readout]", str::is_empty).await;
+        // Times are exact on request, and stay so.
+        browser.click("[data-exact-times]").await;
+        browser.until_text("#titles [data-age]", |text| text.contains(':')).await;
+        browser.client.refresh().await.unwrap();
+        browser.until_text("#titles [data-age]", |text| text.contains(':')).await;
+        assert_eq!(
+            browser.run("return document.querySelector('[data-exact-times]').ariaPressed").await,
+            "true"
+        );
         browser.click("#by-provider .bar rect.c2").await;
         browser
             .until_text("#by-provider [data-readout]", |text| text.starts_with("Xtream One, TV shows: "))
@@ -462,6 +471,12 @@ async fn what_hides_or_reorders_text_is_shown_as_an_escape() {
         browser.until_text("#channels .bar-name", |text| text == expected).await;
         assert!(says(&browser, "channels").await.contains(expected));
         assert!(numbers(&browser, "channels", expected).await.starts_with(expected));
+        // The scripts escape what the service escapes in the pages that it renders: `text.rs` has the same numbers.
+        let escaped = "return import('/assets/text.js').then(({ visible }) => { \
+             const codes = [...Array(0x110000).keys()].filter((code) => code < 0xd800 || code > 0xdfff); \
+             const escaped = codes.filter((code) => visible(String.fromCodePoint(code)).startsWith('\\\\u{')); \
+             return [escaped.length, escaped.reduce((sum, code) => sum + code, 0)]; })";
+        assert_eq!(browser.run(escaped).await, json!([224, 117_938_589]));
         let anywhere = "return /[\\u202e\\u200b]/.test(document.documentElement.outerHTML)";
         assert_eq!(browser.run(anywhere).await, false);
     })

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use playarr_jobs::metric::{Kind, PanelKind};
 use playarr_metrics::catalog::{Catalog, DOCS, Output};
+use playarr_metrics::live::{Event, FieldKind};
 use promql_parser::parser::Expr;
 
 use crate::support::library::fixtures;
@@ -22,6 +23,24 @@ fn what_is_generated_equals_the_goldens() {
     golden("packaging/prometheus/playarr.rules.yml", &Output::Rules.of(&catalog, DOCS));
     golden("packaging/grafana/playarr.json", &Output::Dashboard.of(&catalog, DOCS));
     golden("clients/node/events.json", &Output::Events.of(&catalog, DOCS));
+}
+
+#[test]
+fn the_page_on_events_has_each_of_them_with_its_fields_and_values() {
+    let page =
+        std::fs::read_to_string(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/events.md")).unwrap();
+    for event in Event::ALL {
+        let name = format!("`{}`", event.name);
+        let row = page.lines().find(|line| line.starts_with("| ") && line.contains(&name));
+        let row = row.unwrap_or_else(|| panic!("{name} has no row"));
+        for field in event.fields {
+            assert!(row.contains(field.name), "{name} lacks {}: {row}", field.name);
+            if let FieldKind::OneOf(values) = field.kind {
+                let listed = format!("{} ({})", field.name, values.join(", "));
+                assert!(field.name == "media_type" || row.contains(&listed), "{name} lacks {listed}: {row}");
+            }
+        }
+    }
 }
 
 /// Compares a file with what it should be, or makes it so with `UPDATE_GOLDEN=1`.

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::support::exposition::{parse, value};
+use crate::support::library::fixtures;
 use crate::support::oracle::Gauges;
 use crate::support::running::Running;
 use crate::support::service::{Service, is_ready};
@@ -454,4 +455,62 @@ async fn a_flood_of_batches_keeps_nobody_from_following() {
     };
     tokio::join!(flood, follow);
     assert!(flooded.end("TERM").await.success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_admin_forgets_series_in_every_instance_and_others_stay() {
+    let service = Service::with(fixtures()).ready().await;
+    let (uri, name) = service.settings();
+    let other = Service::empty().server(&uri).setting("MONGODB_DB_NAME", &name).ready().await;
+    let token = service.ingest_token().await;
+    let report = async |users: &[&str]| {
+        let event = |user: &&str| {
+            let (media_type, duration_seconds) = ("live", 1);
+            json!({ "type": "stream_request", "user": user, "media_type": media_type,
+                "duration_seconds": duration_seconds })
+        };
+        let events: Vec<_> = users.iter().map(event).collect();
+        let request = service.post("/api/metrics/events").bearer_auth(&token);
+        let answer = request.json(&json!({ "events": events })).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+    };
+    let forget = async |body: Value| {
+        let request = service.post("/api/metrics/live/forget").header("x-api-key", "admin001");
+        let answer = request.json(&body).send().await.unwrap();
+        (answer.status(), answer.json::<Value>().await.unwrap())
+    };
+    let users = |series: &Gauges| {
+        let users = series.get("playarr_stream_requests_total");
+        users.into_iter().flatten().map(|(labels, _)| labels["user"].clone()).collect::<Vec<_>>()
+    };
+    report(&["alice", "alan", "bob"]).await;
+    until("the other one shows them", SOON, || async { users(&other.series().await).len() == 3 }).await;
+
+    let selector = r#"playarr_stream_requests_total{user=~"al.*"}"#;
+    let (status, answer) = forget(json!({ "match": [selector], "dry_run": true })).await;
+    assert_eq!((status, answer), (StatusCode::OK, json!({ "series": 2, "dry_run": true })));
+    assert_eq!(users(&service.series().await).len(), 3, "nothing has gone yet");
+    let (status, answer) = forget(json!({ "match": [selector] })).await;
+    assert_eq!((status, answer), (StatusCode::OK, json!({ "series": 2, "dry_run": false })));
+    assert_eq!(users(&service.series().await), ["bob"]);
+    until("the other one follows", SOON, || async { users(&other.series().await) == ["bob"] }).await;
+    report(&["alice"]).await;
+    let labels = [("user", "alice")];
+    service.until_value("playarr_stream_requests_total", &labels, 1.0).await;
+    other.until_value("playarr_stream_requests_total", &labels, 1.0).await;
+
+    for (body, complaint) in [
+        (json!({ "match": [] }), "1 to 100 are accepted"),
+        (json!({ "match": ["rate(a[5m])"] }), "more than a selector"),
+        (json!({ "match": ["{user="] }), "cannot be read"),
+        (json!({ "matches": ["a"] }), "unknown field"),
+    ] {
+        let (status, answer) = forget(body).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST);
+        assert!(answer["error"].as_str().unwrap().contains(complaint), "{answer}");
+    }
+    let anybody = service.post("/api/metrics/live/forget").json(&json!({ "match": ["a"] }));
+    assert_eq!(anybody.send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    other.stop().await;
+    service.stop().await;
 }

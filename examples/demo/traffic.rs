@@ -186,6 +186,6 @@ fn count(random: &mut impl Rng, range: RangeInclusive<u64>) -> Count {
 
 /// Mostly around the usual number of seconds, now and then much more.
 fn duration(random: &mut impl Rng, usual: f64) -> Seconds {
-    let luck: f64 = random.random_range(0.0..1.0);
-    Duration::from_secs_f64(usual * (0.5 + luck + if luck > 0.97 { 10.0 } else { 0.0 })).into()
+    let chance: f64 = random.random_range(0.0..1.0);
+    Duration::from_secs_f64(usual * (0.5 + chance + if chance > 0.97 { 10.0 } else { 0.0 })).into()
 }

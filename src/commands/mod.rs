@@ -57,10 +57,10 @@ enum Command {
     },
     /// Print every metric with its rules and panels; needs no database.
     Catalog {
-        /// As what.
+        /// What to print.
         #[arg(long, value_enum)]
         format: Output,
-        /// Where the pages of docs/ are read: links to the runbook lead there.
+        /// Address of the pages of docs/, for links to the runbook.
         #[arg(long, default_value = DOCS)]
         docs: String,
     },
@@ -155,7 +155,7 @@ async fn serve(reload: Reload) -> Result<(), CommandError> {
     Ok(serve::serve_beside(&config, listener, shutdown, |app| reload.with_each(hangups, app)).await?)
 }
 
-/// Is done with the first SIGTERM or SIGINT. From now on neither ends the program by itself.
+/// Is done at the first SIGTERM or SIGINT. From now on neither ends the program by itself.
 fn told_to_stop() -> Result<impl Future<Output = ()> + Send + 'static, CommandError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(CommandError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(CommandError::Signals)?;
@@ -220,7 +220,7 @@ async fn token(
     Ok(())
 }
 
-/// A reader that has seen enough (`collect | head`) is no failure.
+/// Writes to stdout. A reader that stops reading (`collect | head`) is no failure.
 fn print(text: &[u8]) -> Result<(), CommandError> {
     match std::io::stdout().write_all(text) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(CommandError::Output(error)),

@@ -64,11 +64,11 @@ pub(super) async fn follow(
     let mut stopped = std::pin::pin!(stopped);
     let mut failing = false;
     loop {
-        let looked = tokio::select! {
-            looked = tokens.show(kind) => looked,
+        let read = tokio::select! {
+            read = tokens.show(kind) => read,
             () = &mut stopped => return Ok(()),
         };
-        failing = look(kind, path, looked.map(|setting| setting.value), failing)?;
+        failing = update(kind, path, read.map(|setting| setting.value), failing)?;
         tokio::select! {
             () = tokio::time::sleep(TOKEN_CHECK_INTERVAL) => {}
             () = &mut stopped => return Ok(()),
@@ -76,8 +76,8 @@ pub(super) async fn follow(
     }
 }
 
-/// Takes over what the settings say. Returns whether they could not be read; one outage is one line.
-fn look(
+/// Writes the token that was read. Returns whether it could not be read, which is logged once.
+fn update(
     kind: TokenKind,
     path: &Path,
     token: Result<Secret, TokenError>,

@@ -17,14 +17,14 @@ pub(super) struct Parser<T> {
 type Read<T> = dyn Fn(&str) -> Result<T, String>;
 
 impl<T> Parser<T> {
-    /// Accepts what `read` finds a value in.
+    /// Accepts the texts for which `read` returns a value.
     pub(super) fn new(accepts: impl Into<String>, read: impl Fn(&str) -> Option<T> + 'static) -> Self {
         let accepts = accepts.into();
         let complaint = format!("{accepts} is accepted");
         Self { accepts, read: Box::new(move |text| read(text).ok_or_else(|| complaint.clone())) }
     }
 
-    /// Accepts what `read` finds a value in; else `read` says what is wrong.
+    /// Accepts the texts for which `read` returns a value; for others it says what is wrong.
     pub(super) fn explaining(
         accepts: impl Into<String>,
         read: impl Fn(&str) -> Result<T, String> + 'static,
@@ -76,7 +76,7 @@ pub(super) fn duration(range: RangeInclusive<Duration>) -> Parser<Duration> {
     })
 }
 
-/// As [`duration`], of at least so long; or 0 for never.
+/// A duration of at least `least`, or 0 for never.
 pub(super) fn duration_or_never(least: Duration) -> Parser<Duration> {
     let accepts =
         format!("0 (never) or a duration of at least {}, such as 30d,", humantime::format_duration(least));
@@ -105,7 +105,7 @@ pub(super) fn secret() -> Parser<Secret> {
     Parser::new("any text", |text| Some(text.to_owned().into()))
 }
 
-/// By the server's own rules, so that the mistake shows here and not at every query.
+/// The rules are those of the server, so that a mistake is found at start and not by each query.
 pub(super) fn database_name() -> Parser<String> {
     Parser::new("a database name of 1 to 63 characters without any of /\\. \"$*<>:|?", |name| {
         let forbidden = |c: char| "/\\. \"$*<>:|?\0".contains(c);

@@ -11,6 +11,24 @@ use flate2::{Compress, Compression, FlushCompress};
 /// Deflate, no name, no time, unknown system.
 pub(crate) const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 
+/// How hard a part is compressed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Level {
+    /// As usual: a snapshot is compressed once for many scrapes.
+    Snapshot,
+    /// As fast as possible: the live part is compressed again for nearly each scrape.
+    Live,
+}
+
+impl Level {
+    fn compression(self) -> Compression {
+        match self {
+            Self::Snapshot => Compression::default(),
+            Self::Live => Compression::fast(),
+        }
+    }
+}
+
 /// A part of a member: deflate blocks that end at a byte boundary, none of them the last.
 #[derive(Clone, Debug)]
 pub struct Deflated {
@@ -22,8 +40,8 @@ pub struct Deflated {
 
 /// Compresses a part. `prefix` goes before the blocks as it is.
 #[must_use]
-pub(crate) fn deflate(prefix: &[u8], text: &[u8], level: Compression) -> Deflated {
-    let mut compress = Compress::new(level, false);
+pub(crate) fn deflate(prefix: &[u8], text: &[u8], level: Level) -> Deflated {
+    let mut compress = Compress::new(level.compression(), false);
     let mut blocks = Vec::with_capacity(prefix.len() + text.len() / 8 + 64);
     blocks.extend_from_slice(prefix);
     let mut consumed = 0;
@@ -78,7 +96,7 @@ mod tests {
     use super::*;
 
     fn member(texts: &[&[u8]], end: &[u8]) -> Vec<u8> {
-        let parts: Vec<_> = texts.iter().map(|text| deflate(&[], text, Compression::default())).collect();
+        let parts: Vec<_> = texts.iter().map(|text| deflate(&[], text, Level::Snapshot)).collect();
         let mut member = GZIP_HEADER.to_vec();
         for part in &parts {
             member.extend_from_slice(&part.blocks);

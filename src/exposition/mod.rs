@@ -5,6 +5,6 @@ mod deflate;
 mod format;
 mod render;
 
-pub(crate) use deflate::{Deflated, GZIP_HEADER, deflate, gzip_trailer};
+pub(crate) use deflate::{Deflated, GZIP_HEADER, Level, deflate, gzip_trailer};
 pub(crate) use format::Format;
 pub(crate) use render::render;

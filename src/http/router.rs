@@ -1,4 +1,4 @@
-//! What holds for every route: finding it, `HEAD`, `Allow`, the trailing slash, panics, and what is recorded.
+//! What all routes have in common: finding them, `HEAD`, `Allow`, the trailing slash, panics, and recording requests.
 //!
 //! A request reaches a route's filter only in a shape that filters expect: with a path, one `Host`, and each header on
 //! one line.
@@ -123,7 +123,7 @@ impl Router {
         (resource.template, route.ok_or_else(|| ApiError::MethodNotAllowed { allow: resource.allow() }))
     }
 
-    /// Runs a route's filter. A panic is an answer like any other: the connection stays.
+    /// Runs a route's filter. A panic is answered with an error, and the connection stays open.
     async fn run<B>(&self, route: &BoxedFilter<(Response,)>, request: Request<B>) -> Response
     where
         B: Body + Send + Sync + 'static,

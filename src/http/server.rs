@@ -1,7 +1,8 @@
 //! Accepts connections and answers them with the routes.
 //!
-//! warp would do it too, but leaves no say in what a scrape feels: small packets wait for the last large one (Nagle), a
-//! body beyond some 400 KB is sent in several steps, and the routes are copied for each request.
+//! warp could do this as well, but three things that slow scrapes down cannot be changed there: small packets wait for
+//! the last large one (Nagle's algorithm), a body of more than about 400 KB is sent in several steps, and the routes
+//! are copied for each request.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -19,21 +20,21 @@ use tokio::sync::watch;
 use super::request::peer::with_peer;
 use super::router::Router;
 
-/// How many bytes of a body may wait to be sent together. Nothing is copied for it.
+/// The most bytes of a body that are sent together. This copies nothing.
 const SEND_TOGETHER: usize = 64 << 20;
 
-/// How many bytes the headers of a request may have.
+/// The most bytes that the headers of a request may have.
 const MAX_HEADERS: usize = 32 << 10;
 
-/// How long a new connection may take to ask for something. A limit on the headers of each request would cost a scrape
-/// several percent.
-const FIRST_REQUEST: Duration = Duration::from_secs(30);
+/// The time within which a new connection must send a request. A limit on the headers of each request would cost a
+/// scrape several percent.
+const FIRST_REQUEST_TIME: Duration = Duration::from_secs(30);
 
-/// How long to wait before accepting again when the system is out of file descriptors.
+/// The pause before accepting again when the system has no file descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves until `shutdown` is done, then takes no new connections and returns when those under way are done.
-/// Connections that became WebSockets are their handlers' to end.
+/// Serves until `shutdown` is done, then accepts no new connections and returns when the requests under way are
+/// answered. A connection that became a WebSocket is ended by its handler.
 pub(crate) async fn serve(router: Router, listener: TcpListener, shutdown: impl Future<Output = ()>) {
     let router = Arc::new(router);
     let mut http = http1::Builder::new();
@@ -53,7 +54,7 @@ pub(crate) async fn serve(router: Router, listener: TcpListener, shutdown: impl 
                 continue;
             }
         };
-        // Without it a connection works as well, only slower.
+        // A connection works without it, only more slowly.
         let _ = stream.set_nodelay(true);
         let asked = Arc::new(AtomicBool::new(false));
         let service = {
@@ -71,7 +72,7 @@ pub(crate) async fn serve(router: Router, listener: TcpListener, shutdown: impl 
             let ended = tokio::select! {
                 biased;
                 ended = connection.as_mut() => ended,
-                () = silence(&asked) => return,
+                () = no_request(&asked) => return,
                 _ = stopping.changed() => {
                     connection.as_mut().graceful_shutdown();
                     connection.await
@@ -88,9 +89,9 @@ pub(crate) async fn serve(router: Router, listener: TcpListener, shutdown: impl 
     stop.closed().await;
 }
 
-/// Ends if a connection has asked for nothing in time.
-async fn silence(asked: &AtomicBool) {
-    tokio::time::sleep(FIRST_REQUEST).await;
+/// Is done if a connection has sent no request in time.
+async fn no_request(asked: &AtomicBool) {
+    tokio::time::sleep(FIRST_REQUEST_TIME).await;
     if asked.load(Ordering::Relaxed) {
         std::future::pending::<()>().await;
     }

@@ -13,13 +13,14 @@ use crate::app::App;
 use crate::web;
 
 use super::request::access::{admin, admin_of_this_site, anyone, bearer, user};
+use super::request::body;
 use super::request::caller::caller;
 use super::request::headers::header;
 use super::request::parameter::parameter;
 use super::request::query;
 use super::router::Router;
 use super::routes::{
-    assets, auth, events, health, metrics, overview, pages, refresh, settings, status, websocket,
+    assets, auth, events, health, live, metrics, overview, pages, refresh, settings, status, websocket,
 };
 
 /// Every route of the service.
@@ -31,6 +32,7 @@ pub(crate) fn routes(app: &Arc<App>) -> Router {
         .get("/-/healthy", anyone(app).map(health::healthy))
         .get("/-/ready", anyone(app).map(health::ready))
         .post("/api/metrics/events", bearer(app, ingest).and(events::batch()).then(events::record))
+        .post("/api/metrics/live/forget", admin_of_this_site(app).and(body::json()).then(live::forget))
         .post("/api/metrics/refresh", admin_of_this_site(app).and(query()).then(refresh::refresh))
         .get("/api/metrics/status", admin(app).map(status::status))
         .get("/api/metrics/overview", admin(app).and(query()).map(overview::overview))
@@ -39,7 +41,7 @@ pub(crate) fn routes(app: &Arc<App>) -> Router {
             "/api/settings/metrics/regenerate",
             admin_of_this_site(app).and(query()).then(settings::regenerate),
         )
-        .post("/api/auth/login", anyone(app).and(caller()).and(auth::login_body()).then(auth::login))
+        .post("/api/auth/login", anyone(app).and(caller()).and(body::json()).then(auth::login))
         .post("/api/auth/logout", caller().map(auth::logout))
         .get("/api/auth/verify", user(app).map(auth::verify))
         .get(

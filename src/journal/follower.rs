@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use mongodb::bson::Document;
 use playarr_jobs::database::DatabaseError;
+use playarr_jobs::metric::Spec;
 use tokio::task::JoinError;
 
 use super::base::Base;
@@ -131,11 +132,16 @@ impl Follower {
         self.write_base(self.base.epoch, &self.shown()).await
     }
 
+    /// How many series a filter chooses.
+    pub(super) fn count(&self, is_chosen: impl FnMut(&Spec, &[&str], i64) -> bool) -> usize {
+        self.shown().remove(is_chosen)
+    }
+
     /// Removes the series that are chosen by family, labels and the time they were last moved, in every instance.
     /// Returns how many; `None` if another instance wrote a base meanwhile.
     pub(super) async fn remove(
         &mut self,
-        is_chosen: impl FnMut(&playarr_jobs::metric::Spec, &[&str], i64) -> bool,
+        is_chosen: impl FnMut(&Spec, &[&str], i64) -> bool,
     ) -> Result<Option<usize>, JournalError> {
         let mut totals = self.shown();
         let removed = totals.remove(is_chosen);

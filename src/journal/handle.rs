@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Why a batch was not recorded, though nothing is wrong with it.
 #[derive(Clone, Debug, thiserror::Error)]
-pub enum RecordError {
+pub(crate) enum RecordError {
     /// The journal was not read yet.
     #[error("the live metrics have not been read from MongoDB yet; send the batch again")]
     Starting,
@@ -38,7 +38,7 @@ pub enum RecordError {
 
 /// How the journal stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum JournalState {
+pub(crate) enum JournalState {
     /// It is not read yet.
     Starting,
     /// What is recorded is kept.
@@ -52,7 +52,7 @@ pub enum JournalState {
 impl JournalState {
     /// A word for it.
     #[must_use]
-    pub fn as_str(&self) -> &'static str {
+    pub(crate) fn as_str(&self) -> &'static str {
         match self {
             Self::Starting => "starting",
             Self::Keeping => "kept",
@@ -64,7 +64,7 @@ impl JournalState {
 
 /// Hands batches to the keeper of the journal. Clones are handles to the same one.
 #[derive(Clone)]
-pub struct Journal {
+pub(crate) struct Journal {
     requests: mpsc::Sender<Request>,
     state: watch::Receiver<JournalState>,
 }
@@ -73,12 +73,20 @@ pub struct Journal {
 pub(super) enum Request {
     /// To keep a batch.
     Batch(Batch),
-    /// To remove the series that match, and tell how many those were.
-    Forget(SeriesFilter, Reply<usize>),
+    /// To remove the series that match.
+    Forget(Forget),
 }
 
 /// Chooses series by their family and the values of its labels, in order.
-pub type SeriesFilter = Box<dyn Fn(&Spec, &[&str]) -> bool + Send + Sync>;
+pub(crate) type SeriesFilter = Box<dyn Fn(&Spec, &[&str]) -> bool + Send + Sync>;
+
+/// Series to remove.
+pub(super) struct Forget {
+    pub(super) filter: SeriesFilter,
+    /// Only tells how many series would go.
+    pub(super) is_dry_run: bool,
+    pub(super) reply: Reply<usize>,
+}
 
 /// Where the answer to a request goes.
 pub(super) type Reply<T> = oneshot::Sender<Result<T, RecordError>>;
@@ -104,28 +112,34 @@ impl Journal {
     ///
     /// # Errors
     /// When it is not known to be kept. It may be, so it should be sent again with the same id.
-    pub async fn record(&self, id: Option<&str>, delta: Delta, events: usize) -> Result<usize, RecordError> {
+    pub(crate) async fn record(
+        &self,
+        id: Option<&str>,
+        delta: Delta,
+        events: usize,
+    ) -> Result<usize, RecordError> {
         let digest = id.map(digest);
         let events = i32::try_from(events).unwrap_or(i32::MAX);
         self.ask(|reply| Request::Batch(Batch { digest, events, delta, reply })).await
     }
 
-    /// Removes the series with open labels that a filter chooses, in every instance. Returns how many those were.
+    /// Removes the series with open labels that a filter chooses, in every instance, together with those that differ
+    /// from them in closed labels only. Returns how many those were, or would have been.
     ///
     /// # Errors
     /// When the database does not keep that now.
-    pub async fn forget(&self, filter: SeriesFilter) -> Result<usize, RecordError> {
-        self.ask(|reply| Request::Forget(filter, reply)).await
+    pub(crate) async fn forget(&self, filter: SeriesFilter, is_dry_run: bool) -> Result<usize, RecordError> {
+        self.ask(|reply| Request::Forget(Forget { filter, is_dry_run, reply })).await
     }
 
     /// How the journal stands.
     #[must_use]
-    pub fn state(&self) -> JournalState {
+    pub(crate) fn state(&self) -> JournalState {
         self.state.borrow().clone()
     }
 
     /// Waits until live metrics are what they will be: read from the journal, or known to be in memory only.
-    pub async fn read(&self) {
+    pub(crate) async fn read(&self) {
         let mut state = self.state.clone();
         // An error says that the keeper has ended, which it does not before the service.
         let _ = state.wait_for(|state| *state != JournalState::Starting).await;
@@ -135,7 +149,7 @@ impl Journal {
     ///
     /// # Errors
     /// Why not.
-    pub fn check(&self) -> Result<(), RecordError> {
+    pub(crate) fn check(&self) -> Result<(), RecordError> {
         match &*self.state.borrow() {
             JournalState::Keeping => Ok(()),
             JournalState::Starting => Err(RecordError::Starting),

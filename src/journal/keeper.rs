@@ -10,7 +10,7 @@ use crate::live::Live;
 use crate::telemetry::Telemetry;
 
 /// The task, as others hold it.
-pub struct Keeper {
+pub(crate) struct Keeper {
     journal: Journal,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
@@ -19,7 +19,12 @@ pub struct Keeper {
 impl Keeper {
     /// Starts it. From here on live metrics show when they are committed, and none show before the journal is read.
     #[must_use]
-    pub fn start(live: Live, telemetry: Telemetry, database: &Database, options: KeeperOptions) -> Self {
+    pub(crate) fn start(
+        live: Live,
+        telemetry: Telemetry,
+        database: &Database,
+        options: KeeperOptions,
+    ) -> Self {
         live.keep_elsewhere();
         let (state, is_kept) = watch::channel(JournalState::Starting);
         let (journal, requests) = Journal::new(is_kept);
@@ -30,12 +35,12 @@ impl Keeper {
 
     /// Hands batches to it.
     #[must_use]
-    pub fn journal(&self) -> Journal {
+    pub(crate) fn journal(&self) -> Journal {
         self.journal.clone()
     }
 
     /// Commits for the last time and ends.
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.stop.send_replace(true);
         if let Err(error) = self.task.await {
             tracing::error!(%error, "the live metrics could not be committed at the end");

@@ -38,6 +38,6 @@ mod store;
 mod task;
 mod writer;
 
-pub use handle::{Journal, JournalState, RecordError, SeriesFilter};
-pub use keeper::Keeper;
-pub use task::KeeperOptions;
+pub(crate) use handle::{Journal, RecordError, SeriesFilter};
+pub(crate) use keeper::Keeper;
+pub(crate) use task::KeeperOptions;

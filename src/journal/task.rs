@@ -10,7 +10,7 @@ use tokio::time::{Interval, MissedTickBehavior};
 use super::complaint::Complaint;
 use super::follower::{Follower, JournalError};
 use super::group::Group;
-use super::handle::{JournalState, RecordError, Reply, Request, SeriesFilter};
+use super::handle::{Forget, JournalState, RecordError, Request};
 use super::migration;
 use super::state::State;
 use super::store::Store;
@@ -41,11 +41,11 @@ const REPORT_INTERVAL: Duration = Duration::from_secs(2 * 60);
 
 /// How live metrics are kept.
 #[derive(Clone, Copy, Debug)]
-pub struct KeeperOptions {
+pub(crate) struct KeeperOptions {
     /// The longest time that something waits to be committed.
-    pub commit_interval: Duration,
+    pub(crate) commit_interval: Duration,
     /// Series with open labels leave when they were not moved for so long; zero for never.
-    pub series_expiry: Duration,
+    pub(crate) series_expiry: Duration,
 }
 
 /// Keeps live metrics.
@@ -173,8 +173,8 @@ impl Task {
                 Ok(())
             }
             Request::Batch(_) => self.commit(Some(request)).await,
-            Request::Forget(filter, reply) => {
-                self.forget(filter, reply).await;
+            Request::Forget(forget) => {
+                self.forget(forget).await;
                 Ok(())
             }
         }
@@ -198,8 +198,8 @@ impl Task {
         while let Some(request) = next.take().or_else(|| self.requests.try_recv().ok()) {
             match request {
                 Request::Batch(batch) => group.push(batch),
-                Request::Forget(filter, reply) => {
-                    forget = Some((filter, reply));
+                Request::Forget(asked) => {
+                    forget = Some(asked);
                     break;
                 }
             }
@@ -210,8 +210,8 @@ impl Task {
         let outcome =
             if group.is_empty() { settled } else { self.writer.keep(group, &mut self.follower.state).await };
         let result = self.committed(started, outcome);
-        if let Some((filter, reply)) = forget {
-            self.forget(filter, reply).await;
+        if let Some(forget) = forget {
+            self.forget(forget).await;
         }
         result
     }
@@ -300,12 +300,16 @@ impl Task {
     }
 
     /// Removes series that an admin chose.
-    async fn forget(&mut self, filter: SeriesFilter, reply: Reply<usize>) {
+    async fn forget(&mut self, forget: Forget) {
+        let Forget { filter, is_dry_run, reply } = forget;
+        if is_dry_run {
+            let _ = reply.send(Ok(self.follower.count(|family, labels, _| filter(family, labels))));
+            return;
+        }
         // Another instance may write a base meanwhile; then its base is read and the removal tried again.
         for _ in 0..5 {
             match self.follower.remove(|family, labels, _| filter(family, labels)).await {
                 Ok(Some(removed)) => {
-                    tracing::info!(series = removed, "removed live series because an admin asked for it");
                     let _ = reply.send(Ok(removed));
                     return;
                 }
@@ -371,7 +375,7 @@ fn fail(request: Request, error: &RecordError) {
     // Whoever waited may be gone.
     match request {
         Request::Batch(batch) => drop(batch.reply.send(Err(error.clone()))),
-        Request::Forget(_, reply) => drop(reply.send(Err(error.clone()))),
+        Request::Forget(forget) => drop(forget.reply.send(Err(error.clone()))),
     }
 }
 

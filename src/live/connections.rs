@@ -4,6 +4,9 @@ use std::sync::atomic::Ordering;
 
 use super::Live;
 
+/// How many WebSocket connections may be open at once. Each costs some memory, and only admins open them.
+pub const MAX_CONNECTIONS: usize = 256;
+
 /// An open WebSocket connection; closed when it is dropped, for whatever reason.
 #[must_use = "the connection counts for as long as this is held"]
 pub struct Connection {

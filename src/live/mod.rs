@@ -63,7 +63,7 @@ use playarr_jobs::metric::Family;
 
 pub use admission::LIVE_SERIES_BUDGET;
 pub use clock::Clock;
-pub use connections::Connection;
+pub use connections::{Connection, MAX_CONNECTIONS};
 pub use delta::Delta;
 pub use event::{
     AdminChange, ApiCall, ApiCallError, AuthenticationFailure, BestSourceSelected, CacheOperation,

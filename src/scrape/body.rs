@@ -5,13 +5,12 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
-use flate2::Compression;
 use parking_lot::Mutex;
 use playarr_jobs::metric::Family;
 use playarr_jobs::refresh::{Published, SnapshotStore};
 
 use super::page::Page;
-use crate::exposition::{Format, deflate, gzip_trailer, render};
+use crate::exposition::{Format, Level, deflate, gzip_trailer, render};
 use crate::live::Live;
 use crate::telemetry::Telemetry;
 
@@ -113,7 +112,7 @@ impl Joined {
                 render(family, format, &mut text);
             }
             let frames = if gzip {
-                let live = deflate(&[], &text, Compression::fast());
+                let live = deflate(&[], &text, Level::Live);
                 let parts = [(&page.deflated, page.text.len()), (&live, text.len())];
                 let trailer = gzip_trailer(parts, format.end());
                 [page.deflated.blocks.clone(), [&*live.blocks, &*trailer].concat().into()]

@@ -1,10 +1,9 @@
 //! The snapshot's part of an exposition, rendered and compressed once per refresh.
 
 use bytes::Bytes;
-use flate2::Compression;
 use playarr_jobs::refresh::Snapshot;
 
-use crate::exposition::{Deflated, Format, GZIP_HEADER, deflate, render};
+use crate::exposition::{Deflated, Format, GZIP_HEADER, Level, deflate, render};
 use crate::telemetry::snapshot_families;
 
 /// A snapshot's gauges and how they were collected, as text and compressed.
@@ -30,7 +29,7 @@ impl Page {
             render(&family, Format::Text, &mut text);
         }
         text.shrink_to_fit();
-        let deflated = deflate(&GZIP_HEADER, &text, Compression::default());
+        let deflated = deflate(&GZIP_HEADER, &text, Level::Snapshot);
         Self { text: text.into(), deflated }
     }
 }

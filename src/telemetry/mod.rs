@@ -11,7 +11,7 @@ mod log;
 mod panics;
 mod process;
 mod scrape;
-mod scrapes;
+mod scrape_ledger;
 mod service;
 mod snapshot;
 mod tokens;
@@ -28,7 +28,7 @@ pub use feed::{Feed, Step, StopSignal};
 pub use journal::JournalMetrics;
 pub use panics::log_panics;
 pub use scrape::{Cause, Outcome, Scrape, UserAgent};
-pub use scrapes::{Durations, ScrapeLedger, ScrapeTotals};
+pub use scrape_ledger::{Durations, ScrapeLedger, ScrapeTotals};
 pub use service::ServiceMetrics;
 pub use snapshot::snapshot_families;
 pub use tokens::TokenMetrics;
@@ -53,7 +53,7 @@ struct Inner {
 pub(crate) fn specs() -> impl Iterator<Item = &'static Spec> {
     let counted = service::SPECS
         .into_iter()
-        .chain(scrapes::SPECS)
+        .chain(scrape_ledger::SPECS)
         .chain(journal::SPECS)
         .chain(tokens::SPECS)
         .chain([&database::UP, &log::LINES_DROPPED]);

@@ -29,7 +29,7 @@ const FLOORS: &[&[&str]] = &[
     &["src/catalog"],
     &["src/journal"],
     &["src/telemetry", "src/accounts", "src/ingest"],
-    &["src/live", "src/exposition", "src/database.rs", "src/logging.rs"],
+    &["src/live", "src/exposition", "src/selector.rs", "src/database.rs", "src/logging.rs"],
     &["src/config"],
     &["jobs/src/lib.rs"],
     &["jobs/src/refresh"],

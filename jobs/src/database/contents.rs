@@ -10,15 +10,15 @@ use super::ask::ask;
 use super::error::DatabaseError;
 
 /// Collections that Playarr creates when it first starts, and this service never does.
-const PLAYARRS: [&str; 4] = ["titles", "provider_titles", "iptv_providers", "channels"];
+const PLAYARR_COLLECTIONS: [&str; 4] = ["titles", "provider_titles", "iptv_providers", "channels"];
 
-/// How many databases of a server are searched.
-const MOST_DATABASES: usize = 100;
+/// The most databases of a server that are searched.
+const MAX_DATABASES: usize = 100;
 
-/// The time of one look at a database.
-const TIME: Duration = Duration::from_secs(5);
+/// The time limit of each query.
+const TIME_LIMIT: Duration = Duration::from_secs(5);
 
-/// How often a database that is not Playarr's, or that is away, is looked at again.
+/// The interval of checks while the database is away or not Playarr's.
 const CHECK_INTERVAL: Duration = Duration::from_secs(30);
 
 /// What a database holds.
@@ -36,7 +36,7 @@ pub enum Contents {
 }
 
 impl Contents {
-    /// Looks at a database, and around it if it is not Playarr's.
+    /// What a database holds. If it is not Playarr's, the other databases of its server are searched as well.
     ///
     /// # Errors
     /// When MongoDB does not answer, or refuses.
@@ -45,9 +45,9 @@ impl Contents {
             return Ok(Self::Playarr);
         }
         // A user who may not list databases learns nothing about them.
-        let names = ask(TIME, database.client().list_database_names()).await.unwrap_or_default();
+        let names = ask(TIME_LIMIT, database.client().list_database_names()).await.unwrap_or_default();
         let mut elsewhere = Vec::new();
-        for name in names.into_iter().take(MOST_DATABASES) {
+        for name in names.into_iter().take(MAX_DATABASES) {
             if is_playarrs(&database.client().database(&name)).await.unwrap_or(false) {
                 elsewhere.push(name);
             }
@@ -73,7 +73,7 @@ impl Contents {
         }
     }
 
-    /// What is to be said of a database of this name. `None` if nothing is wrong.
+    /// What is wrong with a database of this name, as a sentence for its operator. `None` if nothing is.
     #[must_use]
     pub fn complaint(&self, name: &str) -> Option<String> {
         let Self::NotPlayarr { elsewhere } = self else { return None };
@@ -95,9 +95,9 @@ async fn is_playarrs(database: &Database) -> Result<bool, DatabaseError> {
         "listCollections": 1,
         "nameOnly": true,
         "authorizedCollections": true,
-        "filter": { "name": { "$in": PLAYARRS.to_vec() } },
+        "filter": { "name": { "$in": PLAYARR_COLLECTIONS.to_vec() } },
     };
-    let reply = ask(TIME, database.run_command(list)).await?;
+    let reply = ask(TIME_LIMIT, database.run_command(list)).await?;
     let found = reply.get_document("cursor").and_then(|cursor: &Document| cursor.get_array("firstBatch"));
     Ok(found.is_ok_and(|found| !found.is_empty()))
 }

@@ -1,9 +1,9 @@
-//! Plain words for what the driver reports as a dump of its state.
+//! Plain words for errors that the driver reports as a dump of its state.
 
-/// The longest message of a server that is shown.
-const MOST_CHARACTERS: usize = 300;
+/// The longest message of a server that is shown, in characters.
+const MAX_MESSAGE: usize = 300;
 
-/// What the causes look like in the driver's errors, and what they mean. The first that fits counts.
+/// Texts in the driver's errors, and the cause that they stand for. The first that matches counts.
 const CAUSES: [(&[&str], &str); 9] = [
     (&["Connection refused"], "refuses connections"),
     (
@@ -81,7 +81,7 @@ pub(super) fn not_authorized(message: &str) -> String {
 
 /// A server's message without its tail, should it be long.
 pub(super) fn shortened(message: &str) -> String {
-    match message.char_indices().nth(MOST_CHARACTERS) {
+    match message.char_indices().nth(MAX_MESSAGE) {
         Some((end, _)) => format!("{}...", &message[..end]),
         None => message.to_owned(),
     }

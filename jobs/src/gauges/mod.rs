@@ -3,12 +3,12 @@
 mod channels;
 mod detail;
 mod library;
-mod names;
+mod provider_queries;
 mod providers;
 mod users;
 
 pub use detail::EpisodesDetail;
-pub use names::{PROVIDER_NAMES, RECORDED_PROVIDER_NAMES};
+pub use provider_queries::{PROVIDER_NAMES, RECORDED_PROVIDER_NAMES};
 pub use providers::ENABLED_PROVIDERS;
 
 pub use crate::collect::Definition;

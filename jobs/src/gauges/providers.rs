@@ -4,7 +4,7 @@
 
 use mongodb::bson::{Bson, Document, doc};
 
-use super::names;
+use super::provider_queries;
 use crate::collect::{Definition, Merge, is_object};
 use crate::metric::{Alert, Level, Monitoring, Panel, PanelKind, Recording, Section, Severity, Unit};
 
@@ -17,7 +17,7 @@ pub(super) fn definitions() -> Vec<Definition> {
         )
         .labels(["provider_id", "provider_name", "provider_type"])
         .merging(Merge::Max)
-        .monitoring(Monitoring { recordings: &[names::RECORDING], ..Monitoring::NONE })
+        .monitoring(Monitoring { recordings: &[provider_queries::RECORDING], ..Monitoring::NONE })
         .rows(
             "iptv_providers",
             [

@@ -196,10 +196,10 @@ impl Outcome {
     }
 }
 
-/// How long to wait for the next refresh after this many failed ones in a row; `luck` is between 0 and 1.
-fn pause(interval: Duration, outcome: Outcome, failures: u32, luck: f64) -> Duration {
+/// How long to wait for the next refresh after this many failed ones in a row; `random` is a number from 0 to 1.
+fn pause(interval: Duration, outcome: Outcome, failures: u32, random: f64) -> Duration {
     let retry = FIRST_RETRY.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1)));
-    let regular = interval.mul_f64(1.0 + MAX_JITTER * luck);
+    let regular = interval.mul_f64(1.0 + MAX_JITTER * random);
     match outcome {
         Outcome::Success => regular,
         Outcome::SomeFailed => retry.min(regular),

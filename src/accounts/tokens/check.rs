@@ -1,16 +1,42 @@
 //! The check of a token: reads what the database holds, creates what is missing, and puts right what others changed.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use playarr_jobs::database::Health;
+use tokio::time::MissedTickBehavior;
 
 use super::decision::{Decision, decide};
 use super::kind::TokenKind;
 use super::memory::Memory;
+use super::problem_log::ProblemLog;
 use super::record::{Record, Stored, system_time};
 use super::setting::Setting;
 use super::status::{Problem, Token, TokenError, Unknown};
 use super::{ATTEMPT_PAUSE, Found, MAX_ATTEMPTS, Tokens, Writing, random_token};
 
+/// The pause between two checks. With the time of a read it stays below the ten seconds within which a token changed
+/// elsewhere must count here.
+pub const TOKEN_CHECK_INTERVAL: Duration = Duration::from_secs(4);
+
 impl Tokens {
+    /// Checks the tokens every [`TOKEN_CHECK_INTERVAL`], for ever, and logs what goes wrong when it begins and when it
+    /// ends. `checked` is called after each check.
+    pub async fn watch(&self, health: &Health, checked: impl Fn(&Self)) {
+        let mut interval = tokio::time::interval(TOKEN_CHECK_INTERVAL);
+        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut logs = [ProblemLog::default(), ProblemLog::default()];
+        loop {
+            interval.tick().await;
+            // What fails is kept for the status.
+            let _ = self.check_each(Writing::AfterPause).await;
+            for (status, log) in self.status().into_iter().zip(&mut logs) {
+                log.follow(status, health.outage().is_some());
+            }
+            checked(self);
+        }
+    }
+
     pub(super) async fn check_each(&self, writing: Writing) -> Result<(), TokenError> {
         let (metrics, ingest) = tokio::join!(
             self.check_one(TokenKind::Metrics, writing),

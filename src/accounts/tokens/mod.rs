@@ -23,24 +23,19 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use constant_time_eq::constant_time_eq;
 use mongodb::Database;
-use playarr_jobs::database::{DatabaseError, Health};
+use playarr_jobs::database::DatabaseError;
 use rand::Rng;
 use tokio::sync::Mutex;
-use tokio::time::MissedTickBehavior;
 
+pub use check::TOKEN_CHECK_INTERVAL;
 pub use kind::TokenKind;
 pub use status::{Problem, Token, TokenError, TokenStatus, Unknown};
 
 use crate::config::Secret;
 use memory::Memory;
-use problem_log::ProblemLog;
 use question::Source;
 use record::{Record, Records, Stored};
 use setting::{Setting, Settings};
-
-/// The pause between two checks. With the time of a read it stays below the ten seconds within which a token changed
-/// elsewhere must count here.
-pub const TOKEN_CHECK_INTERVAL: Duration = Duration::from_secs(4);
 
 /// How often a write is tried that another instance was faster with, and the pause in between.
 const MAX_ATTEMPTS: u32 = 20;
@@ -127,23 +122,6 @@ impl Tokens {
     #[must_use]
     pub fn restored(&self) -> u64 {
         self.restored.load(Ordering::Relaxed)
-    }
-
-    /// Checks the tokens every [`TOKEN_CHECK_INTERVAL`], for ever, and logs what goes wrong when it begins and when it
-    /// ends. `checked` is called after each check.
-    pub async fn watch(&self, health: &Health, checked: impl Fn(&Self)) {
-        let mut interval = tokio::time::interval(TOKEN_CHECK_INTERVAL);
-        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut logs = [ProblemLog::default(), ProblemLog::default()];
-        loop {
-            interval.tick().await;
-            // What fails is kept for the status.
-            let _ = self.check_each(Writing::AfterPause).await;
-            for (status, log) in self.status().into_iter().zip(&mut logs) {
-                log.follow(status, health.outage().is_some());
-            }
-            checked(self);
-        }
     }
 
     /// Reads each token, creates those that do not exist, and puts right what others have done to them.

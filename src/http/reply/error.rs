@@ -14,6 +14,7 @@ use playarr_jobs::database::Outage;
 use crate::accounts::{AuthError, TokenError, TokenKind, Unknown};
 use crate::ingest::BatchError;
 use crate::journal::RecordError;
+use crate::selector::SelectorError;
 
 use super::extensions::{AuthenticationFailure, ErrorText};
 use super::{rfc3339, since};
@@ -51,6 +52,14 @@ pub(in crate::http) enum ApiError {
     /// The body of a login is no JSON object with the two texts.
     #[error("The body is not a valid login; send a JSON object with the texts \"username\" and \"password\"")]
     InvalidLogin,
+    /// The body does not say which live series to forget.
+    #[error(
+        "The body does not say what to forget: {0}; send {{\"match\": [selectors], \"dry_run\": true or false}}"
+    )]
+    InvalidForget(String),
+    /// A selector of series that is none.
+    #[error("{0}; selectors are written as in Prometheus")]
+    Selector(#[from] SelectorError),
     /// A login with another content type.
     #[error("The Content-Type must be application/json")]
     NotJson,
@@ -148,6 +157,8 @@ impl ApiError {
             | Self::BrokenGzip(_)
             | Self::BodyCutShort
             | Self::InvalidLogin
+            | Self::InvalidForget(_)
+            | Self::Selector(_)
             | Self::Batch(_) => StatusCode::BAD_REQUEST,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::NotAWebSocket => StatusCode::UPGRADE_REQUIRED,

@@ -3,28 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use cookie::{Cookie, SameSite};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use warp::http::header::{HeaderValue, SET_COOKIE};
 use warp::reply::Response;
-use warp::{Filter, Rejection, Stream};
 
 use crate::accounts::{AuthError, User};
 use crate::app::App;
 use crate::config::Secret;
 use crate::http::reply::error::ApiError;
 use crate::http::reply::json::private;
-use crate::http::request::body;
 use crate::http::request::caller::{COOKIE_NAME, Caller};
-use crate::http::request::headers::header;
-
-/// The largest body of a login, in bytes.
-const MAX_LOGIN: usize = 16 << 10;
-
-/// The time that the body of a login may take.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Deserialize)]
 struct Login {
@@ -60,23 +51,9 @@ pub(in crate::http) fn verify(user: User) -> Response {
     private(&json!({ "valid": true, "user": shown(&user) }))
 }
 
-/// The body of a login. The handler has its errors, since who may sign in from here is told first.
-pub(in crate::http) fn login_body()
--> impl Filter<Extract = (Result<Bytes, ApiError>,), Error = Rejection> + Copy {
-    header("content-type").and(warp::body::stream()).then(read_login)
-}
-
-async fn read_login(
-    content_type: Option<String>,
-    body: impl Stream<Item = Result<impl Buf, warp::Error>>,
-) -> Result<Bytes, ApiError> {
-    body::expect_json(content_type.as_deref())?;
-    body::read(body, MAX_LOGIN, PATIENCE).await
-}
-
-/// The error of the parser is dropped: it might quote the password.
+/// Drops the error of the parser, which might quote the password.
 fn parse_login(body: &[u8]) -> Result<Login, ApiError> {
-    // serde would take an array for the fields in their order.
+    // serde would accept an array with the values of the fields.
     if !body.trim_ascii_start().starts_with(b"{") {
         return Err(ApiError::InvalidLogin);
     }

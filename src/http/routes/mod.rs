@@ -5,6 +5,7 @@ pub(super) mod assets;
 pub(super) mod auth;
 pub(super) mod events;
 pub(super) mod health;
+pub(super) mod live;
 pub(super) mod metrics;
 pub(super) mod overview;
 pub(super) mod pages;
@@ -17,7 +18,7 @@ use tokio::task::JoinError;
 
 use super::reply::error::ApiError;
 
-/// The outcome of a task. Its panic is the handler's.
+/// The outcome of a task. If the task panicked, so does the handler.
 fn joined<T>(outcome: Result<T, JoinError>) -> Result<T, ApiError> {
     outcome.map_err(|error| match error.try_into_panic() {
         Ok(panic) => std::panic::resume_unwind(panic),

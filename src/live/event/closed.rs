@@ -43,8 +43,8 @@ macro_rules! closed_labels {
             }
         }
 
-        impl super::field::FieldType for $label {
-            const KIND: super::field::FieldKind = super::field::FieldKind::OneOf(<Self as ClosedLabel>::TEXTS);
+        impl super::schema::FieldType for $label {
+            const KIND: super::schema::FieldKind = super::schema::FieldKind::OneOf(<Self as ClosedLabel>::TEXTS);
         }
     )+};
 }

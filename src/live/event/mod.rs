@@ -15,13 +15,13 @@ mod buckets;
 mod closed;
 mod endpoint;
 mod family;
-mod field;
 mod http;
 mod jobs;
 mod known;
 mod label;
 mod playback;
 mod providers;
+mod schema;
 mod users;
 
 use playarr_jobs::metric::Spec;
@@ -35,12 +35,12 @@ pub use closed::{
 };
 pub use endpoint::{Endpoint, EndpointError};
 pub(in crate::live) use family::{FamilyId, Key, SEPARATOR, Sink, label_values, place_of};
-pub use field::{EventSpec, FieldKind, FieldSpec};
 pub use http::{AuthenticationFailure, HttpRequest, ManagedError};
 pub use jobs::{CategoriesSynced, JobExecution, TitlesProcessed};
 pub use label::{Label, LabelError, MAX_EVENT_LABEL_BYTES, StatusCode, TextVisitor};
 pub use playback::{BestSourceSelected, CacheOperation, StreamRequest};
 pub use providers::{ProviderApiError, ProviderApiRequest, ProviderSync};
+pub use schema::{EventSpec, FieldKind, FieldSpec};
 pub use users::{ProviderOperation, UserOperation, WatchlistOperation, WebsocketConnections};
 
 /// What an event moves.
@@ -79,7 +79,7 @@ macro_rules! event {
                 doc: concat!($($doc),+).trim_ascii(),
                 fields: &[$(crate::live::event::FieldSpec {
                     name: stringify!($field),
-                    kind: <$kind as crate::live::event::field::FieldType>::KIND,
+                    kind: <$kind as crate::live::event::schema::FieldType>::KIND,
                 }),+],
             };
         }

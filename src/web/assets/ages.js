@@ -1,6 +1,6 @@
 // How old the numbers of the overview are.
 
-import { secondsSince, ticking } from "./clock.js";
+import { ageText, secondsSince, ticking } from "./clock.js";
 import { byId } from "./dom.js";
 import { lasting, moment } from "./format.js";
 
@@ -37,7 +37,7 @@ export function dateCards({ collected, failed, interval_seconds: interval }, ans
       if (!time) return "not counted yet";
       const isOld = secondsSince(time) > (collectors ? 2 * interval : CURRENT_SECONDS);
       place.classList.toggle("warn-text", hasFailed || isOld);
-      return collectors || isOld ? old(time) : "up to now";
+      return collectors || isOld ? ageText(time, old) : "up to now";
     });
   }
 }

@@ -1,10 +1,11 @@
 // Times that update themselves. Ages are by the service's clock, since the browser's may be minutes off.
 
 import { el } from "./dom.js";
-import { moment, span } from "./format.js";
+import { exactTime, moment, span } from "./format.js";
 import { visible } from "./text.js";
 
 let ahead = 0;
+let exact = remembered() === "exact";
 const texts = new WeakMap();
 
 /** Sets the clock to the time that the service sent. */
@@ -17,6 +18,11 @@ export const now = () => Date.now() + ahead;
 
 export const secondsSince = (time) => (now() - Date.parse(time)) / 1000;
 
+/** How long ago a time was, or the time itself if exact times are chosen. `words` puts an age into words. */
+export function ageText(time, words = ago) {
+  return exact ? exactTime(new Date(time)) : words(time);
+}
+
 /** How long ago, in words. */
 export function ago(time) {
   const seconds = secondsSince(time);
@@ -26,7 +32,31 @@ export function ago(time) {
 /** An element that shows how long ago a time was. */
 export function age(time) {
   if (!time) return el("span", { className: "muted" }, "never");
-  return ticking(el("time", { dateTime: time, title: moment(new Date(time)) }), () => ago(time));
+  return ticking(el("time", { dateTime: time, title: moment(new Date(time)) }), () => ageText(time));
+}
+
+/** Makes the button switch between ages and exact times, which otherwise only a tooltip shows. */
+export function setUpExactTimes(button) {
+  const mark = () => button.setAttribute("aria-pressed", String(exact));
+  mark();
+  button.addEventListener("click", () => {
+    exact = !exact;
+    try {
+      localStorage.setItem("times", exact ? "exact" : "ages");
+    } catch {
+      // Then the choice holds for this page.
+    }
+    mark();
+    tickAll();
+  });
+}
+
+function remembered() {
+  try {
+    return localStorage.getItem("times");
+  } catch {
+    return null;
+  }
 }
 
 /** Sets the text of an element to what `text` returns, every second, while it is in the page. */
@@ -44,4 +74,6 @@ function tick(element) {
   if (element.textContent !== shown) element.textContent = shown;
 }
 
-setInterval(() => document.querySelectorAll("[data-ticks]").forEach(tick), 1000);
+const tickAll = () => document.querySelectorAll("[data-ticks]").forEach(tick);
+
+setInterval(tickAll, 1000);

@@ -73,4 +73,9 @@ export function bytes(number) {
   return `${value.toFixed(1)} ${units[unit]}`;
 }
 
+/** The time of day to the second, with the date unless it is today. */
+export function exactTime(date) {
+  return date.toDateString() === new Date().toDateString() ? date.toLocaleTimeString() : moment(date);
+}
+
 export const moment = (date) => date.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });

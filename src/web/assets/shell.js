@@ -1,6 +1,9 @@
 // What surrounds every page: the side bar as a drawer on narrow screens, and the theme.
 
+import { setUpExactTimes } from "./clock.js";
 import "./session.js";
+
+setUpExactTimes(document.querySelector("[data-exact-times]"));
 
 const menu = document.querySelector("[data-menu]");
 const sidebar = document.getElementById("sidebar");

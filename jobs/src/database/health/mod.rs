@@ -1,4 +1,4 @@
-//! Whether MongoDB answers, since when not, and why: from what the driver hears of the servers by itself.
+//! Whether MongoDB answers, since when not, and why: from what the driver reports of the servers.
 
 mod servers;
 mod state;
@@ -20,16 +20,16 @@ use super::error::DatabaseError;
 use servers::Servers;
 pub use state::{HealthState, Outage};
 
-/// How often the driver asks each server for a sign of life, unless the connection string says otherwise.
+/// The interval of the driver's heartbeats to each server, unless the connection string says otherwise.
 const HEARTBEAT: Duration = Duration::from_secs(2);
 
-/// How much later than expected a sign of life may come.
+/// How late the answer to a heartbeat may be.
 const TOLERANCE: Duration = Duration::from_secs(3);
 
 /// How often the servers are checked for silence.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How often a command is sent, since signs of life need no login.
+/// The interval of a command that needs a login, which heartbeats do not.
 const LOGIN_CHECK_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The health of the database, for all who show it or go by it. Clones share it.
@@ -44,23 +44,24 @@ pub struct Health {
 }
 
 impl Health {
-    /// Listens to the client that will be made with these options, and makes it notice outages sooner.
+    /// Subscribes to the events of the client that will be made with these options, and shortens its heartbeat interval
+    /// so that outages are noticed sooner.
     #[must_use]
     pub fn of_client(options: &mut ClientOptions) -> Self {
-        let patience = *options.heartbeat_freq.get_or_insert(HEARTBEAT) + TOLERANCE;
-        let health = Self::new(patience);
+        let silence_limit = *options.heartbeat_freq.get_or_insert(HEARTBEAT) + TOLERANCE;
+        let health = Self::new(silence_limit);
         let listening = health.clone();
-        options.sdam_event_handler = Some(EventHandler::callback(move |event| listening.heard(event)));
+        options.sdam_event_handler = Some(EventHandler::callback(move |event| listening.handle(event)));
         health
     }
 
-    /// Knows nothing yet. A server may be silent for as long as `patience`.
-    fn new(patience: Duration) -> Self {
+    /// Knows nothing yet. A server that is silent for longer than `silence_limit` counts as gone.
+    fn new(silence_limit: Duration) -> Self {
         Self {
             state: watch::Sender::new(HealthState::Connecting),
-            servers: Arc::new(Mutex::new(Servers::new(patience))),
+            servers: Arc::new(Mutex::new(Servers::new(silence_limit))),
             ended: Arc::default(),
-            notice_time: patience.max(LOGIN_CHECK_INTERVAL) + 2 * CHECK_INTERVAL,
+            notice_time: silence_limit.max(LOGIN_CHECK_INTERVAL) + 2 * CHECK_INTERVAL,
         }
     }
 
@@ -133,7 +134,7 @@ impl Health {
         match &answer {
             Ok(_) => self.update(|servers| servers.login_refused = false),
             Err(DatabaseError::Login) => self.update(|servers| servers.login_refused = true),
-            // Known already from the signs of life, or nothing that concerns the health.
+            // Known already from the heartbeats, or of no concern here.
             Err(_) => {}
         }
         answer.is_ok()
@@ -155,7 +156,7 @@ impl Health {
                     tracing::debug!("{}", outage.reason);
                 }
                 (HealthState::Up, Some(outage)) => {
-                    // A server gives signs of life before it lets anybody in.
+                    // A server answers heartbeats before it accepts logins.
                     if !self.check_login(database).await {
                         tokio::time::sleep(CHECK_INTERVAL).await;
                         continue;
@@ -172,7 +173,7 @@ impl Health {
         }
     }
 
-    fn heard(&self, event: SdamEvent) {
+    fn handle(&self, event: SdamEvent) {
         match event {
             SdamEvent::TopologyDescriptionChanged(event) => {
                 self.update(|servers| servers.described(&event.new_description));
@@ -184,12 +185,12 @@ impl Health {
         }
     }
 
-    /// Takes in what is new, and publishes what it means.
-    fn update(&self, take_in: impl FnOnce(&mut Servers)) {
+    /// Applies a change to what is known of the servers, and publishes the state that follows.
+    fn update(&self, change: impl FnOnce(&mut Servers)) {
         let mut servers = self.servers.lock();
-        take_in(&mut servers);
+        change(&mut servers);
         let condition = servers.condition(Instant::now());
-        // Under the lock, so that what was heard last is published last.
+        // Under the lock, so that states are published in the order of the changes.
         self.state.send_if_modified(|state| {
             let next = condition.state(state);
             let is_new = *state != next;

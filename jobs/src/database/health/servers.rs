@@ -1,4 +1,4 @@
-//! What is heard of each server, and what the servers can do together.
+//! What is known of each server, and what follows for the database as a whole.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
@@ -17,8 +17,8 @@ pub(super) struct Servers {
     set_name: Option<String>,
     /// Whether the last login was refused.
     pub(super) login_refused: bool,
-    /// How long a server may be silent.
-    patience: Duration,
+    /// A server that is silent for longer counts as gone.
+    silence_limit: Duration,
     since: Instant,
 }
 
@@ -40,7 +40,7 @@ enum Role {
     Failing(String),
 }
 
-/// What the servers can do together.
+/// What can be done with these servers.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Condition {
     Connecting,
@@ -74,8 +74,9 @@ impl Condition {
 }
 
 impl Servers {
-    pub(super) fn new(patience: Duration) -> Self {
-        Self { known: BTreeMap::new(), set_name: None, login_refused: false, patience, since: Instant::now() }
+    pub(super) fn new(silence_limit: Duration) -> Self {
+        let (known, since) = (BTreeMap::new(), Instant::now());
+        Self { known, set_name: None, login_refused: false, silence_limit, since }
     }
 
     pub(super) fn described(&mut self, topology: &TopologyDescription) {
@@ -113,11 +114,11 @@ impl Servers {
             let expected_since = match (&server.role, server.heard) {
                 (Role::Failing(_), _) => None,
                 (Role::Unknown, None) => Some(self.since),
-                // Behind a load balancer there are no signs of life.
+                // Behind a load balancer there are no heartbeats.
                 (_, heard) => heard,
             };
             let is_silent =
-                expected_since.is_some_and(|at| now.saturating_duration_since(at) > self.patience);
+                expected_since.is_some_and(|at| now.saturating_duration_since(at) > self.silence_limit);
             let role =
                 if is_silent { Role::Failing("does not answer".to_owned()) } else { server.role.clone() };
             roles.push((address.as_str(), role));
