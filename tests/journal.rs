@@ -1,6 +1,7 @@
 //! Live metrics are kept in a journal: what was acknowledged is never lost or doubled, what was shown is never lower
 //! later, and all instances show the same.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -341,7 +342,7 @@ async fn series_that_nobody_moves_for_a_month_leave_and_make_room_for_others() {
     let running = Running::start_on(&database, &[]).await;
     until("they leave", SOON, || async {
         let series = running.series().await;
-        series.get("playarr_stream_requests_total").is_none_or(|users| users.is_empty())
+        series.get("playarr_stream_requests_total").is_none_or(BTreeMap::is_empty)
     })
     .await;
     running.post_lines(watched("late")).await;
