@@ -167,13 +167,8 @@ impl Live {
     /// Records requests to one endpoint that were counted elsewhere: how many were answered with `status`, by bucket of
     /// [`HTTP`], and the nanoseconds they took together. The next scrape need not show them.
     pub fn record_http_requests(&self, endpoint: &str, status: &str, buckets: &[u64], nanoseconds: u128) {
-        self.inner.recorder.record_http_requests(
-            endpoint,
-            status,
-            buckets,
-            nanoseconds,
-            &self.inner.admissions,
-        );
+        let Inner { recorder, admissions, .. } = &*self.inner;
+        recorder.record_http_requests(endpoint, status, buckets, nanoseconds, admissions);
     }
 
     /// Whether anything happened since the last [`Live::gather`] that a scrape must show at once.
