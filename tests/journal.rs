@@ -300,6 +300,68 @@ async fn a_journal_dropped_while_instances_go_on_writing_is_noticed_and_written_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_older_backup_restored_while_instances_run_takes_nothing_away() {
+    let database = database().await;
+    let first = Running::start_on(&database, &[]).await;
+    let second = Running::start_on(&database, &[]).await;
+    post(&first, "1", 1).await;
+    post(&second, "2", 2).await;
+    let collections = ["playarr_metrics_journal", "playarr_metrics"]
+        .map(|name| first.database.collection::<Document>(name));
+    let mut backup = Vec::new();
+    for collection in &collections {
+        let found = collection.find(doc! {}).await.unwrap();
+        backup.push(futures_util::TryStreamExt::try_collect::<Vec<_>>(found).await.unwrap());
+    }
+    for number in 0..5 {
+        post(&first, &format!("first-{number}"), 10).await;
+        post(&second, &format!("second-{number}"), 10).await;
+    }
+    until_hits(&first, 103.0).await;
+    until_hits(&second, 103.0).await;
+    for (collection, documents) in collections.iter().zip(&backup) {
+        collection.delete_many(doc! {}).await.unwrap();
+        // What was written since is not in the backup, and may be written again meanwhile.
+        let _ = collection.insert_many(documents).ordered(false).await;
+    }
+    post(&first, "3", 100).await;
+    post(&second, "first-0", 10).await;
+    until_hits(&first, 203.0).await;
+    until_hits(&second, 203.0).await;
+    until("it is written again", SOON, || async {
+        [&first, &second].iter().any(|running| running.log.lock().unwrap().contains("were written again"))
+    })
+    .await;
+    assert!(!first.end("KILL").await.success());
+    assert!(!second.end("KILL").await.success());
+    let third = Running::start_on(&database, &[]).await;
+    assert_eq!(hits(&third.series().await), 203.0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_damaged_document_of_the_journal_is_said_once_and_holds_nothing_up() {
+    let database = database().await;
+    let running = Running::start_on(&database, &[]).await;
+    let journal = running.database.collection::<Document>("playarr_metrics_journal");
+    for (number, families) in [(1, "damaged"), (2, "damaged, too")] {
+        let id = doc! { "w": 7_i64, "n": number as i64 };
+        journal.insert_one(doc! { "_id": id, "form": 1, "at": 0_i64, "families": families }).await.unwrap();
+    }
+    let damaged = || {
+        let lines = running.log_lines();
+        lines.iter().filter(|line| line["message"].as_str().unwrap().contains("is not counted")).count()
+    };
+    until("both are said", SOON, || async { damaged() >= 2 }).await;
+    post(&running, "1", 7).await;
+    assert_eq!(hits(&running.series().await), 7.0);
+    let looks = Duration::from_secs(2);
+    tokio::time::sleep(looks).await;
+    assert_eq!(damaged(), 2);
+    let other = Running::start_on(&database, &[]).await;
+    assert_eq!(hits(&other.series().await), 7.0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_instance_that_starts_while_the_base_is_gone_shows_what_the_others_show() {
     let database = database().await;
     let first = Running::start_on(&database, &[]).await;

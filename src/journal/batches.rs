@@ -11,38 +11,27 @@ use sha2::{Digest, Sha256};
 /// For how long a batch is remembered.
 pub(super) const MEMORY: Duration = Duration::from_secs(10 * 60);
 
-/// What another instance wrote may not be durable yet when it is read. After so long it is.
-const DURABLE_AFTER: Duration = Duration::from_secs(10);
-
 /// How many batches are remembered here, about 20 MB. Beyond that, the database alone decides.
 const MAX_BATCHES: usize = 1 << 19;
 
 /// The batches of the last ten minutes.
 #[derive(Default)]
 pub(super) struct RecentBatches {
-    by_digest: HashMap<i64, Batch>,
+    by_digest: HashMap<i64, i32>,
     oldest_first: VecDeque<(i64, Instant)>,
 }
 
-struct Batch {
-    events: i32,
-    durable: Instant,
-}
-
 impl RecentBatches {
-    /// Remembers a batch that is durable: one that this instance wrote.
-    pub(super) fn remember_own(&mut self, digest: i64, events: i32, now: Instant) {
-        self.remember(digest, Batch { events, durable: now }, now);
+    /// Remembers a durable batch.
+    pub(super) fn remember(&mut self, digest: i64, events: i32, now: Instant) {
+        if self.by_digest.len() < MAX_BATCHES && self.by_digest.insert(digest, events).is_none() {
+            self.oldest_first.push_back((digest, now));
+        }
     }
 
-    /// Remembers a batch that another instance wrote.
-    pub(super) fn remember_read(&mut self, digest: i64, events: i32, now: Instant) {
-        self.remember(digest, Batch { events, durable: now + DURABLE_AFTER }, now);
-    }
-
-    /// The events of a batch that was counted, if that is known and durable.
-    pub(super) fn events(&self, digest: i64, now: Instant) -> Option<i32> {
-        self.by_digest.get(&digest).filter(|batch| batch.durable <= now).map(|batch| batch.events)
+    /// The events of a batch that was counted, if that is known.
+    pub(super) fn events(&self, digest: i64) -> Option<i32> {
+        self.by_digest.get(&digest).copied()
     }
 
     /// Forgets what is older than ten minutes.
@@ -52,12 +41,6 @@ impl RecentBatches {
         {
             self.by_digest.remove(&digest);
             self.oldest_first.pop_front();
-        }
-    }
-
-    fn remember(&mut self, digest: i64, batch: Batch, now: Instant) {
-        if self.by_digest.len() < MAX_BATCHES && self.by_digest.insert(digest, batch).is_none() {
-            self.oldest_first.push_back((digest, now));
         }
     }
 }
@@ -75,20 +58,12 @@ mod tests {
     #[test]
     fn a_batch_is_remembered_for_ten_minutes() {
         let (mut batches, start) = (RecentBatches::default(), Instant::now());
-        batches.remember_own(digest("a"), 7, start);
+        batches.remember(digest("a"), 7, start);
         batches.forget_old(start + MEMORY - Duration::from_secs(1));
-        assert_eq!(batches.events(digest("a"), start), Some(7));
-        assert_eq!(batches.events(digest("b"), start), None);
+        assert_eq!(batches.events(digest("a")), Some(7));
+        assert_eq!(batches.events(digest("b")), None);
         batches.forget_old(start + MEMORY);
-        assert_eq!(batches.events(digest("a"), start), None);
+        assert_eq!(batches.events(digest("a")), None);
         assert!(batches.oldest_first.is_empty());
-    }
-
-    #[test]
-    fn what_another_instance_wrote_counts_once_it_is_durable() {
-        let (mut batches, start) = (RecentBatches::default(), Instant::now());
-        batches.remember_read(1, 7, start);
-        assert_eq!(batches.events(1, start), None);
-        assert_eq!(batches.events(1, start + DURABLE_AFTER), Some(7));
     }
 }

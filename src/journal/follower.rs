@@ -37,6 +37,8 @@ pub(super) struct Follower {
     store: Store,
     pub(super) state: State,
     base: Base,
+    /// Whether the server is a standalone one: reads see there what a crash would undo.
+    is_standalone: bool,
     /// The writer of this process.
     writer: WriterId,
     /// The last documents that the last poll saw.
@@ -52,7 +54,8 @@ pub(super) struct Follower {
 impl Follower {
     pub(super) fn new(store: Store, state: State, writer: WriterId) -> Self {
         let (base, heads) = Default::default();
-        Self { store, state, base, writer, heads, gap: None, was_lost: false, has_indexes: true }
+        let (gap, was_lost, has_indexes, is_standalone) = (None, false, true, true);
+        Self { store, state, base, is_standalone, writer, heads, gap, was_lost, has_indexes }
     }
 
     /// The collections.
@@ -70,8 +73,9 @@ impl Follower {
 
     /// Takes the time of the server.
     pub(super) async fn set_time(&mut self) -> Result<(), JournalError> {
-        let time = self.store.time().await?;
+        let (time, is_standalone) = self.store.server().await?;
         self.state.set_time(time);
+        self.is_standalone = is_standalone;
         Ok(())
     }
 
@@ -205,12 +209,19 @@ impl Follower {
             if before >= last {
                 return Ok(None);
             }
-            let documents = self.store.after(writer, before).await?;
-            let gap = self.state.apply(&entries(documents));
+            let gap = self.state.apply(&self.durable_after(writer, before).await?);
             if gap.is_some() || self.state.position.last(writer) == before {
                 return Ok(gap);
             }
         }
+    }
+
+    /// The next documents of a writer that will not be undone by a crash: it might then send others of these numbers.
+    async fn durable_after(&self, writer: WriterId, number: i64) -> Result<Vec<Entry>, JournalError> {
+        let entries = entries(self.store.after(writer, number).await?);
+        let Some(last) = entries.last() else { return Ok(entries) };
+        let are_durable = !self.is_standalone || self.store.confirm(writer, last.id.number).await?;
+        Ok(if are_durable { entries } else { Vec::new() })
     }
 
     /// A gap that stays and that the base does not close: the missing documents are nowhere.
@@ -244,8 +255,8 @@ impl Follower {
             loop {
                 let before = position.last(writer);
                 let entries =
-                    if before < last { self.store.after(writer, before).await? } else { Vec::new() };
-                for entry in self::entries(entries) {
+                    if before < last { self.durable_after(writer, before).await? } else { Vec::new() };
+                for entry in entries {
                     if add_next(&mut totals, &mut position, &entry) && entry.id.number > known {
                         self.state.remember_batches(&entry);
                     }

@@ -41,7 +41,7 @@ impl State {
         self.live.add(&entry.families, &entry.reports, entry.at);
         self.position.advance(entry.id.writer, entry.id.number, entry.at);
         for (&digest, &events) in entry.batches.iter().zip(&entry.events) {
-            self.batches.remember_own(digest, events, Instant::now());
+            self.batches.remember(digest, events, Instant::now());
         }
         self.own_series += entry.series();
         self.own.push_back(entry);
@@ -80,7 +80,7 @@ impl State {
     /// Remembers the batches of a document of another instance.
     pub(super) fn remember_batches(&mut self, entry: &Entry) {
         for (&digest, &events) in entry.batches.iter().zip(&entry.events) {
-            self.batches.remember_read(digest, events, Instant::now());
+            self.batches.remember(digest, events, Instant::now());
         }
     }
 }

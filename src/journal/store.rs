@@ -55,12 +55,13 @@ impl Store {
         }
     }
 
-    /// The time of the server, in seconds since the Unix epoch.
-    pub(super) async fn time(&self) -> Result<i64, DatabaseError> {
+    /// The time of the server, in seconds since the Unix epoch, and whether it is a standalone one.
+    pub(super) async fn server(&self) -> Result<(i64, bool), DatabaseError> {
         let answer = ask(PATIENCE, self.database.run_command(doc! { "hello": 1 })).await?;
         let time = answer.get_datetime("localTime");
         let time = time.map_err(|_| DatabaseError::Driver("MongoDB did not tell its time".to_owned()))?;
-        Ok(time.timestamp_millis() / 1_000)
+        let is_standalone = !answer.contains_key("setName") && answer.get_str("msg").ok() != Some("isdbgrid");
+        Ok((time.timestamp_millis() / 1_000, is_standalone))
     }
 
     /// Makes the indexes that are not there. One of them keeps a batch from being counted twice.

@@ -1,7 +1,6 @@
 //! Writes documents to the journal, one at a time.
 
 use std::collections::HashMap;
-use std::time::Instant;
 
 use playarr_jobs::database::DatabaseError;
 use rand::RngExt;
@@ -81,11 +80,8 @@ impl Writer {
 
     /// Keeps a group, and applies it to the state.
     pub(super) async fn keep(&mut self, mut group: Group, state: &mut State) -> Outcome {
-        let now = Instant::now();
-        let known = group
-            .digests()
-            .into_iter()
-            .filter_map(|digest| Some((digest, state.batches.events(digest, now)?)));
+        let known =
+            group.digests().into_iter().filter_map(|digest| Some((digest, state.batches.events(digest)?)));
         let known: HashMap<_, _> = known.collect();
         let repeated = if known.is_empty() { 0 } else { group.answer_repeated(&known) };
         let mut outcome = self.commit(group, false, state).await;
