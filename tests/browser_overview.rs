@@ -471,6 +471,12 @@ async fn what_hides_or_reorders_text_is_shown_as_an_escape() {
         browser.until_text("#channels .bar-name", |text| text == expected).await;
         assert!(says(&browser, "channels").await.contains(expected));
         assert!(numbers(&browser, "channels", expected).await.starts_with(expected));
+        // The scripts escape what the service escapes in the pages that it renders: `text.rs` has the same numbers.
+        let escaped = "return import('/assets/text.js').then(({ visible }) => { \
+             const codes = [...Array(0x110000).keys()].filter((code) => code < 0xd800 || code > 0xdfff); \
+             const escaped = codes.filter((code) => visible(String.fromCodePoint(code)).startsWith('\\\\u{')); \
+             return [escaped.length, escaped.reduce((sum, code) => sum + code, 0)]; })";
+        assert_eq!(browser.run(escaped).await, json!([224, 117_938_589]));
         let anywhere = "return /[\\u202e\\u200b]/.test(document.documentElement.outerHTML)";
         assert_eq!(browser.run(anywhere).await, false);
     })

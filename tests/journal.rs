@@ -1,13 +1,20 @@
 //! Live metrics are kept in a journal: what was acknowledged is never lost or doubled, what was shown is never lower
 //! later, and all instances show the same.
 
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use mongodb::bson::{Document, doc};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use mongodb::bson::spec::BinarySubtype;
+use mongodb::bson::{Binary, Document, doc};
 use playarr_sandbox::{Mongod, TestDatabase};
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::support::exposition::{parse, value};
 use crate::support::library::fixtures;
@@ -256,6 +263,199 @@ async fn the_journal_is_read_before_anything_live_shows() {
     assert_eq!(kept.get_i32("form").unwrap(), 2, "the form that it does not know is left alone");
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     assert!(is_ready(&client, &running.url).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_journal_dropped_while_instances_go_on_writing_is_noticed_and_written_again() {
+    let database = database().await;
+    let first = Running::start_on(&database, &[]).await;
+    let second = Running::start_on(&database, &[]).await;
+    for number in 0..5 {
+        post(&first, &format!("first-{number}"), 1).await;
+        post(&second, &format!("second-{number}"), 1).await;
+    }
+    until_hits(&first, 10.0).await;
+    until_hits(&second, 10.0).await;
+    let journal = first.database.collection::<Document>("playarr_metrics_journal");
+    // One that no other has read when it is lost.
+    post(&second, "unread", 1).await;
+    journal.drop().await.unwrap();
+    // The last document of each writer is there again, and those before it are not.
+    post(&first, "after", 1).await;
+    post(&second, "after, too", 1).await;
+    until("an instance notices", SOON, || async {
+        [&first, &second].iter().any(|running| running.log.lock().unwrap().contains("were written again"))
+    })
+    .await;
+    until("the index is there again", SOON, || async {
+        journal.list_index_names().await.is_ok_and(|names| names.contains(&"batches_1".to_owned()))
+    })
+    .await;
+    until_hits(&first, 13.0).await;
+    until_hits(&second, 13.0).await;
+    assert!(!first.end("KILL").await.success());
+    assert!(!second.end("KILL").await.success());
+    let third = Running::start_on(&database, &[]).await;
+    assert_eq!(hits(&third.series().await), 13.0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_instance_that_starts_while_the_base_is_gone_shows_what_the_others_show() {
+    let database = database().await;
+    let first = Running::start_on(&database, &[]).await;
+    post(&first, "1", 7).await;
+    let journal = first.database.collection::<Document>("playarr_metrics_journal");
+    let base = first.database.collection::<Document>("playarr_metrics");
+    journal.drop().await.unwrap();
+    until("it is noticed", SOON, || async { first.log.lock().unwrap().contains("were written again") }).await;
+    post(&first, "2", 1).await;
+    // From here on the journal begins in the middle.
+    base.delete_one(doc! { "_id": "live_base" }).await.unwrap();
+    let second = Running::start_on(&database, &[]).await;
+    until_hits(&second, 8.0).await;
+    post(&second, "3", 1).await;
+    until_hits(&first, 9.0).await;
+    until_hits(&second, 9.0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn series_that_nobody_moves_for_a_month_leave_and_make_room_for_others() {
+    const MONTH: i64 = 31 * 24 * 60 * 60;
+    let database = database().await;
+    let running = Running::start_on(&database, &[]).await;
+    let watched = |user: &str| {
+        format!(r#"{{"type":"stream_request","user":"{user}","media_type":"live","duration_seconds":1}}"#)
+    };
+    let flood: Vec<_> = (0..2_000).map(|number| watched(&format!("name-{number}"))).collect();
+    assert_eq!(running.post_lines(flood.join("\n")).await, json!({ "accepted": 2_000 }));
+    running.post_lines(watched("late")).await;
+    let requests =
+        |series: &Gauges, user: &str| value(series, "playarr_stream_requests_total", &[("user", user)]);
+    let series = running.series().await;
+    assert_eq!((requests(&series, "name-0"), requests(&series, "late")), (Some(1.0), None));
+    assert_eq!(requests(&series, "_other"), Some(1_001.0));
+    let journal = running.database.collection::<Document>("playarr_metrics_journal");
+    assert!(running.end("TERM").await.success());
+
+    let age = doc! { "$inc": { "at": -MONTH } };
+    journal.update_many(doc! {}, age).await.unwrap();
+    let running = Running::start_on(&database, &[]).await;
+    until("they leave", SOON, || async {
+        let series = running.series().await;
+        series.get("playarr_stream_requests_total").is_none_or(BTreeMap::is_empty)
+    })
+    .await;
+    running.post_lines(watched("late")).await;
+    let series = running.series().await;
+    assert_eq!(requests(&series, "late"), Some(1.0), "it has a series of its own");
+    let by_type = value(&series, "playarr_stream_request_duration_seconds_count", &[("media_type", "live")]);
+    assert_eq!(by_type, Some(2_002.0), "series without open labels stay");
+}
+
+/// What version 0.1.0 kept in a document of the settings.
+fn old_checkpoint(id: &str, hits: u64, batches: &[(&str, u16, u32)]) -> Document {
+    let totals = json!({
+        "version": 1,
+        "series": [
+            { "family": "playarr_cache_operations_total", "labels": ["hit"], "counts": [hits], "nanoseconds": 0 },
+            { "family": "playarr_stream_requests_total", "labels": ["alice"], "counts": [2], "nanoseconds": 0 },
+            {
+                "family": "playarr_stream_request_duration_seconds", "labels": ["live"],
+                "bounds": [0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0], "counts": [1, 0, 0, 1, 0, 0, 0, 0],
+                "nanoseconds": 1_550_000_000_u64,
+            },
+        ],
+        "folded": { "playarr_stream_requests_total": 3 },
+        "reporters": [],
+    });
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(totals.to_string().as_bytes()).unwrap();
+    let mut marks = Vec::new();
+    for (id, events, age) in batches {
+        marks.extend(&Sha256::digest(id)[..8]);
+        marks.extend(events.to_be_bytes());
+        marks.extend(age.to_be_bytes());
+    }
+    let mut checksum = flate2::Crc::new();
+    checksum.update(&marks);
+    marks.splice(0..0, checksum.sum().to_be_bytes());
+    let binary = |bytes| Binary { subtype: BinarySubtype::Generic, bytes };
+    doc! { "_id": id, "value": {
+        "holder": { "instance": "0123456789abcdef", "address": "127.0.0.1:3001", "process": {} },
+        "released": true,
+        "totals": binary(packed.finish().unwrap()),
+        "batches": binary(marks),
+    } }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_version_0_1_kept_in_the_settings_is_taken_over_once() {
+    let database = database().await;
+    let client = mongodb::Client::with_uri_str(database.uri()).await.unwrap();
+    let settings = client.database(database.name()).collection::<Document>("settings");
+    let old = [
+        old_checkpoint("metrics_live_checkpoint", 100, &[("young", 5, 30), ("old", 5, 700)]),
+        old_checkpoint("metrics_live_checkpoint_2", 10, &[("of the other", 4, 0)]),
+    ];
+    let unknown = doc! { "_id": "metrics_live_checkpoint_3", "value": { "totals": "of another form" } };
+    settings.insert_many(old.iter().chain([&unknown])).await.unwrap();
+
+    let running = Running::start_on(&database, &[]).await;
+    let series = running.series().await;
+    assert_eq!(hits(&series), 110.0, "those of both instances");
+    assert_eq!(value(&series, "playarr_stream_requests_total", &[("user", "alice")]), Some(4.0));
+    let duration = "playarr_stream_request_duration_seconds";
+    assert_eq!(value(&series, &format!("{duration}_sum"), &[("media_type", "live")]), Some(3.1));
+    let quick = [("media_type", "live"), ("le", "0.1")];
+    assert_eq!(value(&series, &format!("{duration}_bucket"), &quick), Some(2.0));
+    assert_eq!(post(&running, "young", 5).await, json!({ "accepted": 5 }));
+    assert_eq!(post(&running, "of the other", 4).await, json!({ "accepted": 4 }));
+    assert_eq!(hits(&running.series().await), 110.0, "batches that were counted are known");
+    post(&running, "old", 5).await;
+    assert_eq!(hits(&running.series().await), 115.0);
+    let left = || async {
+        let found = settings.find(doc! { "_id": { "$regex": "checkpoint" } }).await.unwrap();
+        futures_util::TryStreamExt::try_collect::<Vec<Document>>(found).await.unwrap()
+    };
+    assert_eq!(left().await, [unknown], "they are gone, but for what is not known");
+    let log = running.log.lock().unwrap().clone();
+    assert!(log.contains("metrics_live_checkpoint_3") && log.contains("not taken over"), "{log}");
+
+    // Playarr writes back what it had read.
+    settings.insert_many(&old).await.unwrap();
+    assert!(!running.end("KILL").await.success());
+    let running = Running::start_on(&database, &[]).await;
+    assert_eq!(hits(&running.series().await), 115.0, "ignored");
+    assert_eq!(post(&running, "young", 5).await, json!({ "accepted": 5 }));
+    assert_eq!(hits(&running.series().await), 115.0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_of_batches_keeps_nobody_from_following() {
+    let database = database().await;
+    let flooded = Running::start_on(&database, &[]).await;
+    let other = Running::start_on(&database, &[]).await;
+    let is_over = AtomicBool::new(false);
+    let flood = futures_util::future::join_all((0..64).map(|_| async {
+        while !is_over.load(Ordering::Relaxed) {
+            let body = format!(r#"{{"events":[{}]}}"#, vec![HIT; 20].join(","));
+            let request = flooded.events().header(CONTENT_TYPE, "application/json").body(body);
+            assert!(request.send().await.unwrap().status().is_success());
+        }
+    }));
+    let follow = async {
+        for number in 1..=5 {
+            other.post_lines(r#"{"type":"cache_operation","operation":"miss"}"#.to_owned()).await;
+            until("it follows", Duration::from_secs(5), || async {
+                value(&flooded.series().await, "playarr_cache_operations_total", &[("operation", "miss")])
+                    == Some(f64::from(number))
+            })
+            .await;
+        }
+        is_over.store(true, Ordering::Relaxed);
+    };
+    tokio::join!(flood, follow);
+    assert!(flooded.end("TERM").await.success());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,4 +1,5 @@
-//! Live events under repeated `kill -9`, checked against a ledger: every acknowledged batch is counted exactly once,
+//! Live events while instances are killed, a replica set loses its primary, or collections are dropped, checked against
+//! a ledger: every acknowledged batch is counted exactly once,
 //! and nothing that a scrape has shown is ever lower in a later one.
 
 use std::collections::BTreeMap;
@@ -8,7 +9,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+#[cfg(feature = "system-tests")]
+use mongodb::bson::{Document, doc};
 use playarr_sandbox::TestDatabase;
+#[cfg(feature = "system-tests")]
+use playarr_sandbox::{Member, ReplicaSet};
 use rand::RngExt;
 use reqwest::StatusCode;
 use reqwest::header::CONTENT_TYPE;
@@ -29,7 +34,10 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// An installation of several instances on one database, which its test kills and starts again.
 struct Installation {
-    database: TestDatabase,
+    uri: String,
+    name: String,
+    /// Dropped at the end.
+    _database: Option<TestDatabase>,
     addresses: Vec<String>,
     metrics_token: String,
     ingest_token: String,
@@ -39,19 +47,26 @@ struct Installation {
 impl Installation {
     async fn new(instances: usize) -> Self {
         let database = playarr_sandbox::mongodb().await.unwrap().database();
+        let (uri, name) = (database.uri().to_owned(), database.name().to_owned());
+        Self { _database: Some(database), ..Self::at(uri, name, instances).await }
+    }
+
+    async fn at(uri: String, name: String, instances: usize) -> Self {
         // Bound together, so that no two get the same port; the instances bind them again and again.
         let listeners: Vec<_> = (0..instances).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
         let addresses = listeners.iter().map(|listener| listener.local_addr().unwrap().to_string()).collect();
-        let (metrics_token, ingest_token) =
-            (shown_token(&database, &["token"]).await, shown_token(&database, &["token", "--ingest"]).await);
+        let (metrics_token, ingest_token) = (
+            shown_token(&uri, &name, &["token"]).await,
+            shown_token(&uri, &name, &["token", "--ingest"]).await,
+        );
         let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(20)).build().unwrap();
-        Self { database, addresses, metrics_token, ingest_token, client }
+        Self { uri, name, _database: None, addresses, metrics_token, ingest_token, client }
     }
 
     fn start(&self, instance: usize) -> Child {
         let settings = [
-            ("MONGODB_URI", self.database.uri()),
-            ("MONGODB_DB_NAME", self.database.name()),
+            ("MONGODB_URI", &*self.uri),
+            ("MONGODB_DB_NAME", &*self.name),
             ("LISTEN_ADDRESS", &*self.addresses[instance]),
             ("LOG_LEVEL", "error"),
         ];
@@ -75,8 +90,8 @@ impl Installation {
 }
 
 /// A token, as the program prints it.
-async fn shown_token(database: &TestDatabase, arguments: &[&str]) -> String {
-    let settings = [("MONGODB_URI", database.uri()), ("MONGODB_DB_NAME", database.name())];
+async fn shown_token(uri: &str, name: &str, arguments: &[&str]) -> String {
+    let settings = [("MONGODB_URI", uri), ("MONGODB_DB_NAME", name)];
     String::from_utf8(run(&settings, arguments).await.stdout).unwrap().trim().to_owned()
 }
 
@@ -170,54 +185,70 @@ fn is_live_counter(name: &str) -> bool {
     is_counter && name.starts_with("playarr_") && !name.starts_with("playarr_metrics_")
 }
 
-/// Kills instances at random moments while clients send and scrapers watch, then compares with the ledger.
-async fn survive(cycles: usize) -> (Arc<Installation>, Vec<Child>, Arc<Ledger>) {
-    let installation = Arc::new(Installation::new(2).await);
-    let mut instances: Vec<_> = (0..2).map(|instance| installation.start(instance)).collect();
-    for instance in 0..2 {
-        installation.until_ready(instance).await;
-    }
-    let (ledger, sent, watched) =
-        (Arc::new(Ledger::default()), Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-    let mut clients = JoinSet::new();
-    for client in 0..CLIENTS {
-        clients.spawn(send_batches(installation.clone(), client, ledger.clone(), sent.clone()));
-    }
-    let mut scrapers = JoinSet::new();
-    for instance in 0..2 {
-        scrapers.spawn(watch_counters(installation.clone(), instance, watched.clone()));
-    }
+/// Clients that send batches to an installation, and scrapers that watch each of its instances.
+struct Load {
+    installation: Arc<Installation>,
+    ledger: Arc<Ledger>,
+    sent: Arc<AtomicBool>,
+    watched: Arc<AtomicBool>,
+    clients: JoinSet<()>,
+    scrapers: JoinSet<u64>,
+}
 
-    for cycle in 0..cycles {
-        let wait = rand::rng().random_range(100..1_500);
-        tokio::time::sleep(Duration::from_millis(wait)).await;
-        let instance = cycle % 2;
-        signal(&instances[instance], "KILL").await;
-        assert!(!instances[instance].wait().await.unwrap().success());
-        instances[instance] = installation.start(instance);
-        // Clients that panicked would leave nothing to do for the others.
-        assert_eq!(clients.len(), CLIENTS, "a client gave up: {:?}", clients.try_join_next());
-    }
-    sent.store(true, Ordering::Relaxed);
-    tokio::time::timeout(Duration::from_secs(60), clients.join_all())
-        .await
-        .expect("each batch is acknowledged");
-
-    for instance in 0..2 {
-        let expected = counted(&ledger);
-        let started = Instant::now();
-        while installation.scrape(instance).await.is_none_or(|samples| shown(&samples) != expected)
-            && started.elapsed() < Duration::from_secs(30)
-        {
-            tokio::time::sleep(PAUSE).await;
+impl Load {
+    fn start(installation: &Arc<Installation>) -> Self {
+        let (ledger, sent, watched): (Arc<Ledger>, Arc<AtomicBool>, Arc<AtomicBool>) = Default::default();
+        let (mut clients, mut scrapers) = (JoinSet::new(), JoinSet::new());
+        for client in 0..CLIENTS {
+            clients.spawn(send_batches(installation.clone(), client, ledger.clone(), sent.clone()));
         }
-        let samples = installation.scrape(instance).await.expect("it answers");
-        assert_eq!(shown(&samples), expected, "hits and streams of instance {instance}, beside the ledger");
+        for instance in 0..installation.addresses.len() {
+            scrapers.spawn(watch_counters(installation.clone(), instance, watched.clone()));
+        }
+        Self { installation: installation.clone(), ledger, sent, watched, clients, scrapers }
     }
-    watched.store(true, Ordering::Relaxed);
-    let scrapes: u64 = scrapers.join_all().await.into_iter().sum();
-    assert!(scrapes > 0 && ledger.batches.load(Ordering::Relaxed) > cycles as u64);
-    (installation, instances, ledger)
+
+    /// Fails if a client has given up: it would leave nothing to do for the others.
+    fn check(&mut self) {
+        assert_eq!(self.clients.len(), CLIENTS, "a client gave up: {:?}", self.clients.try_join_next());
+    }
+
+    /// Waits until more batches are acknowledged.
+    #[cfg(feature = "system-tests")]
+    async fn until_more(&mut self, what: &str) {
+        let expected = self.ledger.batches.load(Ordering::Relaxed) + 50;
+        let ledger = self.ledger.clone();
+        until(what, Duration::from_secs(90), || async { ledger.batches.load(Ordering::Relaxed) >= expected })
+            .await;
+        self.check();
+    }
+
+    /// Ends the load, and compares what every instance shows with the ledger.
+    async fn end(self) -> Arc<Ledger> {
+        self.sent.store(true, Ordering::Relaxed);
+        tokio::time::timeout(Duration::from_secs(60), self.clients.join_all())
+            .await
+            .expect("each batch is acknowledged");
+        let expected = counted(&self.ledger);
+        for instance in 0..self.installation.addresses.len() {
+            let started = Instant::now();
+            while self.installation.scrape(instance).await.is_none_or(|samples| shown(&samples) != expected)
+                && started.elapsed() < Duration::from_secs(30)
+            {
+                tokio::time::sleep(PAUSE).await;
+            }
+            let samples = self.installation.scrape(instance).await.expect("it answers");
+            assert_eq!(
+                shown(&samples),
+                expected,
+                "hits and streams of instance {instance}, beside the ledger"
+            );
+        }
+        self.watched.store(true, Ordering::Relaxed);
+        let scrapes: u64 = self.scrapers.join_all().await.into_iter().sum();
+        assert!(scrapes > 0);
+        self.ledger
+    }
 }
 
 /// The hits and streams in the ledger.
@@ -242,7 +273,99 @@ fn shown(samples: &Gauges) -> (f64, f64) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_acknowledged_batch_counts_once_however_often_instances_are_killed() {
-    let (_, instances, _) = survive(6).await;
+    const KILLS: usize = 6;
+    let installation = Arc::new(Installation::new(2).await);
+    let mut instances: Vec<_> = (0..2).map(|instance| installation.start(instance)).collect();
+    for instance in 0..2 {
+        installation.until_ready(instance).await;
+    }
+    let mut load = Load::start(&installation);
+    for kill in 0..KILLS {
+        let wait = rand::rng().random_range(100..1_500);
+        tokio::time::sleep(Duration::from_millis(wait)).await;
+        let instance = kill % 2;
+        signal(&instances[instance], "KILL").await;
+        assert!(!instances[instance].wait().await.unwrap().success());
+        instances[instance] = installation.start(instance);
+        load.check();
+    }
+    let ledger = load.end().await;
+    assert!(ledger.batches.load(Ordering::Relaxed) > KILLS as u64);
+    for instance in instances {
+        signal(&instance, "TERM").await;
+    }
+}
+
+/// Sends a signal to a member of a replica set.
+#[cfg(feature = "system-tests")]
+async fn signal_member(set: &ReplicaSet, member: usize, name: &str) {
+    let pid = set.members[member].pid().expect("it runs").to_string();
+    let sent = tokio::process::Command::new("kill").args([&format!("-{name}"), &pid]).status().await.unwrap();
+    assert!(sent.success());
+}
+
+#[cfg(feature = "system-tests")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_acknowledged_batch_counts_once_though_a_replica_set_loses_its_primary_again_and_again() {
+    let mut set = ReplicaSet::start(&[Member::Primary, Member::Secondary, Member::Secondary]).await.unwrap();
+    let installation = Arc::new(Installation::at(set.uri(), "playarr".to_owned(), 2).await);
+    let instances: Vec<_> = (0..2).map(|instance| installation.start(instance)).collect();
+    for instance in 0..2 {
+        installation.until_ready(instance).await;
+    }
+    let mut load = Load::start(&installation);
+    load.until_more("batches are kept").await;
+
+    set.members[0].kill().await.unwrap();
+    load.until_more("batches are kept after the primary was killed").await;
+    set.members[0].restart().await.unwrap();
+    // It is preferred, so the one that was elected steps down for it.
+    set.until_writable(0).await.unwrap();
+    load.until_more("batches are kept after it came back").await;
+
+    // The answer may be that the connection is closed.
+    let _ = set.run(0, doc! { "replSetStepDown": 5, "force": true }).await;
+    load.until_more("batches are kept after a step-down").await;
+    set.until_writable(0).await.unwrap();
+    load.until_more("batches are kept after the return of the preferred one").await;
+
+    signal_member(&set, 0, "STOP").await;
+    load.until_more("batches are kept while the old primary is stopped").await;
+    signal_member(&set, 0, "CONT").await;
+    set.until_writable(0).await.unwrap();
+    load.until_more("batches are kept after it went on").await;
+
+    load.end().await;
+    for instance in instances {
+        signal(&instance, "TERM").await;
+    }
+}
+
+#[cfg(feature = "system-tests")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_acknowledged_batch_counts_once_though_collections_are_dropped_under_load() {
+    let installation = Arc::new(Installation::new(2).await);
+    let instances: Vec<_> = (0..2).map(|instance| installation.start(instance)).collect();
+    for instance in 0..2 {
+        installation.until_ready(instance).await;
+    }
+    let client = mongodb::Client::with_uri_str(&installation.uri).await.unwrap();
+    let database = client.database(&installation.name);
+    let mut load = Load::start(&installation);
+    for dropped in [
+        &["playarr_metrics_journal"][..],
+        &["playarr_metrics"],
+        &["playarr_metrics_journal", "playarr_metrics"],
+    ] {
+        load.until_more("batches are kept").await;
+        for collection in dropped {
+            database.collection::<Document>(collection).drop().await.unwrap();
+        }
+        // Two looks show a loss.
+        tokio::time::sleep(Duration::from_secs(3)).await;
+    }
+    load.until_more("batches are kept after all").await;
+    load.end().await;
     for instance in instances {
         signal(&instance, "TERM").await;
     }

@@ -104,9 +104,24 @@ async fn while_mongod_is_dead_an_admin_is_told_since_when() {
     assert_eq!(page.status(), StatusCode::SERVICE_UNAVAILABLE);
     let page = page.text().await.unwrap();
     assert!(page.contains("MongoDB has not answered since ") && page.contains(" UTC ("), "{page}");
+    assert!(page.contains("Scrapes go on with the last numbers."), "{page}");
     for answer in [body.to_string(), page] {
         assert!(!answer.contains("127.0.0.1") && !answer.contains("Topology"), "{answer}");
     }
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn before_the_first_snapshot_no_page_says_that_scrapes_go_on() {
+    let service =
+        Service::empty().server("mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=300").start().await;
+    let page = service.get("/overview").header("x-api-key", "admin001").header(ACCEPT, "text/html");
+    let page = page.send().await.unwrap();
+    assert_eq!(page.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(page.text().await.unwrap().contains("Scrapes are refused until it does"));
+    let scrape = service.scrape_with("any").header(ACCEPT, "text/html").send().await.unwrap();
+    assert_eq!(scrape.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(!scrape.text().await.unwrap().contains("Scrapes go on"));
     service.stop().await;
 }
 

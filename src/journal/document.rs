@@ -99,6 +99,17 @@ impl Entry {
         }
     }
 
+    /// How many series and reports it holds.
+    pub(super) fn series(&self) -> usize {
+        self.families.iter().map(|family| family.series.len()).sum::<usize>() + self.reports.len()
+    }
+
+    /// A document with this id that counts nothing.
+    pub(super) fn without_counts(id: EntryId) -> Self {
+        let (families, batches, events, reports) = Default::default();
+        Self { id, form: FORM, at: 0, families, batches, events, reports }
+    }
+
     fn fault(&self) -> Option<&'static str> {
         if self.id.number < 1 {
             Some("its number is not 1 or more")
@@ -109,6 +120,13 @@ impl Entry {
         } else {
             None
         }
+    }
+}
+
+impl EntryId {
+    /// The id of a document, if it can be read.
+    pub(super) fn of(document: &Document) -> Option<Self> {
+        deserialize_from_document(document.get_document("_id").ok()?.clone()).ok()
     }
 }
 

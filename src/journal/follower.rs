@@ -1,6 +1,6 @@
 //! Reads what other instances write, and writes the base.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mongodb::bson::Document;
 use playarr_jobs::database::DatabaseError;
@@ -8,11 +8,15 @@ use playarr_jobs::metric::Spec;
 use tokio::task::JoinError;
 
 use super::base::Base;
-use super::document::{BaseHead, Entry, FormError, totals_of};
-use super::position::{Position, WriterId};
+use super::document::{BaseHead, Entry, EntryId, FormError, totals_of};
+use super::position::{Place, Position, WriterId};
 use super::state::{Gap, State};
 use super::store::Store;
 use crate::live::Totals;
+
+/// How long a gap may stay. If its documents are in no base by then, they are nowhere: whoever shows them would have
+/// noticed the loss and written a base.
+const GAP_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The journal could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -33,15 +37,22 @@ pub(super) struct Follower {
     store: Store,
     pub(super) state: State,
     base: Base,
-    /// The gap of the last poll, if it had one.
-    gap: Option<Gap>,
+    /// The writer of this process.
+    writer: WriterId,
+    /// The last documents that the last poll saw.
+    heads: Position,
+    /// The gap of the last poll, if it had one, and since when it is there.
+    gap: Option<(Gap, Instant)>,
     /// Whether the last poll found less in the database than is shown.
     was_lost: bool,
+    /// Whether the journal has its indexes, as far as is known.
+    has_indexes: bool,
 }
 
 impl Follower {
-    pub(super) fn new(store: Store, state: State) -> Self {
-        Self { store, state, base: Base::default(), gap: None, was_lost: false }
+    pub(super) fn new(store: Store, state: State, writer: WriterId) -> Self {
+        let (base, heads) = Default::default();
+        Self { store, state, base, writer, heads, gap: None, was_lost: false, has_indexes: true }
     }
 
     /// The collections.
@@ -73,29 +84,39 @@ impl Follower {
         }
         self.base.seen(head.as_ref());
         let heads = self.store.heads().await?;
+        // Where documents went, the indexes may have gone with them: somebody dropped the collection.
+        self.has_indexes &= heads.holds(&self.heads);
+        self.heads = heads.clone();
         let mut gap = None;
         for (writer, last) in heads.iter() {
-            if last > self.state.position.last(writer) {
-                gap = gap.or(self.read_writer(writer).await?);
-            }
+            gap = gap.or(self.read_writer(writer, last).await?);
         }
-        if let Some(gap) = gap
-            && self.gap == Some(gap)
+        let known = self.gap.filter(|&(known, _)| Some(known) == gap);
+        self.gap = known.or(gap.map(|gap| (gap, Instant::now())));
+        if let Some((gap, since)) = self.gap
+            && since.elapsed() >= GAP_PATIENCE
         {
-            self.close(gap).await?;
+            self.pass_over(gap).await?;
         }
-        self.gap = gap;
         // A base may hold documents that are not in the journal any more.
         if !self.state.position.holds(&self.base.position) {
             self.reload().await?;
         }
-        let now = self.state.clock.now();
-        let is_lost = head.is_none() || self.state.position.is_lost(&self.base.position, &heads, now);
+        let is_lost = head.is_none() || self.is_lost(&heads).await?;
         if is_lost && self.was_lost {
             self.restore().await?;
         }
         self.was_lost = is_lost;
+        if !self.has_indexes {
+            self.store.ensure_indexes().await?;
+            self.has_indexes = true;
+        }
         Ok(())
+    }
+
+    /// Makes the next poll look whether the indexes are there.
+    pub(super) fn doubt_indexes(&mut self) {
+        self.has_indexes = false;
     }
 
     /// How many documents are in the journal and not in the base.
@@ -108,21 +129,12 @@ impl Follower {
         if !self.state.position.holds(&self.base.position) {
             return Ok(false);
         }
-        let totals = self.copy();
-        self.write_base(self.base.epoch, &totals).await
+        self.write_base(self.base.epoch, &self.shown()).await
     }
 
     /// How many series a filter chooses.
     pub(super) fn count(&self, is_chosen: impl FnMut(&Spec, &[&str], i64) -> bool) -> usize {
-        self.copy().remove(is_chosen)
-    }
-
-    /// A copy of the totals that are shown.
-    fn copy(&self) -> Totals {
-        let (families, reports) = self.state.live.totals();
-        let mut totals = Totals::default();
-        totals.add(&families, &reports, 0);
-        totals
+        self.shown().remove(is_chosen)
     }
 
     /// Removes the series that are chosen by family, labels and the time they were last moved, in every instance.
@@ -131,7 +143,7 @@ impl Follower {
         &mut self,
         is_chosen: impl FnMut(&Spec, &[&str], i64) -> bool,
     ) -> Result<Option<usize>, JournalError> {
-        let mut totals = self.copy();
+        let mut totals = self.shown();
         let removed = totals.remove(is_chosen);
         if removed == 0 {
             return Ok(Some(0));
@@ -158,7 +170,8 @@ impl Follower {
         let Some(deletable) = self.base.deletable(Instant::now()) else { return Ok(()) };
         let heads = self.store.heads().await?;
         for (writer, _) in heads.iter() {
-            let up_to = deletable.last(writer);
+            // The base may be an older one by now, from a backup.
+            let up_to = deletable.last(writer).min(self.base.position.last(writer));
             if up_to > 0 {
                 self.store.delete(writer, up_to).await?;
             }
@@ -166,10 +179,32 @@ impl Follower {
         Ok(())
     }
 
-    /// Reads what a writer wrote since the last time.
-    async fn read_writer(&mut self, writer: WriterId) -> Result<Option<Gap>, JournalError> {
+    /// A copy of what is shown.
+    fn shown(&self) -> Totals {
+        let (families, reports) = self.state.live.totals();
+        let mut totals = Totals::default();
+        totals.add(&families, &reports, 0);
+        totals
+    }
+
+    /// Whether the database has less than is shown. Each instance vouches for all that it wrote itself: after a loss
+    /// under load, its last document is there, and those before it are not.
+    async fn is_lost(&self, heads: &Position) -> Result<bool, JournalError> {
+        let (shown, base) = (&self.state.position, &self.base.position);
+        if shown.is_lost(base, heads, self.state.clock.now()) {
+            return Ok(true);
+        }
+        let (last, folded) = (shown.last(self.writer), base.last(self.writer));
+        Ok(last > folded && self.store.count(self.writer, folded, last).await? < last - folded)
+    }
+
+    /// Reads what a writer wrote since the last time, up to this document: it may go on writing.
+    async fn read_writer(&mut self, writer: WriterId, last: i64) -> Result<Option<Gap>, JournalError> {
         loop {
             let before = self.state.position.last(writer);
+            if before >= last {
+                return Ok(None);
+            }
             let documents = self.store.after(writer, before).await?;
             let gap = self.state.apply(&entries(documents));
             if gap.is_some() || self.state.position.last(writer) == before {
@@ -178,10 +213,10 @@ impl Follower {
         }
     }
 
-    /// A gap that two polls saw: the missing documents are in the base, or they are nowhere.
-    async fn close(&mut self, gap: Gap) -> Result<(), JournalError> {
+    /// A gap that stays and that the base does not close: the missing documents are nowhere.
+    async fn pass_over(&mut self, gap: Gap) -> Result<(), JournalError> {
         if self.base.position.last(gap.writer) >= gap.last {
-            return self.reload().await;
+            return Ok(());
         }
         tracing::warn!(
             writer = gap.writer,
@@ -189,7 +224,7 @@ impl Follower {
             "documents of the journal of live metrics are missing: somebody removed them; what they counted is lost"
         );
         self.state.position.advance(gap.writer, gap.last, self.state.clock.now());
-        self.read_writer(gap.writer).await.map(|_| ())
+        self.read_writer(gap.writer, self.heads.last(gap.writer)).await.map(|_| ())
     }
 
     /// Reads base and journal again, and shows nothing lower than before unless series were removed.
@@ -206,39 +241,47 @@ impl Follower {
         let heads = self.store.heads().await?;
         for (writer, last) in heads.iter() {
             let known = self.state.position.last(writer);
-            while position.last(writer) < last {
-                let entries = entries(self.store.after(writer, position.last(writer)).await?);
-                if entries.is_empty() {
-                    break;
-                }
-                for entry in entries {
-                    totals.add(&entry.families, &entry.reports, entry.at);
-                    position.advance(writer, entry.id.number, entry.at);
-                    if entry.id.number > known {
+            loop {
+                let before = position.last(writer);
+                let entries =
+                    if before < last { self.store.after(writer, before).await? } else { Vec::new() };
+                for entry in self::entries(entries) {
+                    if add_next(&mut totals, &mut position, &entry) && entry.id.number > known {
                         self.state.remember_batches(&entry);
                     }
                 }
+                // At the end, or before a gap: the next poll sees to it.
+                if position.last(writer) == before {
+                    break;
+                }
             }
         }
-        if head.epoch == self.base.epoch && !position.holds(&self.state.position) {
-            totals.raise(&self.copy());
+        // Where the journal was lost, what this instance wrote last is nowhere else.
+        for entry in self.state.own() {
+            add_next(&mut totals, &mut position, entry);
+        }
+        let is_same_epoch = head.epoch == self.base.epoch;
+        self.base.seen(Some(&head));
+        if is_same_epoch && !position.holds(&self.state.position) {
+            if self.state.position.holds(&position) {
+                return Ok(());
+            }
+            totals.raise(&self.shown());
             position.raise(&self.state.position);
         }
-        self.base.seen(Some(&head));
         self.state.replace(totals, position);
         Ok(())
     }
 
     /// The database has less than is shown: it was dropped, or restored from a backup. Writes what is shown.
     async fn restore(&mut self) -> Result<(), JournalError> {
-        self.store.ensure_indexes().await?;
+        self.has_indexes = false;
         if let Some(base) = self.store.base().await? {
             self.read_from(&base).await?;
         } else {
             self.base.seen(None);
         }
-        let totals = self.copy();
-        if self.write_base(self.base.epoch, &totals).await? {
+        if self.write_base(self.base.epoch, &self.shown()).await? {
             tracing::warn!(
                 "MongoDB had lost live metrics that were shown already: somebody dropped a collection or restored a \
                  backup; they were written again"
@@ -267,17 +310,31 @@ impl Follower {
     }
 }
 
-/// The documents that can be used, up to the first one of a later version.
+/// Adds a document if it is the next one of its writer.
+fn add_next(totals: &mut Totals, position: &mut Position, entry: &Entry) -> bool {
+    let is_next = position.place(entry.id.writer, entry.id.number) == Place::Next;
+    if is_next {
+        totals.add(&entry.families, &entry.reports, entry.at);
+        position.advance(entry.id.writer, entry.id.number, entry.at);
+    }
+    is_next
+}
+
+/// The documents that can be used, up to the first one of a later version. A damaged one counts nothing.
 fn entries(documents: Vec<Document>) -> Vec<Entry> {
     let mut entries = Vec::with_capacity(documents.len());
     for document in documents {
+        let id = EntryId::of(&document);
         match Entry::from_document(document) {
             Ok(entry) => entries.push(entry),
             Err(error @ FormError::Form(_)) => {
                 tracing::debug!(%error, "the rest of this writer waits");
                 break;
             }
-            Err(error) => tracing::error!(%error, "it is not counted"),
+            Err(error) => {
+                tracing::error!(%error, "it is not counted");
+                entries.extend(id.map(Entry::without_counts));
+            }
         }
     }
     entries

@@ -145,13 +145,21 @@ impl Journal {
         let _ = state.wait_for(|state| *state != JournalState::Starting).await;
     }
 
-    async fn ask<T>(&self, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, RecordError> {
+    /// Whether a batch can be kept now, as far as is known.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(crate) fn check(&self) -> Result<(), RecordError> {
         match &*self.state.borrow() {
-            JournalState::Keeping => {}
-            JournalState::Starting => return Err(RecordError::Starting),
-            JournalState::Away => return Err(RecordError::Away),
-            JournalState::ReadOnly(reason) => return Err(RecordError::ReadOnly(reason.clone())),
+            JournalState::Keeping => Ok(()),
+            JournalState::Starting => Err(RecordError::Starting),
+            JournalState::Away => Err(RecordError::Away),
+            JournalState::ReadOnly(reason) => Err(RecordError::ReadOnly(reason.clone())),
         }
+    }
+
+    async fn ask<T>(&self, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, RecordError> {
+        self.check()?;
         let (reply, answer) = oneshot::channel();
         self.requests.try_send(request(reply)).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => RecordError::Busy,

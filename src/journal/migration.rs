@@ -52,13 +52,18 @@ pub(super) async fn write_first_base(follower: &mut Follower, writer: WriterId) 
     let checkpoints = store.old_checkpoints().await?;
     let now = follower.state.clock.now();
     let mut totals = Totals::default();
-    let mut batches = BTreeMap::new();
+    let (mut batches, mut taken) = (BTreeMap::new(), Vec::new());
     for checkpoint in &checkpoints {
+        let document = checkpoint.get_str("_id").unwrap_or_default();
         match families(checkpoint) {
-            Some(families) => totals.add(&families, &[], now),
+            Some(families) => {
+                totals.add(&families, &[], now);
+                taken.push(document);
+            }
             None => tracing::error!(
-                document = checkpoint.get_str("_id").unwrap_or_default(),
-                "the live metrics in this document of the settings are damaged and are not taken over"
+                document,
+                "the live metrics in this document of the settings are damaged, or of a form that this version does \
+                 not know; they are not taken over, and the document stays"
             ),
         }
         batches.extend(recent_batches(checkpoint));
@@ -66,9 +71,12 @@ pub(super) async fn write_first_base(follower: &mut Follower, writer: WriterId) 
     // Before the base, so that no batch can be counted again in between.
     remember(&store, batches, writer, now).await?;
     let is_written = follower.write_first_base(&totals).await?;
-    if is_written && !checkpoints.is_empty() {
+    if is_written && !taken.is_empty() {
         tracing::info!("took over the live metrics that an earlier version had kept in the settings");
-        store.delete_old_checkpoints().await?;
+        // From here on they are ignored.
+        if let Err(error) = store.delete_old_checkpoints(&taken).await {
+            tracing::warn!(%error, documents = ?taken, "what was taken over could not be removed from the settings");
+        }
     }
     Ok(())
 }

@@ -11,7 +11,7 @@
 //!
 //! **Follower** (`follower`). It asks for the last document of each writer (one index key for each), reads what the
 //! state lacks, and stops at a gap: a scan can see a document and miss the one before it. The next poll finds that
-//! one. A gap that stays is closed by the base, or passed over and said.
+//! one. A gap that stays is closed by the base, or passed over after a while and said.
 //!
 //! **Base** (`base`). Any instance writes its own state as the base, with one compare-and-set on a random stamp,
 //! and only if its state holds the base's. Documents are deleted only when they are in the base and older than the
@@ -19,10 +19,13 @@
 //! writes a base of the next epoch, which every instance reads anew.
 //!
 //! **Loss.** A writer of which neither base nor journal has what the state has ([`position::Position::is_lost`])
-//! shows that something was dropped or restored. Then indexes are made again and the state is written as the base.
+//! shows that something was dropped or restored. So does a document of this instance that is neither in the base nor
+//! in the journal. Then the state is written as the base and indexes are made again. What an instance wrote last it
+//! remembers itself, because no other may have read it.
 
 mod base;
 mod batches;
+mod complaint;
 mod document;
 mod follower;
 mod group;

@@ -91,20 +91,22 @@ impl Position {
 
     /// How many documents this position is ahead of another one.
     pub(super) fn documents_since(&self, other: &Self) -> i64 {
-        self.iter().map(|(writer, number)| (number - other.last(writer)).max(0)).sum()
+        self.iter().map(|(writer, number)| number.saturating_sub(other.last(writer)).max(0)).sum()
     }
 
     /// Whether the database has less than this state: of some writer, neither the base nor the journal has the last
     /// document. Something was dropped or restored, and this state has to be written again.
     pub(super) fn is_lost(&self, base: &Self, heads: &Self, now: i64) -> bool {
         self.last.iter().any(|(&writer, last)| {
-            base.last(writer).max(heads.last(writer)) < last.number && now - last.at < MAYBE_FORGOTTEN
+            base.last(writer).max(heads.last(writer)) < last.number
+                && now.saturating_sub(last.at) < MAYBE_FORGOTTEN
         })
     }
 
     /// Forgets writers that have been silent for long and have no documents in the journal.
     pub(super) fn forget_silent(&mut self, heads: &Self, now: i64) {
-        self.last.retain(|writer, last| heads.last.contains_key(writer) || now - last.at < WRITER_LIFETIME);
+        let is_recent = |last: &Last| now.saturating_sub(last.at) < WRITER_LIFETIME;
+        self.last.retain(|writer, last| heads.last.contains_key(writer) || is_recent(last));
     }
 
     /// The form in a base.

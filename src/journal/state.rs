@@ -1,11 +1,16 @@
 //! The state that scrapes show, and how documents get into it.
 
+use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::batches::RecentBatches;
 use super::document::Entry;
 use super::position::{Place, Position, WriterId};
 use crate::live::{Clock, Live, Totals};
+
+/// How many documents of this instance are remembered, and how many series they may hold together, about 3 MB.
+const MAX_OWN: usize = 1_024;
+const MAX_OWN_SERIES: usize = 10_000;
 
 /// The totals that are shown, and which documents are in them.
 pub(super) struct State {
@@ -14,12 +19,15 @@ pub(super) struct State {
     pub(super) batches: RecentBatches,
     /// The clock of the server.
     pub(super) clock: Clock,
+    /// The last documents of this instance. If the journal is lost, no other instance may have read them.
+    own: VecDeque<Entry>,
+    own_series: usize,
 }
 
 impl State {
     pub(super) fn new(live: Live) -> Self {
         let (position, batches) = Default::default();
-        Self { live, position, batches, clock: Clock::of_system() }
+        Self { live, position, batches, clock: Clock::of_system(), own: VecDeque::new(), own_series: 0 }
     }
 
     /// Takes the time of the server, in seconds since the Unix epoch.
@@ -29,12 +37,24 @@ impl State {
     }
 
     /// Applies a document of this instance, which is the next one of its writer and durable.
-    pub(super) fn apply_own(&mut self, entry: &Entry) {
+    pub(super) fn apply_own(&mut self, entry: Entry) {
         self.live.add(&entry.families, &entry.reports, entry.at);
         self.position.advance(entry.id.writer, entry.id.number, entry.at);
         for (&digest, &events) in entry.batches.iter().zip(&entry.events) {
             self.batches.remember_own(digest, events, Instant::now());
         }
+        self.own_series += entry.series();
+        self.own.push_back(entry);
+        while (self.own.len() > MAX_OWN || self.own_series > MAX_OWN_SERIES)
+            && let Some(oldest) = self.own.pop_front()
+        {
+            self.own_series -= oldest.series();
+        }
+    }
+
+    /// The last documents of this instance, oldest first.
+    pub(super) fn own(&self) -> impl Iterator<Item = &Entry> {
+        self.own.iter()
     }
 
     /// Applies documents of a writer in order, as far as there is no gap. Returns the number before the gap.

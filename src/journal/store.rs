@@ -21,8 +21,8 @@ const BASE: &str = "live_base";
 /// The `_id`s of what the first version kept in Playarr's settings.
 const OLD_CHECKPOINTS: &str = "^metrics_live_checkpoint(_[0-9]+)?$";
 
-/// The documents read at once.
-const READ_AT_ONCE: i64 = 1_000;
+/// The documents read at once. A large one has a megabyte.
+const READ_AT_ONCE: i64 = 100;
 
 /// What is known of an insert that did not succeed.
 #[derive(Debug)]
@@ -121,6 +121,13 @@ impl Store {
         ask(PATIENCE, async { find.await?.try_collect().await }).await
     }
 
+    /// How many documents of a writer there are after one of them and up to another.
+    pub(super) async fn count(&self, writer: WriterId, after: i64, up_to: i64) -> Result<i64, DatabaseError> {
+        let between = doc! { "_id.w": writer, "_id.n": { "$gt": after, "$lte": up_to } };
+        let count = ask(PATIENCE, self.journal.count_documents(between)).await?;
+        Ok(i64::try_from(count).unwrap_or(i64::MAX))
+    }
+
     /// Deletes the documents of a writer up to this one. They must be in the base.
     pub(super) async fn delete(&self, writer: WriterId, up_to: i64) -> Result<(), DatabaseError> {
         let folded = doc! { "_id.w": writer, "_id.n": { "$lte": up_to } };
@@ -164,9 +171,9 @@ impl Store {
         ask(PATIENCE, async { find.await?.try_collect().await }).await
     }
 
-    /// Removes what the first version kept in Playarr's settings.
-    pub(super) async fn delete_old_checkpoints(&self) -> Result<(), DatabaseError> {
-        let old = self.settings.delete_many(doc! { "_id": { "$regex": OLD_CHECKPOINTS } });
+    /// Removes these documents from Playarr's settings.
+    pub(super) async fn delete_old_checkpoints(&self, ids: &[&str]) -> Result<(), DatabaseError> {
+        let old = self.settings.delete_many(doc! { "_id": { "$in": ids } });
         ask(PATIENCE, old).await.map(|_| ())
     }
 }
@@ -182,9 +189,13 @@ fn batches(document: &Document) -> Vec<(i64, i32)> {
 
 impl InsertError {
     fn of(error: Error) -> Self {
-        // Nothing was sent to any server.
-        let is_unsent =
-            matches!(&*error.kind, ErrorKind::ServerSelection { .. } | ErrorKind::DnsResolve { .. });
+        // Nothing was sent to any server. The driver calls a document that is too large an invalid argument.
+        let is_unsent = matches!(
+            &*error.kind,
+            ErrorKind::ServerSelection { .. }
+                | ErrorKind::DnsResolve { .. }
+                | ErrorKind::InvalidArgument { .. }
+        );
         match DatabaseError::from(error) {
             DatabaseError::DuplicateKey(_) => Self::Exists,
             error if is_unsent => Self::NotWritten(error),

@@ -7,6 +7,7 @@ use playarr_jobs::database::DatabaseError;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Interval, MissedTickBehavior};
 
+use super::complaint::Complaint;
 use super::follower::{Follower, JournalError};
 use super::group::Group;
 use super::handle::{Forget, JournalState, RecordError, Request};
@@ -61,8 +62,10 @@ pub(super) struct Task {
     folded: Instant,
     /// The connections of this service that were last reported, and when.
     reported: Option<(u64, Instant)>,
-    /// What was last said to be wrong.
-    complaint: Option<String>,
+    /// What was last said to be wrong with each kind of work.
+    committing: Complaint,
+    following: Complaint,
+    folding: Complaint,
 }
 
 impl Task {
@@ -75,9 +78,10 @@ impl Task {
         state: watch::Sender<JournalState>,
     ) -> Self {
         let store = Store::new(database);
+        let writer = Writer::new(store.clone());
         Self {
-            follower: Follower::new(store.clone(), State::new(live)),
-            writer: Writer::new(store),
+            follower: Follower::new(store, State::new(live), writer.id),
+            writer,
             telemetry,
             options,
             requests,
@@ -85,7 +89,9 @@ impl Task {
             uncommitted_since: None,
             folded: Instant::now(),
             reported: None,
-            complaint: None,
+            committing: Complaint::new("live metrics wait until they can be kept"),
+            following: Complaint::new("live metrics of other instances cannot be read"),
+            folding: Complaint::new("documents of live metrics cannot be put together or removed"),
         }
     }
 
@@ -101,9 +107,9 @@ impl Task {
         let mut commit = every(self.options.commit_interval);
         let (mut follow, mut fold) = (every(FOLLOW_INTERVAL), every(FOLD_INTERVAL));
         let mut expire = every(EXPIRY_INTERVAL);
-        loop {
+        while !*stop.borrow() {
+            // Whatever is due has the same chance, so that a flood of batches does not keep the rest from its turn.
             let worked = tokio::select! {
-                biased;
                 () = stopped(&mut stop) => break,
                 Some(request) = self.requests.recv() => self.serve(request).await,
                 _ = commit.tick() => self.commit(None).await,
@@ -139,7 +145,7 @@ impl Task {
                         "{error}; it has the _id live_base in the collection playarr_metrics"
                     ));
                 }
-                Err(error) => self.complain(&error),
+                Err(error) => self.following.say(&error),
             }
             tokio::time::sleep(RETRY).await;
         }
@@ -223,7 +229,7 @@ impl Task {
                 self.state.send_if_modified(|state| {
                     std::mem::replace(state, JournalState::Keeping) != JournalState::Keeping
                 });
-                if self.complaint.take().is_some() {
+                if self.committing.is_over() {
                     tracing::info!("the live metrics are kept again");
                 }
             }
@@ -236,7 +242,7 @@ impl Task {
                 self.state.send_if_modified(|state| {
                     std::mem::replace(state, JournalState::Away) != JournalState::Away
                 });
-                self.complain(&error);
+                self.committing.say(&error);
             }
         }
         let uncommitted = self.uncommitted_since.map(|since| since.elapsed()).unwrap_or_default();
@@ -246,8 +252,12 @@ impl Task {
 
     async fn follow(&mut self) -> Result<(), String> {
         match self.follower.poll().await {
-            Ok(()) => {}
-            Err(error) => self.complain(&error),
+            Ok(()) => {
+                if self.following.is_over() {
+                    tracing::info!("the live metrics of other instances are read again");
+                }
+            }
+            Err(error) => self.following.say(&error),
         }
         Ok(())
     }
@@ -255,6 +265,7 @@ impl Task {
     async fn fold(&mut self) -> Result<(), String> {
         let folded = async {
             self.follower.set_time().await?;
+            self.follower.doubt_indexes();
             self.follower.clean().await?;
             let unfolded = self.follower.unfolded();
             let is_due = unfolded >= FOLD_DOCUMENTS || self.folded.elapsed() >= FOLD_AGE;
@@ -263,14 +274,16 @@ impl Task {
             }
             Ok::<_, JournalError>(())
         };
-        if let Err(error) = folded.await {
-            self.complain(&error);
+        match folded.await {
+            Ok(()) => drop(self.folding.is_over()),
+            Err(error) => self.folding.say(&error),
         }
         Ok(())
     }
 
     /// Removes series that nobody has moved for long.
     async fn expire(&mut self) -> Result<(), String> {
+        self.follower.state.live.release_unshown();
         let expiry = i64::try_from(self.options.series_expiry.as_secs()).unwrap_or(i64::MAX);
         if expiry == 0 {
             return Ok(());
@@ -281,7 +294,7 @@ impl Task {
                 tracing::info!(series = removed, "removed live series that nobody had moved for long");
             }
             Ok(_) => {}
-            Err(error) => self.complain(&error),
+            Err(error) => self.folding.say(&error),
         }
         Ok(())
     }
@@ -302,12 +315,12 @@ impl Task {
                 }
                 Ok(None) => {}
                 Err(error) => {
-                    self.complain(&error);
+                    self.folding.say(&error);
                     break;
                 }
             }
             if let Err(error) = self.follower.poll().await {
-                self.complain(&error);
+                self.following.say(&error);
                 break;
             }
         }
@@ -353,21 +366,6 @@ impl Task {
                 () = stopped(&mut stop) => return,
                 Some(request) = self.requests.recv() => fail(request, &error),
             }
-        }
-    }
-
-    /// Says what is wrong, once until it is over or something else is. An outage of the database is said elsewhere.
-    fn complain(&mut self, error: &JournalError) {
-        let is_outage = matches!(error, JournalError::Database(error) if error.is_away());
-        let complaint = error.to_string();
-        if self.complaint.as_ref() == Some(&complaint) {
-            return;
-        }
-        if is_outage {
-            tracing::debug!(%error, "live metrics wait");
-        } else {
-            tracing::warn!(%error, "live metrics wait until they can be kept");
-            self.complaint = Some(complaint);
         }
     }
 }

@@ -151,7 +151,7 @@ impl Writer {
                     }
                 }
             }
-            state.apply_own(&entry);
+            state.apply_own(entry);
             outcome.is_written = true;
             self.number += 1;
             return Attempt::Kept;

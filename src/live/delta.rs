@@ -10,6 +10,7 @@ use playarr_jobs::metric::Spec;
 use super::admission::{Admission, Admissions, Origin};
 use super::event::{FAMILIES, FamilyId, Key, Sink, label_values};
 use super::series::{FamilySeries, Report, Series, stored};
+use super::totals::MAX_REPORTERS;
 
 /// What was recorded since some moment. Counts and durations are whole numbers (of nanoseconds), so sums are exact in
 /// whatever order they are made.
@@ -34,10 +35,11 @@ impl Delta {
         self.is_empty
     }
 
-    /// An upper bound of the number of series that were moved.
+    /// An upper bound of the number of series that were moved, and of reports.
     #[must_use]
     pub fn series(&self) -> usize {
-        self.families.iter().map(|family| family.keys.len() * family.combinations).sum()
+        let series = self.families.iter().map(|family| family.keys.len() * family.combinations);
+        series.sum::<usize>() + self.reports.len()
     }
 
     /// Adds what another one holds; its reports count as the later ones.
@@ -76,12 +78,12 @@ impl Delta {
         self.reports.iter().map(report).collect()
     }
 
-    /// Takes a report of WebSocket connections.
+    /// Takes a report of WebSocket connections; not those of more processes than may report.
     pub fn report(&mut self, reporter: &str, connections: u64) {
         self.is_empty = false;
         if let Some(known) = self.reports.get_mut(reporter) {
             *known = connections;
-        } else {
+        } else if self.reports.len() < MAX_REPORTERS {
             self.reports.insert(reporter.to_owned(), connections);
         }
     }
@@ -259,5 +261,25 @@ impl FamilyDelta {
         }
         let is_empty = series.is_empty() && self.folded == 0;
         (!is_empty).then(|| FamilySeries::new(spec, stored(self.folded), series))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn however_many_processes_report_what_is_committed_together_stays_small() {
+        let mut sum = Delta::default();
+        for batch in 0..3 {
+            let mut delta = Delta::default();
+            for reporter in 0..900 {
+                delta.report(&format!("{batch}-{reporter}"), 1);
+            }
+            sum.merge(&delta);
+        }
+        sum.report("0-0", 7);
+        assert_eq!((sum.reports().len(), sum.series()), (MAX_REPORTERS, MAX_REPORTERS));
+        assert!(sum.reports().iter().any(|report| report.reporter == "0-0" && report.connections == 7));
     }
 }

@@ -167,13 +167,8 @@ impl Live {
     /// Records requests to one endpoint that were counted elsewhere: how many were answered with `status`, by bucket of
     /// [`HTTP`], and the nanoseconds they took together. The next scrape need not show them.
     pub fn record_http_requests(&self, endpoint: &str, status: &str, buckets: &[u64], nanoseconds: u128) {
-        self.inner.recorder.record_http_requests(
-            endpoint,
-            status,
-            buckets,
-            nanoseconds,
-            &self.inner.admissions,
-        );
+        let Inner { recorder, admissions, .. } = &*self.inner;
+        recorder.record_http_requests(endpoint, status, buckets, nanoseconds, admissions);
     }
 
     /// Whether anything happened since the last [`Live::gather`] that a scrape must show at once.
@@ -273,6 +268,11 @@ impl Live {
         }
         drop(shown);
         self.mark_changed();
+    }
+
+    /// Gives back the room of series that were recorded and never showed, because their batches were not kept.
+    pub fn release_unshown(&self) {
+        self.inner.shown.lock().totals.admit_to(&self.inner.admissions);
     }
 
     /// A copy of the totals that are shown, in the form that is kept.

@@ -16,6 +16,7 @@ use reporters::Reporters;
 use unknown::UnknownSeries;
 
 pub use exposed::FOLDED_TOTAL;
+pub(super) use reporters::MAX_REPORTERS;
 
 /// Sums by series. Series that this version of the program does not know are kept for the one that does.
 pub struct Totals {

@@ -34,7 +34,7 @@ fn is_invisible(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::visible;
+    use super::{is_invisible, visible};
 
     #[test]
     fn characters_that_hide_or_reorder_others_are_escaped_and_all_else_stays() {
@@ -45,5 +45,12 @@ mod tests {
         {
             assert_eq!(visible(plain), plain);
         }
+    }
+    /// The browser tests check `text.js` against the same numbers.
+    #[test]
+    fn the_scripts_escape_the_same_characters() {
+        let escaped = ('\0'..=char::MAX).filter(|&c| is_invisible(c));
+        let (count, sum) = escaped.fold((0, 0), |(count, sum), c| (count + 1, sum + u64::from(c)));
+        assert_eq!((count, sum), (224, 117_938_589));
     }
 }

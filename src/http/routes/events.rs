@@ -37,6 +37,8 @@ pub(in crate::http) async fn record(
     let packed = packed?;
     let is_small = packed.body.len() < LARGE_BODY && !packed.is_gzip;
     let journal = app.journal.get().ok_or(RecordError::Starting)?;
+    // Before the batch is summed up, which takes room for its series.
+    journal.check()?;
     let (permits, live) = (app.unpacking.clone(), app.live.clone());
     let sum = move || packed.sum(&live);
     let batch = if is_small {

@@ -90,11 +90,15 @@ fn forbidden(user: &User) -> Response {
 }
 
 fn unavailable(app: &App, error: &AuthError) -> Response {
-    let reason = match (error, app.health.outage()) {
-        (AuthError::Unavailable(_), Some(outage)) => format!("MongoDB has not answered {}", since(&outage)),
-        _ => error.to_string(),
+    let has_snapshot = app.snapshots.load().snapshot.taken_at.is_some();
+    let notice = match (error, app.health.outage()) {
+        (AuthError::Unavailable(_), Some(outage)) => {
+            let reason = format!("MongoDB has not answered {}", since(&outage));
+            NoticePage::without_database(&reason, has_snapshot)
+        }
+        (AuthError::Unavailable(_), None) => NoticePage::without_database(&error.to_string(), has_snapshot),
+        _ => NoticePage::unavailable(&error.to_string()),
     };
-    let notice = NoticePage::unavailable(&reason);
     match error {
         AuthError::TooManyFailures { retry_after } => {
             let mut refused = page(StatusCode::TOO_MANY_REQUESTS, &notice);

@@ -9,7 +9,7 @@ const LIFETIME: i64 = 5 * 60;
 
 /// How many processes may report. Far more than an installation has; one more takes the place of the one that was
 /// silent for longest.
-const MAX_REPORTERS: usize = 1_000;
+pub(in crate::live) const MAX_REPORTERS: usize = 1_000;
 
 /// The last report of each process.
 #[derive(Default)]

@@ -12,6 +12,7 @@ const LONGEST_IN_PILL = 60;
 const pill = byId("connection");
 let service = { state: "connecting" };
 let database = null;
+let hasSnapshot = false;
 
 /**
  * Shows the state of the connection: "live", "polling", "offline" if the service does not answer, or "failing" if it
@@ -21,6 +22,12 @@ export function showConnection(state, message) {
   if (state === service.state && message === service.message) return;
   service = { state, message, since: new Date(), began: performance.now() };
   show();
+}
+
+/** Shows the state of the database, and whether there is something to scrape. */
+export function showStatus({ database: news, snapshot }) {
+  hasSnapshot = Boolean(snapshot.taken_at);
+  showDatabase(news);
 }
 
 /** Shows the state of the database, as in the status. */
@@ -47,7 +54,8 @@ function show() {
   } else if (database?.state === "away") {
     const reason = database.reason ?? "MongoDB does not answer";
     pillSays("offline", reason.length > LONGEST_IN_PILL ? "MongoDB does not answer" : reason, database);
-    bannerSays("bad", reason, database, "Scrapes go on with the last numbers. This page goes on by itself.");
+    const scrapes = hasSnapshot ? "Scrapes go on with the last numbers." : "Scrapes are refused until it does.";
+    bannerSays("bad", reason, database, `${scrapes} This page goes on by itself.`);
   } else if (database?.state === "read_only") {
     pillSays("polling", "MongoDB has no primary", database);
     bannerSays("warn", database.reason, database, "Numbers stay fresh; tokens cannot be changed.");

@@ -4,7 +4,7 @@ import { synchronize } from "./clock.js";
 import { setUpConfigurations } from "./configuration.js";
 import { Connection } from "./connection.js";
 import * as doctor from "./doctor.js";
-import { showConnection, showDatabase } from "./health.js";
+import { showConnection, showDatabase, showStatus } from "./health.js";
 import * as snapshot from "./snapshot.js";
 import { setUpTokens, showTokenProblems } from "./tokens.js";
 
@@ -16,7 +16,7 @@ let soon = null;
 const events = {
   status(status) {
     synchronize(status.now);
-    showDatabase(status.database);
+    showStatus(status);
     snapshot.show(status);
     doctor.show(status);
     showTokenProblems(status.tokens);

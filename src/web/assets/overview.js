@@ -8,7 +8,7 @@ import { now, synchronize } from "./clock.js";
 import { Connection } from "./connection.js";
 import { banner, byId } from "./dom.js";
 import { plural } from "./format.js";
-import { showConnection, showDatabase } from "./health.js";
+import { showConnection, showDatabase, showStatus } from "./health.js";
 import { showLibrary } from "./library.js";
 import { showProviders } from "./providers.js";
 import { setUrlState, urlState } from "./url_state.js";
@@ -88,7 +88,7 @@ for (const button of document.querySelectorAll("[data-all]")) {
 document.addEventListener("visibilitychange", ask);
 
 const events = {
-  status: ({ database }) => showDatabase(database),
+  status: showStatus,
   database: showDatabase,
   refresh_finished: ask,
 };

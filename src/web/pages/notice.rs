@@ -37,11 +37,21 @@ impl NoticePage {
     /// For a page that will be there again, with the reason as a phrase without its full stop.
     #[must_use]
     pub(crate) fn unavailable(reason: &str) -> Self {
-        let paragraphs = vec![
-            format!("{}.", visible(reason)),
-            "Scrapes go on in the meantime. This page comes back by itself.".to_owned(),
-        ];
+        let paragraphs = vec![format!("{}.", visible(reason)), "This page comes back by itself.".to_owned()];
         Self { title: "Not available at the moment", paragraphs, action: Action::Retry }
+    }
+
+    /// The same while MongoDB does not answer. Scrapes depend on whether there is a snapshot.
+    #[must_use]
+    pub(crate) fn without_database(reason: &str, has_snapshot: bool) -> Self {
+        let scrapes = if has_snapshot {
+            "Scrapes go on with the last numbers."
+        } else {
+            "Scrapes are refused until it does: there are no numbers yet."
+        };
+        let mut notice = Self::unavailable(reason);
+        notice.paragraphs.insert(1, scrapes.to_owned());
+        notice
     }
 
     /// For a path that leads nowhere.
