@@ -23,6 +23,9 @@ const ROUNDS: usize = 15;
 /// Events a thread records in a round with others.
 const EVENTS: u32 = 400_000;
 
+/// Rounds over HTTP, of a second each.
+const HTTP_ROUNDS: usize = 5;
+
 /// Short rounds, and many of them: most then fit between two turns of somebody else on this core.
 const SHORT_ROUNDS: usize = 1_001;
 const SHORT_EVENTS: u32 = 2_000;
@@ -147,7 +150,8 @@ fn seconds(work: impl FnOnce()) -> f64 {
     started.elapsed().as_secs_f64()
 }
 
-/// Batches of a thousand over HTTP: the server on one core, its clients wherever there is room.
+/// Batches of a thousand over HTTP, acknowledged when durable: the server on one core, its clients and MongoDB wherever
+/// there is room.
 async fn over_http() -> Result<(), Box<dyn std::error::Error>> {
     let mongod = playarr_sandbox::mongodb().await?;
     let database = mongod.database();
@@ -155,14 +159,19 @@ async fn over_http() -> Result<(), Box<dyn std::error::Error>> {
     service::until_ready(server.address.parse()?).await;
     let token = service::ingest_token(&database.connect().await?).await;
     let body = body(1_000)?;
-    let rounds: Vec<_> =
-        (0..ROUNDS).map(|_| server.load(&token, &body, 1_000, 2, Duration::from_secs(1))).collect();
-    let wall = median(rounds.iter().map(|rates| rates.wall).collect());
-    let processor = median(rounds.iter().map(|rates| rates.processor).collect());
-    println!(
-        "over HTTP in batches of 1,000, server on one core: {wall:.0} events/s, {processor:.0} for each second of its \
-         processor time (median of {ROUNDS})"
-    );
+    println!("over HTTP in batches of 1,000, server on one core, median of {HTTP_ROUNDS} rounds");
+    for clients in [1, 16, 64] {
+        let round = |_| server.load(&token, &body, 1_000, clients, Duration::from_secs(1));
+        let rounds: Vec<_> = (0..HTTP_ROUNDS).map(round).collect();
+        let wall = median(rounds.iter().map(|rates| rates.wall).collect());
+        let processor = median(rounds.iter().map(|rates| rates.processor).collect());
+        let acknowledged = median(rounds.iter().map(|rates| rates.acknowledged.as_secs_f64()).collect());
+        println!(
+            "  {clients:>2} clients: {wall:>9.0} events/s, {processor:>9.0} for each second of its processor time; \
+             acknowledged in {:.1} ms",
+            acknowledged * 1e3
+        );
+    }
     Ok(())
 }
 

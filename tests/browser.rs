@@ -646,3 +646,33 @@ async fn pictures_of_the_pages() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn live_series_are_found_and_then_forgotten() {
+    let service = Service::with(fixtures()).ready().await;
+    let token = service.ingest_token().await;
+    let event =
+        |user| json!({ "type": "stream_request", "user": user, "media_type": "live", "duration_seconds": 1 });
+    let batch = json!({ "events": [event("alice"), event("bob")] });
+    let sent = service.post("/api/metrics/events").bearer_auth(&token).json(&batch).send().await.unwrap();
+    assert_eq!(sent.status(), StatusCode::OK);
+    in_browser(async |browser| {
+        open_as_admin(&browser, &service.url).await;
+        browser.fill("#forget [name=selector]", "playarr_stream_requests_total{user=").await;
+        browser.click("#forget [data-find]").await;
+        browser.until_text("#forget-failure", |text| text.contains("cannot be read")).await;
+        let clear = "document.querySelector('#forget [name=selector]').value = ''; return true";
+        browser.run(clear).await;
+        browser.fill("#forget [name=selector]", "{user=\"bob\"}").await;
+        browser.click("#forget [data-find]").await;
+        browser.until_text("#forget-found", |text| text == "1 series would go.").await;
+        browser.click("#forget [data-forget]").await;
+        browser.until_text("#forget-found", |text| text == "1 series removed in all instances.").await;
+        browser.picture("forget", 1_400, "light").await;
+    })
+    .await;
+    let series = service.series().await;
+    let users: Vec<_> =
+        series["playarr_stream_requests_total"].keys().map(|labels| &*labels["user"]).collect();
+    assert_eq!(users, ["alice"]);
+}

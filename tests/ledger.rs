@@ -1,6 +1,6 @@
 //! Live events while instances are killed, a replica set loses its primary, or collections are dropped, checked against
-//! a ledger: every acknowledged batch is counted exactly once,
-//! and nothing that a scrape has shown is ever lower in a later one.
+//! a ledger: every acknowledged batch is counted exactly once, and nothing that a scrape has shown is ever lower in a
+//! later one.
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
@@ -24,6 +24,8 @@ use tokio::task::JoinSet;
 use crate::support::exposition::{parse, value};
 use crate::support::oracle::{Gauges, Labels};
 use crate::support::program::{program, run, signal};
+#[cfg(feature = "system-tests")]
+use crate::support::prometheus::Prometheus;
 use crate::support::until;
 
 /// How many clients send batches side by side.
@@ -283,27 +285,68 @@ fn shown(samples: &Gauges) -> (f64, f64) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_acknowledged_batch_counts_once_however_often_instances_are_killed() {
-    const KILLS: usize = 6;
     let installation = Arc::new(Installation::new(2).await);
-    let mut instances: Vec<_> = (0..2).map(|instance| installation.start(instance)).collect();
-    for instance in 0..2 {
+    let mut instances = started(&installation).await;
+    let load = Load::start(&installation);
+    let ledger = kill_again_and_again(load, &mut instances, 6).await;
+    assert!(ledger.batches.load(Ordering::Relaxed) > 6);
+}
+
+#[cfg(feature = "system-tests")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_prometheus_saw_increase_over_twenty_kills_is_what_was_acknowledged() {
+    let installation = Arc::new(Installation::new(2).await);
+    let mut instances = started(&installation).await;
+    let [a, b] = [&*installation.addresses[0], &*installation.addresses[1]];
+    let prometheus = Prometheus::scraping(&[("a", a), ("b", b)], &installation.metrics_token, "").await;
+    const HITS: &str = "playarr_cache_operations_total{operation=\"hit\"}";
+    prometheus
+        .until_it("has seen both at 0", || async {
+            prometheus.query(&format!("{HITS} == 0")).await.len() == 2
+        })
+        .await;
+
+    let ledger = kill_again_and_again(Load::start(&installation), &mut instances, 20).await;
+    let (hits, _) = counted(&ledger);
+    prometheus
+        .until_it("has seen all", || async {
+            prometheus.query(&format!("{HITS} == {hits}")).await.len() == 2
+        })
+        .await;
+    for job in ["a", "b"] {
+        let series = format!("playarr_cache_operations_total{{operation=\"hit\",job=\"{job}\"}}[1h]");
+        let value = async |query: String| prometheus.value(&query).await.unwrap();
+        assert_eq!(value(format!("resets({series})")).await, 0.0, "{job} never went back");
+        let seen = value(format!("max_over_time({series}) - min_over_time({series})")).await;
+        assert_eq!(seen, hits, "what {job} showed, beside the ledger");
+        // It extrapolates up to the present moment, by a second or so of the whole time.
+        let increase = value(format!("increase({series})")).await;
+        assert!((hits..hits * 1.2).contains(&increase), "{increase} of {hits}");
+    }
+}
+
+/// Every instance of an installation, ready.
+async fn started(installation: &Installation) -> Vec<Child> {
+    let instances: Vec<_> =
+        (0..installation.addresses.len()).map(|instance| installation.start(instance)).collect();
+    for instance in 0..instances.len() {
         installation.until_ready(instance).await;
     }
-    let mut load = Load::start(&installation);
-    for kill in 0..KILLS {
+    instances
+}
+
+/// Kills instances in turn at random moments and starts them again, then ends the load and the instances.
+async fn kill_again_and_again(mut load: Load, instances: &mut [Child], kills: usize) -> Arc<Ledger> {
+    for kill in 0..kills {
         let wait = rand::rng().random_range(100..1_500);
         tokio::time::sleep(Duration::from_millis(wait)).await;
-        let instance = kill % 2;
+        let instance = kill % instances.len();
         signal(&instances[instance], "KILL").await;
         assert!(!instances[instance].wait().await.unwrap().success());
-        instances[instance] = installation.start(instance);
+        instances[instance] = load.installation.start(instance);
         load.check();
     }
-    let ledger = load.end().await;
-    assert!(ledger.batches.load(Ordering::Relaxed) > KILLS as u64);
-    for instance in instances {
-        signal(&instance, "TERM").await;
-    }
+    load.end().await
 }
 
 /// Sends a signal to a member of a replica set.

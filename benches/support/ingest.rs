@@ -3,7 +3,8 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Events per second.
@@ -12,6 +13,8 @@ pub(crate) struct Rates {
     pub(crate) wall: f64,
     /// Per second of processor time that the server spent.
     pub(crate) processor: f64,
+    /// The median of the times until a batch was acknowledged.
+    pub(crate) acknowledged: Duration,
 }
 
 /// The program, bound to the first core.
@@ -51,11 +54,11 @@ impl Server {
         connections: u32,
         time: Duration,
     ) -> Rates {
-        let (over, batches) = (AtomicBool::new(false), AtomicU64::new(0));
+        let (over, times) = (AtomicBool::new(false), Mutex::new(Vec::new()));
         let (started, before) = (Instant::now(), self.processor_time());
         std::thread::scope(|scope| {
             for connection in 0..connections {
-                let (over, batches) = (&over, &batches);
+                let (over, times) = (&over, &times);
                 scope.spawn(move || {
                     let mut stream = TcpStream::connect(&self.address).expect("it listens");
                     stream.set_nodelay(true).expect("a TCP stream");
@@ -72,21 +75,26 @@ impl Server {
                             self.address,
                             body.len()
                         );
+                        let sent = Instant::now();
                         stream.write_all(head.as_bytes()).expect("it reads");
                         stream.write_all(body).expect("it reads");
                         let length = stream.read(&mut answer).expect("it answers");
                         assert!(answer[..length].starts_with(b"HTTP/1.1 200"));
-                        batches.fetch_add(1, Ordering::Relaxed);
+                        times.lock().expect("no client panicked").push(sent.elapsed());
                     }
                 });
             }
             std::thread::sleep(time);
             over.store(true, Ordering::Relaxed);
         });
+        let elapsed = started.elapsed();
+        let mut times = times.into_inner().expect("no client panicked");
         #[expect(clippy::cast_precision_loss, reason = "some millions")]
-        let events = batches.load(Ordering::Relaxed) as f64 * f64::from(events);
+        let events = times.len() as f64 * f64::from(events);
         let processor = self.processor_time() - before;
-        Rates { wall: events / started.elapsed().as_secs_f64(), processor: events / processor }
+        times.sort_unstable();
+        let acknowledged = times.get(times.len() / 2).copied().unwrap_or_default();
+        Rates { wall: events / elapsed.as_secs_f64(), processor: events / processor, acknowledged }
     }
 
     /// User and system time so far, in seconds: fields 14 and 15 of proc(5)'s stat, in hundredths.

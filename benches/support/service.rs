@@ -26,11 +26,13 @@ pub(crate) async fn serve(uri: &str, database: &Database, settings: &[(&str, &st
     (address, token(database).await)
 }
 
-/// Waits until the service is ready.
+/// Waits until the service is ready, its live metrics included.
 pub(crate) async fn until_ready(address: SocketAddr) {
     loop {
-        let ready = reqwest::get(format!("http://{address}/-/ready")).await;
-        if ready.is_ok_and(|response| response.status().is_success()) {
+        if let Ok(answer) = reqwest::get(format!("http://{address}/-/ready")).await
+            && answer.status().is_success()
+            && answer.text().await.is_ok_and(|text| !text.contains("starting"))
+        {
             return;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;

@@ -14,10 +14,10 @@ macro_rules! assets {
 
 const FILES: &[(&str, &str, &str)] = assets! {
     CSS: "base.css" "cards.css" "charts.css" "overview.css" "print.css" "settings_metrics.css" "shell.css";
-    JAVASCRIPT: "activity.js" "ages.js" "api.js" "card.js" "chart_reader.js" "charts.js" "clock.js" "configuration.js"
-        "connection.js" "copy.js" "diagnosis.js" "doctor.js" "dom.js" "format.js" "health.js" "library.js" "login.js"
-        "metrics.js" "overview.js" "providers.js" "retry.js" "session.js" "shell.js" "snapshot.js" "text.js"
-        "theme.js" "timeline.js" "tokens.js" "url_state.js";
+    JAVASCRIPT: "activity.js" "ages.js" "api.js" "card.js" "chart_reader.js" "charts.js" "clock.js"
+        "configuration.js" "connection.js" "copy.js" "diagnosis.js" "doctor.js" "dom.js" "forget.js" "format.js"
+        "health.js" "library.js" "login.js" "metrics.js" "overview.js" "providers.js" "retry.js" "session.js"
+        "shell.js" "snapshot.js" "text.js" "theme.js" "timeline.js" "tokens.js" "url_state.js";
     SVG: "icon.svg";
 };
 

@@ -4,6 +4,7 @@ import { synchronize } from "./clock.js";
 import { setUpConfigurations } from "./configuration.js";
 import { Connection } from "./connection.js";
 import * as doctor from "./doctor.js";
+import { setUpForgetting } from "./forget.js";
 import { showConnection, showDatabase, showStatus } from "./health.js";
 import * as snapshot from "./snapshot.js";
 import { setUpTokens, showTokenProblems } from "./tokens.js";
@@ -57,6 +58,7 @@ async function watch() {
   }
 }
 
+setUpForgetting();
 setUpConfigurations();
 setUpTokens(doctor.lately);
 snapshot.setUpSnapshot(watch);
