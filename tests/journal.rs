@@ -339,6 +339,25 @@ async fn an_older_backup_restored_while_instances_run_takes_nothing_away() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_index_over_batches_is_made_again_though_a_batch_was_counted_twice_without_it() {
+    let database = database().await;
+    let running = Running::start_on(&database, &[]).await;
+    let journal = running.database.collection::<Document>("playarr_metrics_journal");
+    let has_index = || async { journal.list_index_names().await.unwrap().contains(&"batches_1".to_owned()) };
+    assert!(has_index().await);
+    journal.drop_index("batches_1").await.unwrap();
+    for writer in [7_i64, 8, 9] {
+        let id = doc! { "w": writer, "n": 1_i64 };
+        let batch = doc! {
+            "_id": id, "form": 1, "at": 0_i64, "families": [], "batches": [5_i64], "events": [1],
+        };
+        journal.insert_one(batch).await.unwrap();
+    }
+    until("it is there again", Duration::from_secs(60), has_index).await;
+    assert_eq!(journal.count_documents(doc! { "batches": 5_i64 }).await.unwrap(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_damaged_document_of_the_journal_is_said_once_and_holds_nothing_up() {
     let database = database().await;
     let running = Running::start_on(&database, &[]).await;

@@ -36,10 +36,13 @@ impl State {
         self.live.set_clock(self.clock);
     }
 
-    /// Applies a document of this instance, which is the next one of its writer and durable.
+    /// Applies a durable document of this instance, unless it is in the state already.
     pub(super) fn apply_own(&mut self, entry: Entry) {
-        self.live.add(&entry.families, &entry.reports, entry.at);
-        self.position.advance(entry.id.writer, entry.id.number, entry.at);
+        // While it was not known whether the document was kept, it may have been read like those of others.
+        if self.position.place(entry.id.writer, entry.id.number) != Place::Known {
+            self.live.add(&entry.families, &entry.reports, entry.at);
+            self.position.advance(entry.id.writer, entry.id.number, entry.at);
+        }
         for (&digest, &events) in entry.batches.iter().zip(&entry.events) {
             self.batches.remember(digest, events, Instant::now());
         }

@@ -21,6 +21,9 @@ const BASE: &str = "live_base";
 /// The `_id`s of what the first version kept in Playarr's settings.
 const OLD_CHECKPOINTS: &str = "^metrics_live_checkpoint(_[0-9]+)?$";
 
+/// How many documents may have to forget their batches before the indexes are made at the next look.
+const MAX_REPEATED: usize = 100;
+
 /// The documents read at once. A large one has a megabyte.
 const READ_AT_ONCE: i64 = 100;
 
@@ -69,7 +72,26 @@ impl Store {
         let by_writer = IndexModel::builder().keys(doc! { "_id.w": 1, "_id.n": 1 }).build();
         let unique = IndexOptions::builder().unique(true).sparse(true).build();
         let by_batch = IndexModel::builder().keys(doc! { "batches": 1 }).options(unique).build();
-        ask(PATIENCE, self.journal.create_indexes([by_writer, by_batch])).await.map(|_| ())
+        let indexes = [by_writer, by_batch];
+        for _ in 0..MAX_REPEATED {
+            match ask(PATIENCE, self.journal.create_indexes(indexes.clone())).await {
+                Err(DatabaseError::DuplicateKey(key)) if key.contains_key("batches") => {
+                    self.forget_batches(key).await?;
+                }
+                made => return made.map(|_| ()),
+            }
+        }
+        Err(DatabaseError::Driver(
+            "too many batches were counted twice while an index was missing".to_owned(),
+        ))
+    }
+
+    /// Removes the digests from a document that shares one with another: both were counted while there was no index, and
+    /// it could not be made again. The other document remembers the batch.
+    async fn forget_batches(&self, with: Document) -> Result<(), DatabaseError> {
+        tracing::warn!("a batch was counted twice while an index of playarr_metrics_journal was missing");
+        let forget = doc! { "$unset": { "batches": "", "events": "" } };
+        ask(PATIENCE, self.journal.update_one(with, forget)).await.map(|_| ())
     }
 
     /// Inserts a document, durably.
