@@ -86,8 +86,8 @@ impl Store {
         ))
     }
 
-    /// Removes the digests from a document that shares one with another: both were counted while there was no index, and
-    /// it could not be made again. The other document remembers the batch.
+    /// Removes the digests from a document that shares one with another: both were counted while there was no index,
+    /// and it could not be made again. The other document remembers the batch.
     async fn forget_batches(&self, with: Document) -> Result<(), DatabaseError> {
         tracing::warn!("a batch was counted twice while an index of playarr_metrics_journal was missing");
         let forget = doc! { "$unset": { "batches": "", "events": "" } };
