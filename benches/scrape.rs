@@ -1,5 +1,5 @@
 //! Scrapes per second: our `/metrics` beside warp handing out the same bytes from a constant, side by side in one
-//! run. Prints ratios; the specification wants at least 0.95.
+//! run. Prints ratios; the specification wants at least 0.90.
 //!
 //! Run it with `cargo bench --bench scrape`.
 
