@@ -7,8 +7,7 @@ use std::process::Command;
 fn main() {
     println!("cargo::rerun-if-env-changed=BUILD_REVISION");
     let revision = std::env::var("BUILD_REVISION").unwrap_or_default();
-    let revision =
-        if revision.is_empty() { output("git", &["rev-parse", "--short=12", "HEAD"]) } else { revision };
+    let revision = if revision.is_empty() { output("git", &["rev-parse", "--short=12", "HEAD"]) } else { revision };
     let rustc = output(&std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned()), &["--version"]);
     // "rustc 1.91.0 (...)": the number is enough.
     let rustc = rustc.split_whitespace().nth(1).unwrap_or("unknown").to_owned();

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use playarr_metrics::ingest::Batch;
 use playarr_metrics::live::{
-    ApiCall, BestSourceSelected, CacheOperation, CacheOutcome, Endpoint, Event, HttpRequest, Label, Live,
-    MediaType, ProviderApiRequest, ProviderSync, Status, StatusCode, StreamRequest,
+    ApiCall, BestSourceSelected, CacheOperation, CacheOutcome, Endpoint, Event, HttpRequest, Label, Live, MediaType,
+    ProviderApiRequest, ProviderSync, Status, StatusCode, StreamRequest,
 };
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts};
 
@@ -53,8 +53,7 @@ fn in_process() -> Result<(), Box<dyn std::error::Error>> {
     };
     println!("recording in process, one thread, median of {SHORT_ROUNDS} rounds");
     for (name, event) in events()? {
-        let rounds =
-            (0..SHORT_ROUNDS).map(|_| (per_event(|| live.record(black_box(&event))), per_event(crates)));
+        let rounds = (0..SHORT_ROUNDS).map(|_| (per_event(|| live.record(black_box(&event))), per_event(crates)));
         let (ours, theirs): (Vec<_>, Vec<_>) = rounds.unzip();
         let (ours, theirs) = (median(ours), median(theirs));
         println!(
@@ -130,11 +129,9 @@ fn rate(live: &Live, threads: usize, users: &[String]) -> f64 {
 fn parsing() -> Result<(), Box<dyn std::error::Error>> {
     let live = Live::new();
     let body = body(1_000)?;
-    let read =
-        median((0..ROUNDS * 20).map(|_| seconds(|| drop(black_box(Batch::from_json(&body))))).collect());
+    let read = median((0..ROUNDS * 20).map(|_| seconds(|| drop(black_box(Batch::from_json(&body))))).collect());
     let batch = Batch::from_json(&body)?;
-    let recorded =
-        median((0..ROUNDS * 20).map(|_| seconds(|| drop(black_box(live.sum(&batch.events))))).collect());
+    let recorded = median((0..ROUNDS * 20).map(|_| seconds(|| drop(black_box(live.sum(&batch.events))))).collect());
     println!(
         "a batch of 1,000 events of all types, {} bytes: read in {:.0} µs, recorded in {:.0} µs",
         body.len(),
@@ -190,12 +187,8 @@ fn events() -> Result<Vec<(&'static str, Event<'static>)>, Box<dyn std::error::E
     let events: Vec<Event<'_>> = vec![
         CacheOperation { operation: CacheOutcome::Hit }.into(),
         StreamRequest { user, media_type: MediaType::Movies, duration_seconds }.into(),
-        BestSourceSelected {
-            provider_id: provider_id.clone(),
-            media_type: MediaType::TvShows,
-            duration_seconds,
-        }
-        .into(),
+        BestSourceSelected { provider_id: provider_id.clone(), media_type: MediaType::TvShows, duration_seconds }
+            .into(),
         ProviderSync { provider_id: provider_id.clone(), status, duration_seconds }.into(),
         HttpRequest { endpoint: Endpoint::new("/api/titles/:id")?, status_code, duration_seconds }.into(),
         ProviderApiRequest { provider_id, endpoint: action, status_code, duration_seconds }.into(),

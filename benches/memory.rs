@@ -30,8 +30,7 @@ async fn main() {
         let token = service::token(&connected).await;
         let client = reqwest::Client::new();
         for _ in 0..REFRESHES {
-            let refresh =
-                client.post(format!("http://{address}/api/metrics/refresh")).header("x-api-key", "admin001");
+            let refresh = client.post(format!("http://{address}/api/metrics/refresh")).header("x-api-key", "admin001");
             refresh.send().await.and_then(reqwest::Response::error_for_status).expect("an admin may refresh");
             for number in 0..SCRAPES {
                 let encoding = if number % 2 == 0 { "gzip" } else { "identity" };
@@ -95,8 +94,7 @@ impl Program {
     }
 
     fn status(&self, field: &str) -> usize {
-        let status =
-            std::fs::read_to_string(format!("/proc/{}/status", self.0.id())).expect("a running process");
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id())).expect("a running process");
         let line = status.lines().find_map(|line| line.strip_prefix(field)).expect("the field is there");
         let kilobytes: usize = line.trim().trim_end_matches(" kB").parse().expect("a number");
         kilobytes * 1024

@@ -69,8 +69,7 @@ async fn plain(database: &Database) -> Duration {
     let started = Instant::now();
     let rows: usize =
         futures_util::stream::iter(plain_pipelines().into_iter().map(|(collection, pipeline)| async move {
-            let rows =
-                database.collection::<Document>(collection).aggregate(pipeline).allow_disk_use(true).await?;
+            let rows = database.collection::<Document>(collection).aggregate(pipeline).allow_disk_use(true).await?;
             Ok::<_, mongodb::error::Error>(rows.try_collect::<Vec<_>>().await?.len())
         }))
         .buffer_unordered(CONCURRENCY)
@@ -92,8 +91,7 @@ fn plain_pipelines() -> Vec<(&'static str, Vec<Document>)> {
     };
     let by_category = doc! { "provider_id": known("$provider_id"), "category": known("$group_title") };
     let size = |path: &str| Bson::from(doc! { "$size": { "$ifNull": [path, []] } });
-    let details =
-        |field: &str| doc! { "$project": { "id": 1, "value": format!("$provider_details.{field}") } };
+    let details = |field: &str| doc! { "$project": { "id": 1, "value": format!("$provider_details.{field}") } };
     vec![
         (
             "titles",

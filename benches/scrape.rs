@@ -30,8 +30,7 @@ async fn main() {
         let database = mongod.database();
         let connected = database.connect().await.expect("a client");
         large_library::load_series(&connected, series).await.expect("MongoDB takes the library");
-        let (address, token) =
-            service::serve(database.uri(), &connected, &[("SERIES_BUDGET", "1000000")]).await;
+        let (address, token) = service::serve(database.uri(), &connected, &[("SERIES_BUDGET", "1000000")]).await;
         for (encoding, format) in
             [("identity", "text/plain"), ("gzip", "text/plain"), ("gzip", "application/openmetrics-text")]
         {

@@ -6,8 +6,7 @@ use std::time::Duration;
 use playarr_jobs::database::{Contents, Health};
 use playarr_jobs::gauges;
 use playarr_jobs::refresh::{
-    Hooks, JOB_NAME, Moment, Progress, RefreshOptions, ScheduleError, Snapshot, SnapshotStore,
-    UpdateMetricsJob,
+    Hooks, JOB_NAME, Moment, Progress, RefreshOptions, ScheduleError, Snapshot, SnapshotStore, UpdateMetricsJob,
 };
 use tokio::sync::{Semaphore, watch};
 
@@ -118,14 +117,8 @@ impl App {
                 watchers.publish(progress);
             }),
         };
-        let job = UpdateMetricsJob::new(
-            database.clone(),
-            health.clone(),
-            definitions,
-            options,
-            snapshots.clone(),
-            hooks,
-        );
+        let job =
+            UpdateMetricsJob::new(database.clone(), health.clone(), definitions, options, snapshots.clone(), hooks);
         Ok(Arc::new(Self {
             job,
             exposition: Exposition::new(snapshots.clone(), live.clone(), telemetry.clone()),

@@ -90,8 +90,7 @@ pub async fn ping(config: &Config, database: &Database) -> Result<(), ConnectErr
 fn connect_error(uri: &MongoUri, error: &Error) -> ConnectError {
     match &*error.kind {
         ErrorKind::InvalidArgument { message, .. } | ErrorKind::InvalidTlsConfig { message, .. } => {
-            ConfigError::Invalid { name: "MONGODB_URI", value: uri.to_string(), complaint: message.clone() }
-                .into()
+            ConfigError::Invalid { name: "MONGODB_URI", value: uri.to_string(), complaint: message.clone() }.into()
         }
         kind => ConnectError::Lookup { uri: uri.to_string(), error: lookup_failure(&kind.to_string()) },
     }
@@ -102,7 +101,6 @@ fn lookup_failure(text: &str) -> String {
     if text.contains("no records found") {
         return "it has no SRV records for this name".to_owned();
     }
-    let is_silent =
-        ["timed out", "no connections available", "io error"].iter().any(|sign| text.contains(sign));
+    let is_silent = ["timed out", "no connections available", "io error"].iter().any(|sign| text.contains(sign));
     if is_silent { "no DNS server answers".to_owned() } else { text.to_owned() }
 }

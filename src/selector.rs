@@ -44,8 +44,8 @@ impl Selector {
         if text.len() > MAX_BYTES {
             return Err(SelectorError::TooLong(text.len()));
         }
-        let expression = parser::parse(text)
-            .map_err(|reason| SelectorError::Syntax { selector: text.to_owned(), reason })?;
+        let expression =
+            parser::parse(text).map_err(|reason| SelectorError::Syntax { selector: text.to_owned(), reason })?;
         match expression {
             Expr::VectorSelector(selector) if selector.offset.is_none() && selector.at.is_none() => {
                 Ok(Self { name: selector.name, matchers: selector.matchers })
@@ -63,8 +63,7 @@ impl Selector {
             }
             labels.iter().find(|(label, _)| *label == wanted).map_or("", |(_, value)| *value)
         };
-        let all =
-            |matchers: &[Matcher]| matchers.iter().all(|matcher| matcher.is_match(value_of(&matcher.name)));
+        let all = |matchers: &[Matcher]| matchers.iter().all(|matcher| matcher.is_match(value_of(&matcher.name)));
         let alternatives = &self.matchers.or_matchers;
         self.name.as_ref().is_none_or(|wanted| wanted == name)
             && all(&self.matchers.matchers)

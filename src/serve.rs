@@ -145,8 +145,7 @@ where
     let app = App::new(config, &connection)?;
 
     // What runs beside the requests, in the order in which one needs the other.
-    let options =
-        KeeperOptions { commit_interval: config.commit_interval, series_expiry: config.live_series_expiry };
+    let options = KeeperOptions { commit_interval: config.commit_interval, series_expiry: config.live_series_expiry };
     let keeper = Keeper::start(app.live.clone(), app.telemetry.clone(), &connection.database, options);
     let _ = app.journal.set(keeper.journal());
     let mut schedule = schedule_refreshes(app.job.clone(), config.refresh_interval).await?;
@@ -233,11 +232,7 @@ mod tests {
             ready(if is_away { Err(lookup()) } else { Ok("a connection") })
         });
         assert_eq!(connection.await.unwrap(), "a connection");
-        assert!(
-            started.elapsed() <= Duration::from_secs(60) + LONGEST_LOOKUP_RETRY,
-            "{:?}",
-            started.elapsed()
-        );
+        assert!(started.elapsed() <= Duration::from_secs(60) + LONGEST_LOOKUP_RETRY, "{:?}", started.elapsed());
         assert!(asked.get() <= 12, "the pauses grow: {}", asked.get());
     }
 

@@ -117,10 +117,7 @@ async fn hashes_made_by_other_implementations_let_in_whoever_knows_the_password(
         for hash in hashes {
             n += 1;
             let username = format!("user {n}");
-            users
-                .insert_one(doc! { "username": &username, "password_hash": hash, "status": "active" })
-                .await
-                .unwrap();
+            users.insert_one(doc! { "username": &username, "password_hash": hash, "status": "active" }).await.unwrap();
             assert_eq!(service.login(&username, password).await.status(), StatusCode::OK, "{hash}");
             let from = format!("203.0.113.{n}");
             for wrong in [format!("{password}x"), password[..password.len() - 1].to_owned()] {
@@ -269,9 +266,8 @@ async fn a_thousand_wrong_logins_are_slowed_then_refused_and_a_right_one_from_el
     assert_eq!(first.status(), StatusCode::UNAUTHORIZED);
     let mut statuses = vec![];
     for _ in 0..20 {
-        let batch = (0..50).map(|n| {
-            login_from(&service, "203.0.113.1", "admin", if n == 7 { "admin-password" } else { "guess" })
-        });
+        let batch = (0..50)
+            .map(|n| login_from(&service, "203.0.113.1", "admin", if n == 7 { "admin-password" } else { "guess" }));
         for response in join_all(batch).await {
             if response.status() == StatusCode::TOO_MANY_REQUESTS {
                 let wait: u64 = response.headers()[RETRY_AFTER].to_str().unwrap().parse().unwrap();
@@ -350,11 +346,7 @@ async fn what_is_no_login_is_refused_without_being_quoted() {
         (Some("application/json"), "", StatusCode::BAD_REQUEST),
         (Some("application/json"), "\"hunter2\"", StatusCode::BAD_REQUEST),
         (Some("application/json"), r#"{"username":"admin"}"#, StatusCode::BAD_REQUEST),
-        (
-            Some("application/json"),
-            r#"{"username":{"$ne":""},"password":"hunter2"}"#,
-            StatusCode::BAD_REQUEST,
-        ),
+        (Some("application/json"), r#"{"username":{"$ne":""},"password":"hunter2"}"#, StatusCode::BAD_REQUEST),
         (Some("application/json"), r#"{"username":"admin","password":["hunter2"]}"#, StatusCode::BAD_REQUEST),
         (Some("application/json"), r#"{"username":"admin","password":"hunter2"#, StatusCode::BAD_REQUEST),
     ] {
@@ -403,10 +395,8 @@ async fn the_first_admin_is_made_once_however_many_instances_start_and_as_playar
     }))
     .await;
     let users = instances[0].database.collection::<Document>("users");
-    until("there is an admin", Duration::from_secs(20), || async {
-        users.count_documents(doc! {}).await.unwrap() > 0
-    })
-    .await;
+    until("there is an admin", Duration::from_secs(20), || async { users.count_documents(doc! {}).await.unwrap() > 0 })
+        .await;
     for instance in &instances {
         assert_eq!(instance.login("root", "first-password").await.status(), StatusCode::OK);
     }
@@ -446,8 +436,7 @@ async fn the_first_admin_is_made_when_the_database_comes_back() {
     let mut mongod = playarr_sandbox::Mongod::start().await.unwrap();
     let uri = format!("{}&serverSelectionTimeoutMS=300", mongod.uri());
     mongod.kill().await.unwrap();
-    let service =
-        Service::empty().server(&uri).setting("DEFAULT_ADMIN_PASSWORD", "first-password").start().await;
+    let service = Service::empty().server(&uri).setting("DEFAULT_ADMIN_PASSWORD", "first-password").start().await;
     let response = service.login("admin", "first-password").await;
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     mongod.restart().await.unwrap();

@@ -57,10 +57,7 @@ async fn a_wrong_password_is_said_and_the_right_one_leads_to_the_page() {
         sign_in(&browser, "admin", "wrong").await;
         browser.until_text("#failure", |text| text == "Wrong username or password.").await;
         let complaints = browser.complaints().await;
-        assert!(
-            complaints.iter().all(|line| line.contains("401")),
-            "only the refusal itself: {complaints:?}"
-        );
+        assert!(complaints.iter().all(|line| line.contains("401")), "only the refusal itself: {complaints:?}");
         sign_in(&browser, "admin", "admin-password").await;
         browser.until_path(PAGE).await;
         browser.until_text("#connection", |text| text == "Live").await;
@@ -131,10 +128,7 @@ async fn the_token_is_masked_shown_copied_and_masked_again() {
         browser.until_text(TOKEN, |text| text == token).await;
         assert_eq!(browser.text(SHOW).await, "Hide");
         assert!(browser.text("#metrics-token [data-changed]").await.starts_with("Last changed"));
-        assert!(
-            browser.text("#ingest-token [data-secret]").await.starts_with("•••"),
-            "the other stays hidden"
-        );
+        assert!(browser.text("#ingest-token [data-secret]").await.starts_with("•••"), "the other stays hidden");
         browser.click(SHOW).await;
         browser.until_text(TOKEN, |text| text.starts_with("•••")).await;
         assert_eq!(browser.run(&in_page).await, false, "hidden is gone");
@@ -233,9 +227,7 @@ async fn the_configuration_is_copied_as_prometheus_takes_it() {
             }
         }
         browser.click("details[open] [data-reveal]").await;
-        browser
-            .until_text("#bearer-token-1", |text| text.contains(&format!("bearer_token: {token}\n")))
-            .await;
+        browser.until_text("#bearer-token-1", |text| text.contains(&format!("bearer_token: {token}\n"))).await;
         assert_no_complaints(&browser).await;
     })
     .await;
@@ -245,8 +237,7 @@ async fn promtool_accepts(configuration: &str) {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), configuration).unwrap();
     let mut promtool = tokio::process::Command::new("promtool");
-    let checked =
-        promtool.args(["check", "config", "--syntax-only"]).arg(file.path()).output().await.unwrap();
+    let checked = promtool.args(["check", "config", "--syntax-only"]).arg(file.path()).output().await.unwrap();
     assert!(checked.status.success(), "{configuration}\n{}", String::from_utf8_lossy(&checked.stderr));
 }
 
@@ -262,17 +253,13 @@ async fn a_refresh_is_watched_and_its_numbers_appear_without_reloading() {
         browser.run(watch).await;
         let channels = service.database.collection::<Document>("channels");
         channels
-            .insert_one(
-                doc! { "provider_id": "agtv", "channel_id": "new", "group_title": "<b>Brand \"new\"</b>\n" },
-            )
+            .insert_one(doc! { "provider_id": "agtv", "channel_id": "new", "group_title": "<b>Brand \"new\"</b>\n" })
             .await
             .unwrap();
         browser.click("#refresh").await;
         let done = browser.until_text("#progress-text", |text| text.starts_with("Refreshed in")).await;
         assert!(done.contains("14 collectors"), "{done}");
-        let seen = browser
-            .run("return seen.filter((text) => / of 14 collectors: playarr_/.test(text)).length")
-            .await;
+        let seen = browser.run("return seen.filter((text) => / of 14 collectors: playarr_/.test(text)).length").await;
         assert_eq!(seen, 14, "each collector is seen");
         let after = row(&browser, "playarr_channels_count").await;
         assert!(after.contains("+1 "), "{before} became {after}");
@@ -376,11 +363,7 @@ async fn a_failure_long_ago_is_not_held_against_anybody() {
         assert_eq!(judged(&[-60]).await, json!([true, false, "bad"]));
         assert_eq!(judged(&[-3500]).await, json!([true, false, "bad"]));
         assert_eq!(judged(&[-3700]).await, json!([false, true, "warn"]));
-        assert_eq!(
-            judged(&[-3700, -7300, -10900]).await,
-            json!([true, false, "bad"]),
-            "it tries once an hour"
-        );
+        assert_eq!(judged(&[-3700, -7300, -10900]).await, json!([true, false, "bad"]), "it tries once an hour");
         assert_eq!(judged(&[30, -60]).await, json!([false, false, "good"]));
         assert_eq!(judged(&[-3700, 3800]).await, json!([false, true, "warn"]));
         assert_no_complaints(&browser).await;
@@ -409,10 +392,7 @@ async fn a_failed_scrape_appears_with_its_reason_and_its_fix() {
         browser.until_text("#verdict", |text| text.ends_with("All is well.")).await;
         assert!(browser.text("#findings").await.contains("Solved"));
         let scraper = browser.until_text("#scrapers tbody", |text| !text.is_empty()).await;
-        assert!(
-            scraper.contains("127.0.0.1") && scraper.contains(agent) && scraper.contains("Text"),
-            "{scraper}"
-        );
+        assert!(scraper.contains("127.0.0.1") && scraper.contains(agent) && scraper.contains("Text"), "{scraper}");
         browser.until_text("#scrape-totals", |text| text.contains("1 answered, 1 refused")).await;
         assert_eq!(browser.run("return document.querySelectorAll('main script').length").await, 0);
         assert_no_complaints(&browser).await;
@@ -433,8 +413,7 @@ async fn each_cause_of_a_refused_scrape_is_counted_and_explained_by_itself() {
         service.scrape_with(&service.ingest_token().await).send().await.unwrap();
         service.scrape_with("old").send().await.unwrap();
         // The numbers come with the scrapes, without asking again.
-        let refused =
-            "1 answered, 4 refused (1 no token, 1 no bearer token, 1 the ingest token, 1 wrong token).";
+        let refused = "1 answered, 4 refused (1 no token, 1 no bearer token, 1 the ingest token, 1 wrong token).";
         browser.until_text("#scrape-totals", |text| text.ends_with(refused)).await;
         let findings = "return [...document.querySelectorAll('.finding')].map((finding) => \
                         [finding.classList.contains('bad'), finding.textContent.split(',')[0]])";
@@ -496,8 +475,7 @@ async fn names_from_the_database_are_text() {
         let show = "const status = arguments[0]; return Promise.all(['snapshot', 'doctor'].map((name) => \
              import(`/assets/${name}.js`).then((card) => card.show(status)))).then(() => true)";
         assert_eq!(browser.client.execute(show, vec![status]).await.unwrap(), true);
-        let places =
-            ["#collectors .name", "#collectors .row-error", "#last-run", "#findings", "#scrapers", "#verdict"];
+        let places = ["#collectors .name", "#collectors .row-error", "#last-run", "#findings", "#scrapers", "#verdict"];
         for place in places {
             let script = format!("return document.querySelector('{place}').textContent.includes('<script>alert(1)')");
             assert_eq!(browser.run(&script).await, true, "{place}");
@@ -518,14 +496,11 @@ async fn who_is_no_admin_sees_none_of_it() {
         let said = browser.text("body").await;
         assert!(said.contains("For admins only") && said.contains("You are signed in as alice"), "{said}");
         assert_eq!(
-            browser
-                .run("return document.querySelectorAll('nav, table, [data-token], #snapshot').length")
-                .await,
+            browser.run("return document.querySelectorAll('nav, table, [data-token], #snapshot').length").await,
             0
         );
         for path in ["/api/settings/metrics", "/api/metrics/status"] {
-            let status =
-                browser.run(&format!("return fetch('{path}').then((answer) => answer.status)")).await;
+            let status = browser.run(&format!("return fetch('{path}').then((answer) => answer.status)")).await;
             assert_eq!(status, 403, "{path}");
         }
         browser.click("[data-sign-out]").await;
@@ -576,9 +551,7 @@ async fn the_page_works_on_a_phone_and_with_the_keyboard() {
         browser.click("[data-menu]").await;
         browser.until_true(menu).await;
         browser.press("\u{e00c}").await;
-        browser
-            .until_true("return document.getElementById('sidebar').getBoundingClientRect().right <= 0")
-            .await;
+        browser.until_true("return document.getElementById('sidebar').getBoundingClientRect().right <= 0").await;
 
         browser.look(1280, 800, "light").await;
         browser.open(&format!("{}{PAGE}", service.url)).await;
@@ -608,11 +581,7 @@ async fn a_chosen_theme_is_remembered() {
         assert_eq!(browser.run(dark).await, false, "remembered");
         browser.click("[data-theme-toggle]").await;
         assert_eq!(browser.run(dark).await, true);
-        assert_eq!(
-            browser.run("return localStorage.getItem('theme')").await,
-            json!(null),
-            "the system's again"
-        );
+        assert_eq!(browser.run("return localStorage.getItem('theme')").await, json!(null), "the system's again");
         assert_no_complaints(&browser).await;
     })
     .await;
@@ -632,12 +601,9 @@ async fn pictures_of_the_pages() {
         browser.open(&format!("{}/login", service.url)).await;
         browser.save("login").await;
         open_as_admin(&browser, &service.url.replace("127.0.0.1", "playarr.test")).await;
-        for (name, width, scheme) in [
-            ("light", 1440, "light"),
-            ("dark", 1440, "dark"),
-            ("phone", 390, "light"),
-            ("phone-dark", 390, "dark"),
-        ] {
+        for (name, width, scheme) in
+            [("light", 1440, "light"), ("dark", 1440, "dark"), ("phone", 390, "light"), ("phone-dark", 390, "dark")]
+        {
             browser.look(width, 900, scheme).await;
             browser.until_text("#findings", |text| text.contains("10.0.0.9")).await;
             browser.picture(name, width, scheme).await;
@@ -651,8 +617,7 @@ async fn pictures_of_the_pages() {
 async fn live_series_are_found_and_then_forgotten() {
     let service = Service::with(fixtures()).ready().await;
     let token = service.ingest_token().await;
-    let event =
-        |user| json!({ "type": "stream_request", "user": user, "media_type": "live", "duration_seconds": 1 });
+    let event = |user| json!({ "type": "stream_request", "user": user, "media_type": "live", "duration_seconds": 1 });
     let batch = json!({ "events": [event("alice"), event("bob")] });
     let sent = service.post("/api/metrics/events").bearer_auth(&token).json(&batch).send().await.unwrap();
     assert_eq!(sent.status(), StatusCode::OK);
@@ -672,7 +637,6 @@ async fn live_series_are_found_and_then_forgotten() {
     })
     .await;
     let series = service.series().await;
-    let users: Vec<_> =
-        series["playarr_stream_requests_total"].keys().map(|labels| &*labels["user"]).collect();
+    let users: Vec<_> = series["playarr_stream_requests_total"].keys().map(|labels| &*labels["user"]).collect();
     assert_eq!(users, ["alice"]);
 }

@@ -88,8 +88,7 @@ async fn an_admin_is_led_to_the_charts_of_the_library() {
              return bars.map((bar) => Math.round(100 * bar.getBoundingClientRect().width \
                  / bar.parentElement.getBoundingClientRect().width)).slice(0, 3)";
         let lengths = browser.run(lengths).await;
-        let numbers: Vec<_> =
-            lengths.as_array().unwrap().iter().map(|length| length.as_i64().unwrap()).collect();
+        let numbers: Vec<_> = lengths.as_array().unwrap().iter().map(|length| length.as_i64().unwrap()).collect();
         assert!(numbers[0] >= 99 && numbers[2] < 50, "{lengths}");
 
         // The numbers behind a chart are a click away, also by keyboard.
@@ -114,22 +113,13 @@ async fn events_and_refreshes_move_the_charts_without_reloading() {
         let is_seen = |id: &str| format!("return document.getElementById('{id}').checkVisibility()");
         assert_eq!(browser.run(&is_seen("streams")).await, false, "no chart of nothing");
 
-        report(
-            &service,
-            vec![stream("alice", "movies", 0.2), json!({"type":"cache_operation","operation":"hit"})],
-        )
-        .await;
+        report(&service, vec![stream("alice", "movies", 0.2), json!({"type":"cache_operation","operation":"hit"})])
+            .await;
         browser.until_text("#tile-streams", |text| text == "1").await;
         assert_eq!(browser.run(&is_seen("invitation")).await, false);
         assert_eq!(browser.run(&is_seen("streams")).await, true);
-        assert_eq!(
-            says(&browser, "streams").await,
-            "1 stream in the last hour: 1 Movies, 0 TV shows, 0 Live"
-        );
-        assert_eq!(
-            browser.run("return document.querySelectorAll('#streams .column rect.c1').length").await,
-            1
-        );
+        assert_eq!(says(&browser, "streams").await, "1 stream in the last hour: 1 Movies, 0 TV shows, 0 Live");
+        assert_eq!(browser.run("return document.querySelectorAll('#streams .column rect.c1').length").await, 1);
         assert_eq!(says(&browser, "hit-ratio").await, "100% of 1 cache operation were hits");
         report(&service, vec![stream("alice", "movies", 0.2), stream("bob", "live", 0.2)]).await;
         browser.until_text("#tile-streams", |text| text == "3").await;
@@ -143,9 +133,8 @@ async fn events_and_refreshes_move_the_charts_without_reloading() {
 
         // A refresh shows at once, whoever started it.
         let channels = service.database.collection::<Document>("channels");
-        let many = (0..300).map(
-            |n| doc! { "provider_id": "agtv", "channel_id": format!("n{n}"), "group_title": "Brand new" },
-        );
+        let many =
+            (0..300).map(|n| doc! { "provider_id": "agtv", "channel_id": format!("n{n}"), "group_title": "Brand new" });
         channels.insert_many(many).await.unwrap();
         service.refresh().await;
         browser.until_text("#channels .bars", |text| text.contains("Brand new")).await;
@@ -217,18 +206,13 @@ async fn names_in_charts_are_text() {
     .await;
     in_browser(async |browser| {
         open_as_admin(&browser, &service).await;
-        for card in
-            ["by-provider", "channels", "watchlists", "expiry", "connections", "users", "syncs", "jobs"]
-        {
+        for card in ["by-provider", "channels", "watchlists", "expiry", "connections", "users", "syncs", "jobs"] {
             browser
                 .until_true(&format!(
                     "return document.querySelector('#{card} .bar-name')?.textContent.includes('<script>')"
                 ))
                 .await;
-            assert!(
-                browser.text(&format!("#{card} .bar-name")).await.starts_with("</title><script>"),
-                "{card}"
-            );
+            assert!(browser.text(&format!("#{card} .bar-name")).await.starts_with("</title><script>"), "{card}");
         }
         assert_eq!(browser.run("return document.querySelectorAll('main script, main img').length").await, 0);
         assert_eq!(
@@ -307,9 +291,7 @@ async fn the_charts_fit_any_screen() {
                     assert_eq!(browser.run(&drawn).await, true, "{name}{screen}: {card}");
                 }
             }
-            browser
-                .run("document.querySelectorAll('.numbers').forEach((numbers) => { numbers.open = true })")
-                .await;
+            browser.run("document.querySelectorAll('.numbers').forEach((numbers) => { numbers.open = true })").await;
             let fits = browser.run("return document.documentElement.scrollWidth <= innerWidth").await;
             assert_eq!(fits, true, "{name} with its numbers");
             assert_no_complaints(&browser).await;
@@ -372,14 +354,9 @@ async fn keyboard_and_touch_read_what_pointing_shows() {
         browser.until_text("#titles [data-age]", |text| text.contains(':')).await;
         browser.client.refresh().await.unwrap();
         browser.until_text("#titles [data-age]", |text| text.contains(':')).await;
-        assert_eq!(
-            browser.run("return document.querySelector('[data-exact-times]').ariaPressed").await,
-            "true"
-        );
+        assert_eq!(browser.run("return document.querySelector('[data-exact-times]').ariaPressed").await, "true");
         browser.click("#by-provider .bar rect.c2").await;
-        browser
-            .until_text("#by-provider [data-readout]", |text| text.starts_with("Xtream One, TV shows: "))
-            .await;
+        browser.until_text("#by-provider [data-readout]", |text| text.starts_with("Xtream One, TV shows: ")).await;
         assert_no_complaints(&browser).await;
     })
     .await;
@@ -417,10 +394,7 @@ async fn what_is_shown_is_in_the_address() {
             browser.run("return document.querySelector('[aria-pressed=true]').textContent").await,
             "Since start"
         );
-        assert_eq!(
-            browser.run("return document.querySelector('#channels table').checkVisibility()").await,
-            true
-        );
+        assert_eq!(browser.run("return document.querySelector('#channels table').checkVisibility()").await, true);
         // Nor is it lost when the session ends while the page is open.
         browser.client.delete_all_cookies().await.unwrap();
         browser.until_path("/login").await;
@@ -460,10 +434,7 @@ async fn what_hides_or_reorders_text_is_shown_as_an_escape() {
     let mut library = Library::new();
     library.insert("users".to_owned(), fixtures()["users"].clone());
     let name = "evil\u{202e}drowssap\u{200b}";
-    library.insert(
-        "channels".to_owned(),
-        vec![doc! { "provider_id": "a", "channel_id": 1, "group_title": name }],
-    );
+    library.insert("channels".to_owned(), vec![doc! { "provider_id": "a", "channel_id": 1, "group_title": name }]);
     let service = Service::with(library).ready().await;
     in_browser(async |browser| {
         open_as_admin(&browser, &service).await;

@@ -27,8 +27,7 @@ fn what_is_generated_equals_the_goldens() {
 
 #[test]
 fn the_page_on_events_has_each_of_them_with_its_fields_and_values() {
-    let page =
-        std::fs::read_to_string(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/events.md")).unwrap();
+    let page = std::fs::read_to_string(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/events.md")).unwrap();
     for event in Event::ALL {
         let name = format!("`{}`", event.name);
         let row = page.lines().find(|line| line.starts_with("| ") && line.contains(&name));
@@ -84,8 +83,7 @@ async fn the_catalog_lists_what_a_running_service_exposes_and_nothing_else() {
     let text = service.text().await;
 
     let described = |keyword: &str| -> BTreeMap<String, String> {
-        let lines =
-            text.lines().filter_map(|line| line.strip_prefix("# ")?.strip_prefix(keyword)?.split_once(' '));
+        let lines = text.lines().filter_map(|line| line.strip_prefix("# ")?.strip_prefix(keyword)?.split_once(' '));
         lines.map(|(name, rest)| (name.to_owned(), rest.to_owned())).collect()
     };
     let catalog = Catalog::default();
@@ -133,8 +131,7 @@ fn rules_use_only_metrics_and_labels_that_exist() {
     for alert in catalog.alerts() {
         let labels = known.labels(&alert.expr).unwrap_or_else(|error| panic!("{}: {error}", alert.name));
         for text in [alert.summary, alert.description] {
-            exist(&mentioned(&text, "$labels."), &labels)
-                .unwrap_or_else(|error| panic!("{}: {error}", alert.name));
+            exist(&mentioned(&text, "$labels."), &labels).unwrap_or_else(|error| panic!("{}: {error}", alert.name));
             assert!(text.ends_with('.'), "{}: {text}", alert.name);
         }
         assert!(alert.name.starts_with("Playarr") && !alert.hold.is_empty(), "{}", alert.name);
@@ -181,8 +178,7 @@ fn panels_about_single_providers_show_names() {
 
 #[test]
 fn the_list_of_providers_shows_names_and_stands_for_ids() {
-    let dashboard: serde_json::Value =
-        serde_json::from_str(&Output::Dashboard.of(&Catalog::default(), DOCS)).unwrap();
+    let dashboard: serde_json::Value = serde_json::from_str(&Output::Dashboard.of(&Catalog::default(), DOCS)).unwrap();
     let variables = dashboard["templating"]["list"].as_array().unwrap();
     let variable = |name: &str| variables.iter().find(|variable| variable["name"] == name).unwrap();
     let (names, provider) = (variable("provider_names"), variable("provider"));
@@ -208,12 +204,7 @@ fn alerts_about_single_providers_show_names_and_leave_disabled_ones_out() {
             panic!("{}: {}", alert.name, alert.expr);
         };
         assert_eq!(outermost.op.to_string(), "and", "{}", alert.name);
-        assert_eq!(
-            outermost.rhs.to_string(),
-            "provider:playarr_provider_enabled:min1h == 1",
-            "{}",
-            alert.name
-        );
+        assert_eq!(outermost.rhs.to_string(), "provider:playarr_provider_enabled:min1h == 1", "{}", alert.name);
         assert!(alert.summary.contains("{{ $provider }}"), "{}: {}", alert.name, alert.summary);
     }
 }
@@ -246,15 +237,13 @@ fn what_does_not_exist_is_found() {
         let error = known.labels(expr).unwrap_err();
         assert!(error.contains(complaint), "{error}");
     }
-    let labels =
-        known.labels("sum by (job, provider_id) (playarr_channels_count) or 0 * playarr_provider_active");
+    let labels = known.labels("sum by (job, provider_id) (playarr_channels_count) or 0 * playarr_provider_active");
     assert_eq!(labels.unwrap(), Names::from(["instance", "job", "provider_id"].map(str::to_owned)));
 }
 
 #[test]
 fn the_dashboard_is_laid_out_without_gaps_and_overlaps() {
-    let dashboard: serde_json::Value =
-        serde_json::from_str(&Output::Dashboard.of(&Catalog::default(), DOCS)).unwrap();
+    let dashboard: serde_json::Value = serde_json::from_str(&Output::Dashboard.of(&Catalog::default(), DOCS)).unwrap();
     let panels = dashboard["panels"].as_array().unwrap();
     let mut heights = [0_u64; 24];
     let mut ids = std::collections::BTreeSet::new();

@@ -63,14 +63,10 @@ async fn a_clock_set_by_an_hour_neither_stops_the_schedule_nor_makes_the_age_wro
     for (setting, hours) in [("-1h", -1.0), ("+1h", 1.0)] {
         std::fs::write(clock.path(), setting).unwrap();
         let before = scheduled(&running).await;
-        until("the schedule goes on", Duration::from_secs(100), || async {
-            scheduled(&running).await > before
-        })
-        .await;
+        until("the schedule goes on", Duration::from_secs(100), || async { scheduled(&running).await > before }).await;
         let age = age(&running).await;
         assert!((0.0..60.0).contains(&age), "{setting}: {age} s old");
-        let shown =
-            value(&running.series().await, "playarr_metrics_snapshot_timestamp_seconds", &[]).unwrap();
+        let shown = value(&running.series().await, "playarr_metrics_snapshot_timestamp_seconds", &[]).unwrap();
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs_f64();
         let by_the_set_clock = now + hours * HOUR - shown;
         assert!((-5.0..65.0).contains(&by_the_set_clock), "{setting}: {by_the_set_clock} s ago");

@@ -118,8 +118,7 @@ impl Collected {
 }
 
 async fn gauges(database: &Database, uri: &str, settings: &[(&str, &str)]) -> Gauges {
-    let value =
-        |name: &str| settings.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+    let value = |name: &str| settings.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
     let given = |name: &str| match name {
         "MONGODB_URI" => Some(uri.to_owned()),
         "SERIES_BUDGET" => Some(value(name).unwrap_or_else(|| "1000000".to_owned())),

@@ -53,17 +53,13 @@ async fn collect_fails_if_a_collector_fails_and_says_which() {
     let divide = doc! { "$project": { "provider_id": { "$divide": [1, 0] } } };
     connected.collection("users").insert_one(doc! { "username": "one" }).await.unwrap();
     connected.create_collection("channels").view_on("users").pipeline([divide]).await.unwrap();
-    let settings =
-        [("MONGODB_URI", database.uri()), ("MONGODB_DB_NAME", database.name()), ("LOG_LEVEL", "error")];
+    let settings = [("MONGODB_URI", database.uri()), ("MONGODB_DB_NAME", database.name()), ("LOG_LEVEL", "error")];
     let output = run(&settings, &["collect"]).await;
     assert_eq!(output.status.code(), Some(1));
     let complaint = complaint(&output);
     assert_eq!(complaint.lines().count(), 1, "{complaint}");
     assert!(complaint.contains("1 of 14 collectors failed: playarr_channels_count: "), "{complaint}");
-    assert!(
-        String::from_utf8(output.stdout).unwrap().contains("playarr_main_titles_count"),
-        "the others are printed"
-    );
+    assert!(String::from_utf8(output.stdout).unwrap().contains("playarr_main_titles_count"), "the others are printed");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -163,11 +159,7 @@ async fn each_mistake_is_one_clear_line_without_the_password() {
         (vec![("LISTEN_ADDRESS", &*taken)], vec!["serve"], "cannot listen there: Address already in use"),
         (vec![("MONGODB_URI", unreachable)], vec!["collect"], UNREACHABLE),
         (vec![("MONGODB_URI", unreachable)], vec!["token"], UNREACHABLE),
-        (
-            vec![("MONGODB_URI_FILE", "/nowhere")],
-            vec!["serve"],
-            "MONGODB_URI_FILE=/nowhere: the file cannot be read",
-        ),
+        (vec![("MONGODB_URI_FILE", "/nowhere")], vec!["serve"], "MONGODB_URI_FILE=/nowhere: the file cannot be read"),
     ] {
         let output = run(&settings, &arguments).await;
         let complaint = complaint(&output);
@@ -182,11 +174,8 @@ async fn each_mistake_is_one_clear_line_without_the_password() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn flags_win_over_the_environment() {
     let database = seeded().await;
-    let settings = [
-        ("MONGODB_URI", "mongodb://127.0.0.1:1"),
-        ("MONGODB_DB_NAME", "elsewhere"),
-        ("EPISODES_DETAIL", "title"),
-    ];
+    let settings =
+        [("MONGODB_URI", "mongodb://127.0.0.1:1"), ("MONGODB_DB_NAME", "elsewhere"), ("EPISODES_DETAIL", "title")];
     let arguments = [
         "collect",
         "--mongodb-uri",

@@ -28,8 +28,7 @@ fn top(path: &str) -> std::path::PathBuf {
 /// Runs Docker's client and returns what it printed.
 async fn try_docker(arguments: &[&str]) -> Result<String, String> {
     let output = Command::new("docker").args(arguments).stdin(Stdio::null()).output();
-    let output =
-        tokio::time::timeout(Duration::from_secs(120), output).await.map_err(|_| "no end".to_owned())?;
+    let output = tokio::time::timeout(Duration::from_secs(120), output).await.map_err(|_| "no end".to_owned())?;
     let output = output.map_err(|error| error.to_string())?;
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).trim().to_owned();
     if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
@@ -88,10 +87,8 @@ impl Image {
     /// the tests is, on loopback.
     async fn run(&self, role: &str, options: &[&str], command: &[&str]) -> String {
         let name = format!("{}-{role}", self.name);
-        let hardened =
-            ["--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--network=host"];
-        let arguments =
-            [&["run", "--detach", "--name", &name], &hardened[..], options, &[&self.name], command];
+        let hardened = ["--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--network=host"];
+        let arguments = [&["run", "--detach", "--name", &name], &hardened[..], options, &[&self.name], command];
         docker(&arguments.concat()).await;
         name
     }
@@ -133,8 +130,7 @@ fn status_line(pid: &str, name: &str) -> String {
 /// kernel takes back when it needs it. That is what `docker stats` shows, to within the cache that was used of late.
 fn memory(pid: &str) -> u64 {
     let groups = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
-    let read =
-        |path: String| std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let read = |path: String| std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
     let field = |stat: &str, name: &str| -> u64 {
         stat.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok()).unwrap()
     };

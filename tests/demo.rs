@@ -40,8 +40,7 @@ async fn a_prometheus_that_watches_it_fires_no_alert() {
     let lines = rules.lines().filter(|line| !line.trim_start().starts_with("for: "));
     let impatient: Vec<_> = lines.collect();
     let address = service.url.strip_prefix("http://").unwrap();
-    let prometheus =
-        Prometheus::scraping(&[("playarr", address)], &service.token().await, &impatient.join("\n")).await;
+    let prometheus = Prometheus::scraping(&[("playarr", address)], &service.token().await, &impatient.join("\n")).await;
     let traffic = tokio::spawn(traffic::drive(service.url.clone(), service.ingest_token().await));
 
     let watched = "count_over_time(provider:playarr_provider_enabled:min1h{provider_id=\"aurora\"}[5m]) > 20";
@@ -109,8 +108,7 @@ impl Scrapes {
         for (name, series) in scrape {
             let is_time = name.ends_with("_timestamp_seconds") || name == "process_start_time_seconds";
             for (labels, value) in series {
-                let labels: Vec<_> =
-                    labels.iter().map(|(name, value)| format!(",{name}={value:?}")).collect();
+                let labels: Vec<_> = labels.iter().map(|(name, value)| format!(",{name}={value:?}")).collect();
                 let series = format!("{name}{{job=\"playarr\",instance=\"demo\"{}}}", labels.concat());
                 let value = if is_time { value - ahead } else { value };
                 let values = self.0.entry(series).or_default();
@@ -135,8 +133,7 @@ impl Scrapes {
         for alert in Catalog::default().alerts() {
             for minute in (10..MINUTES).step_by(10) {
                 let name = alert.name;
-                writeln!(test, "      - {{ alertname: {name}, eval_time: {minute}m, exp_alerts: [] }}")
-                    .unwrap();
+                writeln!(test, "      - {{ alertname: {name}, eval_time: {minute}m, exp_alerts: [] }}").unwrap();
             }
         }
         test

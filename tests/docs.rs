@@ -17,9 +17,7 @@ fn read(path: &Path) -> String {
 fn pages() -> Vec<PathBuf> {
     let docs = std::fs::read_dir(top().join("docs")).unwrap().map(|entry| entry.unwrap().path());
     let pages = docs.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
-    pages
-        .chain(["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"].map(|page| top().join(page)))
-        .collect()
+    pages.chain(["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"].map(|page| top().join(page))).collect()
 }
 
 /// The anchors of a page, as GitHub makes them of headings.
@@ -56,12 +54,10 @@ fn every_link_within_the_repository_leads_to_a_file_and_a_heading() {
 
 #[test]
 fn each_alert_has_a_section_in_the_runbook_and_each_section_an_alert() {
-    let rules: Value =
-        serde_yaml_ng::from_str(&read(&top().join("packaging/prometheus/playarr.rules.yml"))).unwrap();
+    let rules: Value = serde_yaml_ng::from_str(&read(&top().join("packaging/prometheus/playarr.rules.yml"))).unwrap();
     let groups = rules["groups"].as_sequence().unwrap().iter();
     let rules = groups.flat_map(|group| group["rules"].as_sequence().unwrap());
-    let alerts: BTreeSet<_> =
-        rules.filter_map(|rule| rule.get("alert")?.as_str().map(str::to_owned)).collect();
+    let alerts: BTreeSet<_> = rules.filter_map(|rule| rule.get("alert")?.as_str().map(str::to_owned)).collect();
     assert!(!alerts.is_empty());
     let operating = read(&top().join("docs/operating.md"));
     let sections: BTreeSet<_> =
@@ -89,8 +85,7 @@ fn every_metric_and_recording_that_is_named_exists() {
             if !word.starts_with("playarr_") || word.ends_with('_') {
                 continue;
             }
-            let of_histogram =
-                ["_bucket", "_sum", "_count"].iter().find_map(|suffix| word.strip_suffix(suffix));
+            let of_histogram = ["_bucket", "_sum", "_count"].iter().find_map(|suffix| word.strip_suffix(suffix));
             let family = of_histogram.filter(|family| families.contains(family)).unwrap_or(word);
             assert!(families.contains(family) || others.contains(&word), "{} names {word}", path.display());
         }
@@ -103,8 +98,7 @@ fn every_query_can_be_pasted() {
     for path in pages() {
         for block in read(&path).split("```promql\n").skip(1) {
             let query = block.split("```").next().unwrap();
-            promql_parser::parser::parse(query)
-                .unwrap_or_else(|error| panic!("{}: {error}:\n{query}", path.display()));
+            promql_parser::parser::parse(query).unwrap_or_else(|error| panic!("{}: {error}:\n{query}", path.display()));
             queries += 1;
         }
     }

@@ -83,10 +83,7 @@ fn examples() -> Vec<(Value, Vec<(&'static str, f64)>)> {
                      {endpoint=get_live_streams,le=+Inf,provider_id=agtv}",
                     1.0,
                 ),
-                (
-                    "playarr_provider_api_request_duration_seconds_sum{endpoint=get_live_streams,provider_id=agtv}",
-                    60.5,
-                ),
+                ("playarr_provider_api_request_duration_seconds_sum{endpoint=get_live_streams,provider_id=agtv}", 60.5),
                 (
                     "playarr_provider_api_request_duration_seconds_count{endpoint=get_live_streams,provider_id=agtv}",
                     1.0,
@@ -145,10 +142,7 @@ fn examples() -> Vec<(Value, Vec<(&'static str, f64)>)> {
         ),
         (
             json!({"type":"authentication_failure","endpoint":"/api/auth/login","reason":"bad_password"}),
-            vec![(
-                "playarr_authentication_failures_total{endpoint=/api/auth/login,reason=bad_password}",
-                1.0,
-            )],
+            vec![("playarr_authentication_failures_total{endpoint=/api/auth/login,reason=bad_password}", 1.0)],
         ),
     ]
 }
@@ -193,8 +187,7 @@ async fn every_event_moves_exactly_the_series_it_should() {
             *value -= before.get(series).copied().unwrap_or_default();
             *value != 0.0
         });
-        let expected: BTreeMap<_, _> =
-            moves.into_iter().map(|(series, by)| (series.to_owned(), by)).collect();
+        let expected: BTreeMap<_, _> = moves.into_iter().map(|(series, by)| (series.to_owned(), by)).collect();
         assert_eq!(moved, expected, "{event}");
     }
 }
@@ -256,21 +249,14 @@ async fn what_is_no_batch_of_events_is_refused_with_a_reason_and_nothing_is_coun
     let hit = r#"{"type":"cache_operation","operation":"hit"}"#;
     let with = |event: &str| format!(r#"{{"events":[{hit},{event},{hit}]}}"#);
     let job = |duration: &str| {
-        with(&format!(
-            r#"{{"type":"job_execution","job_type":"a","status":"success","duration_seconds":{duration}}}"#
-        ))
+        with(&format!(r#"{{"type":"job_execution","job_type":"a","status":"success","duration_seconds":{duration}}}"#))
     };
-    let user =
-        |name: &str| with(&format!(r#"{{"type":"user_operation","operation":"create","username":{name}}}"#));
+    let user = |name: &str| with(&format!(r#"{{"type":"user_operation","operation":"create","username":{name}}}"#));
     let long = format!("\"{}\"", "x".repeat(10_000));
     let bad_request = StatusCode::BAD_REQUEST;
     for (body, status, reason) in [
         (with(r#"{"type":"stream"}"#), bad_request, "no event of type \"stream\""),
-        (
-            with(r#"{"type":"cache_operation","operation":"hit","extra":1}"#),
-            bad_request,
-            "no field \"extra\"",
-        ),
+        (with(r#"{"type":"cache_operation","operation":"hit","extra":1}"#), bad_request, "no field \"extra\""),
         (with(r#"{"type":"cache_operation"}"#), bad_request, "\"operation\" is missing"),
         (with(r#"{"type":"cache_operation","operation":"Hit"}"#), bad_request, "the text \"Hit\""),
         (job("-1"), bad_request, "the number -1"),
@@ -293,11 +279,7 @@ async fn what_is_no_batch_of_events_is_refused_with_a_reason_and_nothing_is_coun
             StatusCode::PAYLOAD_TOO_LARGE,
             "more than 10000 events",
         ),
-        (
-            format!(r#"{{"events":[{hit}{}]}}"#, " ".repeat(5 << 20)),
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "4194304 bytes",
-        ),
+        (format!(r#"{{"events":[{hit}{}]}}"#, " ".repeat(5 << 20)), StatusCode::PAYLOAD_TOO_LARGE, "4194304 bytes"),
     ] {
         let response = post(&service, body.clone()).await;
         let shown = &body[..body.len().min(200)];
@@ -331,12 +313,8 @@ async fn each_bad_event_is_named_by_its_index() {
     let response = post(&service, json!({ "events": [hit, 1, hit, {"type":"x"}, {}] }).to_string()).await;
     assert_eq!(response.status(), StatusCode::BAD_REQUEST);
     let answer: Value = response.json().await.unwrap();
-    assert_eq!(
-        answer["error"],
-        "3 of 5 events cannot be counted, so none was; correct or leave out those named"
-    );
-    let indexes: Vec<_> =
-        answer["events"].as_array().unwrap().iter().map(|bad| bad["index"].clone()).collect();
+    assert_eq!(answer["error"], "3 of 5 events cannot be counted, so none was; correct or leave out those named");
+    let indexes: Vec<_> = answer["events"].as_array().unwrap().iter().map(|bad| bad["index"].clone()).collect();
     assert_eq!(indexes, [1, 3, 4]);
     assert_eq!(answer["events"][0]["error"], "an event is an object, but this is a number");
     assert_eq!(hits(&service).await, 0.0);
@@ -641,8 +619,7 @@ async fn bad_bodies_leave_memory_as_it_was() {
     for round in 0..10 {
         for (encoding, body) in &bodies {
             let request = running.events().header(CONTENT_TYPE, "application/json");
-            let response =
-                request.header(CONTENT_ENCODING, *encoding).body(body.clone()).send().await.unwrap();
+            let response = request.header(CONTENT_ENCODING, *encoding).body(body.clone()).send().await.unwrap();
             assert!(response.status().is_client_error(), "{}", response.status());
         }
         let memory = value(&running.series().await, "process_resident_memory_bytes", &[]).unwrap();
@@ -658,8 +635,7 @@ async fn bad_bodies_leave_memory_as_it_was() {
 fn the_docs_list_every_event_with_its_fields() {
     let page = include_str!("../docs/events.md");
     for event in Event::ALL {
-        let row =
-            page.lines().find(|line| line.starts_with("| `") && line.contains(&format!("`{}`", event.name)));
+        let row = page.lines().find(|line| line.starts_with("| `") && line.contains(&format!("`{}`", event.name)));
         let row = row.unwrap_or_else(|| panic!("no line for {}", event.name));
         for field in event.fields {
             assert!(row.contains(field.name), "{} has {}: {row}", event.name, field.name);

@@ -10,8 +10,7 @@ use crate::support::service::Service;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_exposition_of_the_fixtures_is_the_golden_one() {
     let service = Service::with(fixtures()).ready().await;
-    for (accept, golden) in
-        [("text/plain", "metrics.txt"), ("application/openmetrics-text", "metrics.openmetrics.txt")]
+    for (accept, golden) in [("text/plain", "metrics.txt"), ("application/openmetrics-text", "metrics.openmetrics.txt")]
     {
         let text = service.scrape_as(accept).await.text().await.unwrap();
         let stable: String = text.split_inclusive('\n').map(stable).collect();
@@ -35,9 +34,7 @@ fn stable(line: &str) -> String {
     if name.starts_with("playarr_http_") {
         return String::new();
     }
-    let own = ["process_", "playarr_metrics_", "playarr_job_duration_"]
-        .iter()
-        .any(|prefix| name.starts_with(prefix));
+    let own = ["process_", "playarr_metrics_", "playarr_job_duration_"].iter().any(|prefix| name.starts_with(prefix));
     if !own || ["_success", "_series", "_refresh_total"].iter().any(|suffix| name.ends_with(suffix)) {
         return line.to_owned();
     }

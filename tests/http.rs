@@ -23,10 +23,7 @@ async fn raw(service: &Service, request: impl AsRef<[u8]>) -> String {
     let mut answer = Vec::new();
     let read = stream.read_to_end(&mut answer);
     let shown = String::from_utf8_lossy(request);
-    tokio::time::timeout(Duration::from_secs(20), read)
-        .await
-        .unwrap_or_else(|_| panic!("no end: {shown:?}"))
-        .unwrap();
+    tokio::time::timeout(Duration::from_secs(20), read).await.unwrap_or_else(|_| panic!("no end: {shown:?}")).unwrap();
     String::from_utf8_lossy(&answer).into_owned()
 }
 
@@ -45,9 +42,8 @@ async fn panics(service: &Service) -> Option<f64> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_request_line_panics() {
     let service = Service::with(fixtures()).ready().await;
-    let methods = [
-        "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PRI", "get", "X-Y.Z",
-    ];
+    let methods =
+        ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PRI", "get", "X-Y.Z"];
     let targets = [
         "/",
         "//",
@@ -115,17 +111,9 @@ async fn no_request_line_panics() {
     assert_eq!(statuses[&("GET", "/nowhere", "HTTP/1.1")], 404);
     assert_eq!(statuses[&("GET", "http://h:1/-/healthy", "HTTP/1.1")], 200);
     // What is no HTTP at all is refused as well.
-    for line in [
-        "",
-        " ",
-        "GET",
-        "GET /",
-        "GET  / HTTP/1.1",
-        "GET / HTTP/9.9",
-        "GET / HTTP/1.1 x",
-        "\u{0}",
-        "GET\t/\tHTTP/1.1",
-    ] {
+    for line in
+        ["", " ", "GET", "GET /", "GET  / HTTP/1.1", "GET / HTTP/9.9", "GET / HTTP/1.1 x", "\u{0}", "GET\t/\tHTTP/1.1"]
+    {
         let answer = raw(&service, format!("{line}\r\nHost: localhost\r\nConnection: close\r\n\r\n")).await;
         assert!(
             answer.is_empty() || answer.starts_with("HTTP/1.1 4") || answer.starts_with("HTTP/1.1 505"),
@@ -179,11 +167,8 @@ async fn head_works_wherever_get_does_with_the_same_headers() {
     ] {
         let send = async |method: Method| {
             let request = service.client.request(method, format!("{}{path}", service.url));
-            let request = if path == "/metrics" {
-                request.bearer_auth(&token)
-            } else {
-                request.header("x-api-key", "admin001")
-            };
+            let request =
+                if path == "/metrics" { request.bearer_auth(&token) } else { request.header("x-api-key", "admin001") };
             request.send().await.unwrap()
         };
         let (get, head) = (send(Method::GET).await, send(Method::HEAD).await);
@@ -200,15 +185,8 @@ async fn head_works_wherever_get_does_with_the_same_headers() {
     assert_eq!(answers.matches("HTTP/1.1 200").count(), 2);
     assert_eq!(answers.matches("healthy").count(), 1, "{answers}");
     // A HEAD is no scrape.
-    let status: Value = service
-        .get("/api/metrics/status")
-        .header("x-api-key", "admin001")
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
+    let status: Value =
+        service.get("/api/metrics/status").header("x-api-key", "admin001").send().await.unwrap().json().await.unwrap();
     assert_eq!(status["scrapes"]["answered"], json!({ "text": 1, "openmetrics": 0 }));
 }
 
@@ -227,8 +205,7 @@ async fn a_405_says_what_is_allowed() {
         (Method::POST, "/login", "GET, HEAD"),
         (Method::PATCH, "/assets/base.css", "GET, HEAD"),
     ] {
-        let response =
-            service.client.request(method.clone(), format!("{}{path}", service.url)).send().await.unwrap();
+        let response = service.client.request(method.clone(), format!("{}{path}", service.url)).send().await.unwrap();
         assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
         assert_eq!(response.headers()[ALLOW], allow, "{method} {path}");
         let error = response.json::<Value>().await.unwrap();
@@ -239,15 +216,11 @@ async fn a_405_says_what_is_allowed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn errors_are_pages_in_a_browser_and_json_elsewhere() {
     let service = Service::with(fixtures()).ready().await;
-    for (path, status) in
-        [("/nowhere", 404), ("/settings/nowhere", 404), ("/metrics", 401), ("/api/auth/login", 405)]
-    {
+    for (path, status) in [("/nowhere", 404), ("/settings/nowhere", 404), ("/metrics", 401), ("/api/auth/login", 405)] {
         let page = service.get(path).header(ACCEPT, BROWSER).send().await.unwrap();
         assert_eq!(page.status().as_u16(), status, "{path}");
         assert_eq!(page.headers()[CONTENT_TYPE], "text/html; charset=utf-8", "{path}");
-        assert!(
-            page.headers()["content-security-policy"].to_str().unwrap().starts_with("default-src 'none'")
-        );
+        assert!(page.headers()["content-security-policy"].to_str().unwrap().starts_with("default-src 'none'"));
         assert_eq!(page.headers()["cache-control"], "no-store");
         match status {
             401 => assert!(page.headers()["www-authenticate"].to_str().unwrap().starts_with("Bearer")),
@@ -273,8 +246,7 @@ async fn of_a_header_on_several_lines_all_lines_count() {
     let token = service.token().await;
     let scrape = async |headers: &str| {
         let answer =
-            raw(&service, format!("GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{headers}\r\n"))
-                .await;
+            raw(&service, format!("GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{headers}\r\n")).await;
         answer.split("\r\n\r\n").next().unwrap().to_ascii_lowercase()
     };
     let bearer = format!("Authorization: Bearer {token}\r\n");
@@ -286,15 +258,8 @@ async fn of_a_header_on_several_lines_all_lines_count() {
     assert!(scrape(&format!("{bearer}{gzip}")).await.contains("content-encoding: gzip"));
     let two = scrape(&format!("{bearer}{bearer}")).await;
     assert!(two.starts_with("http/1.1 401"), "{two}");
-    let status: Value = service
-        .get("/api/metrics/status")
-        .header("x-api-key", "admin001")
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
+    let status: Value =
+        service.get("/api/metrics/status").header("x-api-key", "admin001").send().await.unwrap().json().await.unwrap();
     assert_eq!(status["scrapes"]["failures"]["not_bearer"], 1);
 }
 

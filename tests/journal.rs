@@ -306,8 +306,8 @@ async fn an_older_backup_restored_while_instances_run_takes_nothing_away() {
     let second = Running::start_on(&database, &[]).await;
     post(&first, "1", 1).await;
     post(&second, "2", 2).await;
-    let collections = ["playarr_metrics_journal", "playarr_metrics"]
-        .map(|name| first.database.collection::<Document>(name));
+    let collections =
+        ["playarr_metrics_journal", "playarr_metrics"].map(|name| first.database.collection::<Document>(name));
     let mut backup = Vec::new();
     for collection in &collections {
         let found = collection.find(doc! {}).await.unwrap();
@@ -404,14 +404,12 @@ async fn series_that_nobody_moves_for_a_month_leave_and_make_room_for_others() {
     const MONTH: i64 = 31 * 24 * 60 * 60;
     let database = database().await;
     let running = Running::start_on(&database, &[]).await;
-    let watched = |user: &str| {
-        format!(r#"{{"type":"stream_request","user":"{user}","media_type":"live","duration_seconds":1}}"#)
-    };
+    let watched =
+        |user: &str| format!(r#"{{"type":"stream_request","user":"{user}","media_type":"live","duration_seconds":1}}"#);
     let flood: Vec<_> = (0..2_000).map(|number| watched(&format!("name-{number}"))).collect();
     assert_eq!(running.post_lines(flood.join("\n")).await, json!({ "accepted": 2_000 }));
     running.post_lines(watched("late")).await;
-    let requests =
-        |series: &Gauges, user: &str| value(series, "playarr_stream_requests_total", &[("user", user)]);
+    let requests = |series: &Gauges, user: &str| value(series, "playarr_stream_requests_total", &[("user", user)]);
     let series = running.series().await;
     assert_eq!((requests(&series, "name-0"), requests(&series, "late")), (Some(1.0), None));
     assert_eq!(requests(&series, "_other"), Some(1_001.0));

@@ -57,10 +57,8 @@ impl Installation {
         // Bound together, so that no two get the same port; the instances bind them again and again.
         let listeners: Vec<_> = (0..instances).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
         let addresses = listeners.iter().map(|listener| listener.local_addr().unwrap().to_string()).collect();
-        let (metrics_token, ingest_token) = (
-            shown_token(&uri, &name, &["token"]).await,
-            shown_token(&uri, &name, &["token", "--ingest"]).await,
-        );
+        let (metrics_token, ingest_token) =
+            (shown_token(&uri, &name, &["token"]).await, shown_token(&uri, &name, &["token", "--ingest"]).await);
         let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(20)).build().unwrap();
         Self { uri, name, _database: None, addresses, metrics_token, ingest_token, client, sends_twice: true }
     }
@@ -108,12 +106,7 @@ struct Ledger {
 
 /// Sends batches one after the other by the rules of the Node client: a batch without an answer, or with one that says
 /// to come back, is sent again with the same id, to whichever instance.
-async fn send_batches(
-    installation: Arc<Installation>,
-    client: usize,
-    ledger: Arc<Ledger>,
-    stop: Arc<AtomicBool>,
-) {
+async fn send_batches(installation: Arc<Installation>, client: usize, ledger: Arc<Ledger>, stop: Arc<AtomicBool>) {
     for number in 0_u64.. {
         if stop.load(Ordering::Relaxed) {
             return;
@@ -124,9 +117,8 @@ async fn send_batches(
             "type": "stream_request", "user": format!("user-{client}"), "media_type": "movies",
             "duration_seconds": 0.25,
         });
-        let events: Vec<_> = std::iter::repeat_n(hit, hits as usize)
-            .chain(std::iter::repeat_n(stream, streams as usize))
-            .collect();
+        let events: Vec<_> =
+            std::iter::repeat_n(hit, hits as usize).chain(std::iter::repeat_n(stream, streams as usize)).collect();
         let body = json!({ "batch_id": format!("client-{client}-{number}"), "events": events }).to_string();
         while !accepted(&installation, &body, hits + streams).await {
             ledger.repeats.fetch_add(1, Ordering::Relaxed);
@@ -179,10 +171,7 @@ async fn watch_counters(installation: Arc<Installation>, instance: usize, stop: 
             for (name, series) in samples.into_iter().filter(|(name, _)| is_live_counter(name)) {
                 for (labels, value) in series {
                     let before = shown.insert((name.clone(), labels.clone()), value).unwrap_or_default();
-                    assert!(
-                        value >= before,
-                        "{name}{labels:?} of instance {instance}: {before}, then {value}"
-                    );
+                    assert!(value >= before, "{name}{labels:?} of instance {instance}: {before}, then {value}");
                 }
             }
         }
@@ -230,8 +219,7 @@ impl Load {
     async fn until_more(&mut self, what: &str) {
         let expected = self.ledger.batches.load(Ordering::Relaxed) + 50;
         let ledger = self.ledger.clone();
-        until(what, Duration::from_secs(90), || async { ledger.batches.load(Ordering::Relaxed) >= expected })
-            .await;
+        until(what, Duration::from_secs(90), || async { ledger.batches.load(Ordering::Relaxed) >= expected }).await;
         self.check();
     }
 
@@ -250,11 +238,7 @@ impl Load {
                 tokio::time::sleep(PAUSE).await;
             }
             let samples = self.installation.scrape(instance).await.expect("it answers");
-            assert_eq!(
-                shown(&samples),
-                expected,
-                "hits and streams of instance {instance}, beside the ledger"
-            );
+            assert_eq!(shown(&samples), expected, "hits and streams of instance {instance}, beside the ledger");
         }
         self.watched.store(true, Ordering::Relaxed);
         let scrapes: u64 = self.scrapers.join_all().await.into_iter().sum();
@@ -273,13 +257,8 @@ fn shown(samples: &Gauges) -> (f64, f64) {
     let hits = value(samples, "playarr_cache_operations_total", &[("operation", "hit")]).unwrap_or_default();
     let by_user = samples.get("playarr_stream_requests_total").into_iter().flat_map(BTreeMap::values);
     let streams: f64 = by_user.sum();
-    let observed =
-        value(samples, "playarr_stream_request_duration_seconds_count", &[("media_type", "movies")]);
-    assert_eq!(
-        observed.unwrap_or_default(),
-        streams,
-        "one event moves its counter and its histogram together"
-    );
+    let observed = value(samples, "playarr_stream_request_duration_seconds_count", &[("media_type", "movies")]);
+    assert_eq!(observed.unwrap_or_default(), streams, "one event moves its counter and its histogram together");
     (hits, streams)
 }
 
@@ -388,11 +367,9 @@ async fn every_acknowledged_batch_counts_once_though_collections_are_dropped_und
     let client = mongodb::Client::with_uri_str(&installation.uri).await.unwrap();
     let database = client.database(&installation.name);
     let mut load = Load::start(&installation);
-    for dropped in [
-        &["playarr_metrics_journal"][..],
-        &["playarr_metrics"],
-        &["playarr_metrics_journal", "playarr_metrics"],
-    ] {
+    for dropped in
+        [&["playarr_metrics_journal"][..], &["playarr_metrics"], &["playarr_metrics_journal", "playarr_metrics"]]
+    {
         load.until_more("batches are kept").await;
         for collection in dropped {
             database.collection::<Document>(collection).drop().await.unwrap();

@@ -26,8 +26,7 @@ fn node(arguments: &[&str]) -> Command {
 /// Runs Node to its end and returns whether it succeeded, and what it printed.
 async fn run(mut node: Command) -> (bool, String) {
     let output = tokio::time::timeout(Duration::from_secs(120), node.output()).await;
-    let output =
-        output.expect("node ends").unwrap_or_else(|error| panic!("Node 18 or later is needed: {error}"));
+    let output = output.expect("node ends").unwrap_or_else(|error| panic!("Node 18 or later is needed: {error}"));
     let said = [output.stdout, output.stderr].map(|said| String::from_utf8(said).unwrap());
     (output.status.success(), said.concat())
 }

@@ -46,11 +46,7 @@ async fn ten_thousand_scrapes_during_refreshes_each_show_one_generation() {
     over.store(true, Ordering::Relaxed);
     let refreshes = refreshing.await.unwrap();
     changing.await.unwrap();
-    assert!(
-        generations.len() > 10,
-        "only {} generations in {refreshes} refreshes were seen",
-        generations.len()
-    );
+    assert!(generations.len() > 10, "only {} generations in {refreshes} refreshes were seen", generations.len());
 }
 
 /// What stands from the first gauge of the database to the last word about its collectors, before the live part.

@@ -27,8 +27,7 @@ fn episodes_succeed(series: &Gauges) -> bool {
 /// The fixtures and so many shows that a refresh can be caught in the middle.
 fn large_library() -> Library {
     let mut library = fixtures();
-    let media: Vec<_> =
-        (0..200).map(|e| doc! { "season": e / 10, "sources": [{ "provider_id": "agtv" }] }).collect();
+    let media: Vec<_> = (0..200).map(|e| doc! { "season": e / 10, "sources": [{ "provider_id": "agtv" }] }).collect();
     let shows = (0..3000).map(|show| {
         let (key, title) = (format!("big-{show}"), format!("{show}"));
         doc! { "title_key": key, "type": "tvshows", "title": title, "media": media.clone() }
@@ -54,11 +53,8 @@ async fn kill_at_work(mongod: &mut Mongod, refresh: impl Fn() -> RequestBuilder)
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn scrapes_go_on_while_mongod_is_dead_and_it_recovers_by_itself() {
     let mut mongod = Mongod::start().await.unwrap();
-    let service = Service::with(large_library())
-        .server(mongod.uri())
-        .setting("MONGODB_URI", mongod.uri())
-        .ready()
-        .await;
+    let service =
+        Service::with(large_library()).server(mongod.uri()).setting("MONGODB_URI", mongod.uri()).ready().await;
     let token = service.token().await;
     let scrape = || async {
         let response = service.scrape_with(&token).send().await.unwrap();
@@ -70,19 +66,14 @@ async fn scrapes_go_on_while_mongod_is_dead_and_it_recovers_by_itself() {
 
     kill_at_work(&mut mongod, || service.post("/api/metrics/refresh?wait=false")).await;
 
-    until("the failure is visible", Duration::from_secs(90), || async { !episodes_succeed(&scrape().await) })
-        .await;
+    until("the failure is visible", Duration::from_secs(90), || async { !episodes_succeed(&scrape().await) }).await;
     let during = scrape().await;
-    assert_eq!(
-        during["playarr_episodes_count"], before["playarr_episodes_count"],
-        "the last good values stay"
-    );
+    assert_eq!(during["playarr_episodes_count"], before["playarr_episodes_count"], "the last good values stay");
     assert_eq!(during["playarr_channels_count"], before["playarr_channels_count"]);
     assert_eq!(service.status("/-/ready").await, StatusCode::OK, "there is still something to scrape");
 
     mongod.restart().await.unwrap();
-    until("it recovered by itself", Duration::from_secs(120), || async { episodes_succeed(&scrape().await) })
-        .await;
+    until("it recovered by itself", Duration::from_secs(120), || async { episodes_succeed(&scrape().await) }).await;
     service.stop().await;
 }
 
@@ -102,8 +93,7 @@ async fn with_mongod_away_at_start_it_is_not_ready_and_then_it_is() {
     assert_eq!(admin.status(), StatusCode::SERVICE_UNAVAILABLE, "nobody is taken for an admin on trust");
 
     mongod.restart().await.unwrap();
-    until("ready", Duration::from_secs(90), || async { service.status("/-/ready").await == StatusCode::OK })
-        .await;
+    until("ready", Duration::from_secs(90), || async { service.status("/-/ready").await == StatusCode::OK }).await;
     // The first refresh may have found the server half awake; the next one follows soon.
     until("complete", Duration::from_secs(60), || async { episodes_succeed(&service.series().await) }).await;
     let jobs = service.database.collection::<Document>("job_history");
@@ -138,9 +128,8 @@ async fn until_logged(running: &Running, message: &str) {
 /// Asks for everything that needs the database, and scrapes.
 async fn ask_for_everything(running: &Running) {
     running.series().await;
-    let login = running
-        .request(Method::POST, "/api/auth/login")
-        .json(&json!({ "username": "admin", "password": "secret" }));
+    let login =
+        running.request(Method::POST, "/api/auth/login").json(&json!({ "username": "admin", "password": "secret" }));
     let key = running.request(Method::GET, "/api/settings/metrics").header("x-api-key", "admin001");
     let regenerate = running.request(Method::POST, "/api/settings/metrics/regenerate");
     let requests = [login, key, regenerate.header("x-api-key", "admin001")];
@@ -171,8 +160,8 @@ async fn an_outage_is_one_log_line_and_its_end_another_however_much_is_asked_mea
     let running = Running::start_at(mongod.uri(), "playarr", &[("REFRESH_CONCURRENCY", "14")]).await;
     until_logged(&running, "refreshed").await;
     kill_at_work(&mut mongod, || running.request(Method::POST, "/api/metrics/refresh?wait=false")).await;
-    let complaint = ["refuses connections", "closed the connection"]
-        .map(|what| format!("MongoDB at {} {what}", address(&mongod)));
+    let complaint =
+        ["refuses connections", "closed the connection"].map(|what| format!("MongoDB at {} {what}", address(&mongod)));
     until_logged(&running, "trying again until this is over").await;
     let lines = running.log_lines();
     let before = lines.iter().position(|line| line["level"] == "WARN").unwrap();

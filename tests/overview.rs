@@ -43,10 +43,7 @@ async fn the_library_is_that_of_the_snapshot_added_up() {
     let service = Service::with(fixtures()).ready().await;
     let gauges = oracle::gauges(&fixtures(), Detail::Title);
     let overview = overview(&service).await;
-    assert_eq!(
-        (&overview["snapshot"]["generation"], &overview["snapshot"]["failed"]),
-        (&json!(1), &json!([]))
-    );
+    assert_eq!((&overview["snapshot"]["generation"], &overview["snapshot"]["failed"]), (&json!(1), &json!([])));
     assert!(overview["snapshot"]["taken_at"].as_str().unwrap().ends_with('Z'));
 
     let library = &overview["library"];
@@ -90,8 +87,7 @@ async fn the_library_is_that_of_the_snapshot_added_up() {
         let expected = sum(&gauges["playarr_channels_count"], &[("category", category)]);
         assert_eq!(entry["channels"], expected, "{category}");
     }
-    let alice =
-        library["watchlists"]["shown"].as_array().unwrap().iter().find(|user| user["name"] == "alice");
+    let alice = library["watchlists"]["shown"].as_array().unwrap().iter().find(|user| user["name"] == "alice");
     let on_watchlist = |media_type| {
         let labels = [("user", "alice"), ("media_type", media_type)];
         sum(&gauges["playarr_watchlist_titles_count"], &labels)
@@ -134,10 +130,8 @@ async fn accounts_are_told_by_how_urgent_and_how_busy_they_are() {
     let shown = expiry["shown"].as_array().unwrap();
     let order: Vec<_> = shown.iter().map(|account| account["name"].as_str().unwrap()).collect();
     assert_eq!(order, ["expired", "week", "month", "far", "free"]);
-    let days: Vec<_> = shown
-        .iter()
-        .map(|account| account["seconds_left"].as_i64().map(|left| left.div_euclid(DAY)))
-        .collect();
+    let days: Vec<_> =
+        shown.iter().map(|account| account["seconds_left"].as_i64().map(|left| left.div_euclid(DAY))).collect();
     assert_eq!(days, [Some(-2), Some(3), Some(20), Some(700), None]);
     assert_eq!((&shown[0]["state"], &shown[1]["state"]), (&json!("inactive"), &json!("active")));
 
@@ -162,8 +156,7 @@ async fn activity_is_what_was_reported_and_history_has_it_at_once() {
         json!({"type":"provider_sync","provider_id":provider,"status":status,"duration_seconds":1})
     };
     let cache = |operation: &str| json!({"type":"cache_operation","operation":operation});
-    let job =
-        json!({"type":"job_execution","job_type":"SyncLiveTVJob","status":"failure","duration_seconds":1});
+    let job = json!({"type":"job_execution","job_type":"SyncLiveTVJob","status":"failure","duration_seconds":1});
     report(
         &service,
         json!([
@@ -209,18 +202,12 @@ async fn activity_is_what_was_reported_and_history_has_it_at_once() {
     assert_eq!(activity["jobs"]["shown"][0], json!({ "name": "SyncLiveTVJob", "success": 0, "failure": 1 }));
     assert_eq!(activity["jobs"]["shown"][1]["name"], "UpdateMetricsJob");
 
-    for (history, step) in
-        [(&after["history"], 30), (&overview_of(&service, "?window=life").await["history"], 10)]
-    {
+    for (history, step) in [(&after["history"], 30), (&overview_of(&service, "?window=life").await["history"], 10)] {
         assert_eq!(history["step_seconds"], step);
         assert!(history["begins"].as_str().unwrap().ends_with('Z'));
-        let all =
-            |numbers: &Value| numbers.as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).sum::<u64>();
+        let all = |numbers: &Value| numbers.as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).sum::<u64>();
         let streams = ["movies", "tvshows", "live"].map(|media_type| all(&history["streams"][media_type]));
-        assert_eq!(
-            (streams, all(&history["cache"]["hits"]), all(&history["cache"]["misses"])),
-            ([4, 0, 1], 3, 1)
-        );
+        assert_eq!((streams, all(&history["cache"]["hits"]), all(&history["cache"]["misses"])), ([4, 0, 1], 3, 1));
     }
     let unknown = service.get("/api/metrics/overview?window=year").header("x-api-key", "admin001");
     assert_eq!(unknown.send().await.unwrap().status(), StatusCode::BAD_REQUEST);
@@ -229,9 +216,8 @@ async fn activity_is_what_was_reported_and_history_has_it_at_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_restored_did_not_happen_now() {
     let own = playarr_sandbox::mongodb().await.unwrap().database();
-    let start = |library: Library| {
-        Service::with(library).server(own.uri()).setting("MONGODB_DB_NAME", own.name()).ready()
-    };
+    let start =
+        |library: Library| Service::with(library).server(own.uri()).setting("MONGODB_DB_NAME", own.name()).ready();
     let service = start(fixtures()).await;
     report(&service, json!([{"type":"cache_operation","operation":"hit"}])).await;
     service.stop().await;
@@ -274,12 +260,10 @@ async fn names_arrive_as_they_are_whatever_is_in_them() {
     let service = Service::with(fixtures()).ready().await;
     let name = "</script><script>alert(\"1\")</script>'";
     let channels = service.database.collection::<Document>("channels");
-    let many =
-        (0..500).map(|n| doc! { "provider_id": "agtv", "channel_id": format!("x{n}"), "group_title": name });
+    let many = (0..500).map(|n| doc! { "provider_id": "agtv", "channel_id": format!("x{n}"), "group_title": name });
     channels.insert_many(many).await.unwrap();
     service.refresh().await;
-    report(&service, json!([{"type":"stream_request","user":name,"media_type":"live","duration_seconds":1}]))
-        .await;
+    report(&service, json!([{"type":"stream_request","user":name,"media_type":"live","duration_seconds":1}])).await;
     let overview = overview(&service).await;
     assert_eq!(overview["snapshot"]["generation"], 2);
     assert_eq!(overview["library"]["categories"]["shown"][0], json!({ "name": name, "channels": 500 }));
@@ -316,10 +300,7 @@ async fn five_hundred_providers_make_a_small_answer_and_sums_stay_exact() {
         let overview = overview(&service).await;
         assert!(overview.to_string().len() < 16_000, "{}", overview.to_string().len());
         let titles = &overview["library"]["providers"];
-        assert_eq!(
-            (&titles["total"]["movies"], &titles["shown"].as_array().unwrap().len()),
-            (&json!(500), &10)
-        );
+        assert_eq!((&titles["total"]["movies"], &titles["shown"].as_array().unwrap().len()), (&json!(500), &10));
         assert_eq!((&titles["others"]["movies"], &titles["others"]["folded"]), (&json!(490), &json!(folded)));
         assert_eq!(overview["library"]["categories"]["total"]["channels"], 500);
         assert_eq!(overview["library"]["categories"]["shown"].as_array().unwrap().len(), 12);
@@ -360,8 +341,7 @@ async fn an_empty_library_has_pictures_of_nothing() {
     let overview: Value = response.json().await.unwrap();
     let library = &overview["library"];
     assert_eq!(library["titles"], json!({ "movies": 0, "tvshows": 0, "other": 0 }));
-    let nothing =
-        json!({ "members": 0, "total": { "channels": 0 }, "shown": [], "others": null, "removed": null });
+    let nothing = json!({ "members": 0, "total": { "channels": 0 }, "shown": [], "others": null, "removed": null });
     assert_eq!(library["categories"], nothing);
     assert_eq!((&overview["providers"]["members"], &overview["activity"]["any"]), (&json!(0), &json!(false)));
 }

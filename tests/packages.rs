@@ -59,8 +59,7 @@ fn what_the_dockerignore_lets_through_is_a_package_that_cargo_takes() {
     let mut lines = ignore.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     assert_eq!(lines.next(), Some("*"), "nothing gets in unless it is named");
     for line in lines {
-        let name =
-            line.strip_prefix('!').unwrap_or_else(|| panic!("{line} leaves out what was left out already"));
+        let name = line.strip_prefix('!').unwrap_or_else(|| panic!("{line} leaves out what was left out already"));
         let to = context.path().join(name);
         std::fs::create_dir_all(to.parent().unwrap()).unwrap();
         let copied = Command::new("cp").arg("-R").arg(top().join(name)).arg(&to).status().unwrap();
@@ -82,8 +81,7 @@ fn what_the_dockerignore_lets_through_is_a_package_that_cargo_takes() {
 fn inclusions(directory: &Path) -> Vec<(PathBuf, PathBuf)> {
     let mut found = Vec::new();
     for folder in ["src", "jobs/src"] {
-        let sources =
-            Command::new("find").arg(directory.join(folder)).args(["-name", "*.rs"]).output().unwrap();
+        let sources = Command::new("find").arg(directory.join(folder)).args(["-name", "*.rs"]).output().unwrap();
         for file in String::from_utf8(sources.stdout).unwrap().lines().map(PathBuf::from) {
             let source = std::fs::read_to_string(&file).unwrap();
             for start in ["include_str!(\"", "include_bytes!(\"", "include!(\""] {
@@ -125,9 +123,7 @@ fn the_script_makes_exactly_the_secrets_that_the_compose_file_names_and_never_tw
     let script = directory.path().join("secrets.sh");
     std::fs::copy(top().join("packaging/compose/secrets.sh"), &script).unwrap();
     let make = || {
-        assert!(
-            Command::new("sh").arg(&script).stdout(std::process::Stdio::null()).status().unwrap().success()
-        );
+        assert!(Command::new("sh").arg(&script).stdout(std::process::Stdio::null()).status().unwrap().success());
         let files = std::fs::read_dir(directory.path().join("secrets")).unwrap().map(|file| file.unwrap());
         files
             .map(|file| {
@@ -186,9 +182,9 @@ async fn every_setting_can_be_set_in_the_compose_file_and_is_in_the_example_for_
         if is_file {
             assert!(environment.contains_key(&**setting), "{setting} is missing in the compose file");
         } else if !secrets.contains(&**setting) && setting != "PORT" {
-            let is_there = example.lines().any(|line| {
-                line.trim_start_matches('#').split_once('=').is_some_and(|(name, _)| name == setting)
-            });
+            let is_there = example
+                .lines()
+                .any(|line| line.trim_start_matches('#').split_once('=').is_some_and(|(name, _)| name == setting));
             assert!(is_there, "{setting} is missing in packaging/systemd/environment");
         }
     }

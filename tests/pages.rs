@@ -99,10 +99,7 @@ async fn pages_hold_nothing_inline_and_no_token_until_it_is_asked_for() {
         assert_guarded(page.headers());
         let html = page.text().await.unwrap();
         assert!(tokens.iter().all(|token| !html.contains(token)));
-        assert!(
-            !html.contains("<style") && !html.contains(" style=") && !html.contains(" onclick"),
-            "nothing inline"
-        );
+        assert!(!html.contains("<style") && !html.contains(" style=") && !html.contains(" onclick"), "nothing inline");
         assert!(!html.contains("https://"), "nothing from elsewhere");
     }
 }
@@ -125,8 +122,7 @@ async fn the_configuration_is_for_the_host_that_the_page_was_opened_at() {
     let renamed = renamed.header("x-forwarded-host", "metrics.example:8443");
     let by_nobody = renamed.try_clone().unwrap().send().await.unwrap().text().await.unwrap();
     assert!(by_nobody.contains("targets: [&#34;backend:3000&#34;]"), "{by_nobody}");
-    let by_proxy =
-        renamed.header("x-forwarded-for", "203.0.113.1").send().await.unwrap().text().await.unwrap();
+    let by_proxy = renamed.header("x-forwarded-for", "203.0.113.1").send().await.unwrap().text().await.unwrap();
     assert!(by_proxy.contains("targets: [&#34;metrics.example:8443&#34;]"), "{by_proxy}");
     let no_host = page("<script>alert(1)</script>", "http").await;
     assert!(no_host.contains("The Host header is not") && !no_host.contains("alert(1)"), "{no_host}");
@@ -148,10 +144,7 @@ async fn a_username_is_text_whatever_is_in_it() {
         let page = get(&service, PAGE).header(COOKIE, session).send().await.unwrap();
         assert_eq!(page.status(), expected);
         let html = page.text().await.unwrap();
-        assert!(
-            html.contains("&#60;script&#62;alert(&#34;1&#34;)&#60;/script&#62;&#39;\n&#38;amp;"),
-            "{html}"
-        );
+        assert!(html.contains("&#60;script&#62;alert(&#34;1&#34;)&#60;/script&#62;&#39;\n&#38;amp;"), "{html}");
         assert!(!html.contains("<script>"), "{html}");
     }
 }

@@ -59,8 +59,7 @@ async fn the_packaged_role_is_enough_for_everything_the_service_does() {
     playarr.collection::<Document>("settings").drop().await.unwrap();
     playarr.collection::<Document>("job_history").drop().await.unwrap();
 
-    let service =
-        Service::with(Library::new()).server(&uri).setting("MONGODB_DB_NAME", "playarr").ready().await;
+    let service = Service::with(Library::new()).server(&uri).setting("MONGODB_DB_NAME", "playarr").ready().await;
     let report = service.refresh().await;
     let collectors = report["collectors"].as_array().unwrap();
     assert!(collectors.len() >= 12 && collectors.iter().all(|one| one["error"].is_null()), "{report:#}");
@@ -115,8 +114,7 @@ async fn a_service_that_may_only_read_counts_in_memory_and_takes_no_events() {
     assert_eq!(kept.status(), 200);
     before.stop().await;
 
-    let service =
-        Service::empty().server(&uri).setting("MONGODB_DB_NAME", "playarr").ready_for_scrapes().await;
+    let service = Service::empty().server(&uri).setting("MONGODB_DB_NAME", "playarr").ready_for_scrapes().await;
     let text = async || service.scrape_with(&metrics).send().await.unwrap().text().await.unwrap();
     until("its own requests are shown", Duration::from_secs(20), || async {
         text().await.contains("playarr_http_requests_total{endpoint=\"/metrics\",status_code=\"200\"}")
@@ -168,8 +166,7 @@ async fn a_user_who_may_only_read_is_enough_for_refreshes_and_scrapes() {
     let token = doc! { "_id": "metrics_token", "value": "made-by-playarr" };
     library.insert("settings".to_owned(), vec![token]);
     load(&playarr, &library).await.unwrap();
-    let service =
-        Service::with(Library::new()).server(&uri).setting("MONGODB_DB_NAME", "playarr").ready().await;
+    let service = Service::with(Library::new()).server(&uri).setting("MONGODB_DB_NAME", "playarr").ready().await;
 
     let report = service.refresh().await;
     let collectors = report["collectors"].as_array().unwrap();

@@ -27,9 +27,7 @@ async fn watched() -> (Service, Prometheus) {
     let rules = Output::Rules.of(&Catalog::default(), DOCS);
     let token = service.token().await;
     let prometheus = Prometheus::scraping(&[(OPENMETRICS, &address), (TEXT, &text)], &token, &rules).await;
-    prometheus
-        .until_it("scrapes both jobs", || async { prometheus.value("sum(up)").await == Some(2.0) })
-        .await;
+    prometheus.until_it("scrapes both jobs", || async { prometheus.value("sum(up)").await == Some(2.0) }).await;
     (service, prometheus)
 }
 
@@ -75,8 +73,7 @@ async fn prometheus_reads_both_formats_and_has_the_values_of_the_library() {
             for (labels, value) in found {
                 let labels = labels.as_object().unwrap().iter();
                 let labels = labels.filter(|(name, _)| !["__name__", "job", "instance"].contains(&&***name));
-                let labels =
-                    labels.map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned())).collect();
+                let labels = labels.map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned())).collect();
                 assert_eq!(series.get(&labels), Some(&value), "{name}{labels:?} of {job}");
             }
         }
@@ -128,14 +125,12 @@ async fn prometheus_evaluates_every_rule_without_an_error() {
     }
     // A provider of the fixtures is inactive: its alert is on its way.
     let pending = || async {
-        let alerts =
-            r#"ALERTS{alertname="PlayarrProviderInactive", provider_id="nordic-streams", job="playarr"}"#;
+        let alerts = r#"ALERTS{alertname="PlayarrProviderInactive", provider_id="nordic-streams", job="playarr"}"#;
         prometheus.value(alerts).await == Some(1.0)
     };
     prometheus.until_it("sees that a provider is inactive", pending).await;
-    let recorded = prometheus
-        .value(r#"provider:playarr_provider_titles_count:sum{job="playarr", provider_id="agtv"}"#)
-        .await;
+    let recorded =
+        prometheus.value(r#"provider:playarr_provider_titles_count:sum{job="playarr", provider_id="agtv"}"#).await;
     assert_eq!(recorded, Some(28.0));
 }
 
@@ -172,9 +167,8 @@ async fn every_query_of_the_dashboard_returns_data() {
     // Two providers of the fixtures have that name.
     let accounts = dashboard().into_iter().find(|query| query.title == "Accounts").unwrap();
     let shown = prometheus.query(&accounts.expr).await;
-    let is_named = |(labels, _): &(serde_json::Value, f64)| {
-        labels["provider_id"] == "agtv" && labels["provider"] == "AGTV (agtv)"
-    };
+    let is_named =
+        |(labels, _): &(serde_json::Value, f64)| labels["provider_id"] == "agtv" && labels["provider"] == "AGTV (agtv)";
     assert!(shown.iter().any(is_named), "{shown:#?}");
     // The values that the variables offer.
     for (metric, label) in [
@@ -182,9 +176,6 @@ async fn every_query_of_the_dashboard_returns_data() {
         ("playarr_watchlist_channels_count", "user"),
         ("playarr_stream_request_duration_seconds_count", "media_type"),
     ] {
-        assert!(
-            prometheus.value(&format!("count(count by ({label}) ({metric}))")).await > Some(1.0),
-            "{label}"
-        );
+        assert!(prometheus.value(&format!("count(count by ({label}) ({metric}))")).await > Some(1.0), "{label}");
     }
 }

@@ -82,8 +82,7 @@ async fn who_does_not_want_to_wait_is_answered_at_once() {
 async fn refreshes_asked_for_at_once_join_the_one_under_way() {
     let service = Service::with(fixtures()).ready().await;
     let reports = join_all((0..20).map(|_| service.refresh())).await;
-    let mut generations: Vec<_> =
-        reports.iter().map(|report| report["generation"].as_u64().unwrap()).collect();
+    let mut generations: Vec<_> = reports.iter().map(|report| report["generation"].as_u64().unwrap()).collect();
     generations.sort_unstable();
     generations.dedup();
     assert!(generations.len() < 20, "twenty asked, and at least two shared a refresh: {generations:?}");
@@ -99,8 +98,7 @@ async fn refreshes_asked_for_at_once_join_the_one_under_way() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_job_history_never_says_running_not_even_where_an_earlier_version_was_killed() {
     let mut library = fixtures();
-    let left =
-        doc! { "job_name": "UpdateMetricsJob", "status": "running", "last_result": { "generation": 7_i64 } };
+    let left = doc! { "job_name": "UpdateMetricsJob", "status": "running", "last_result": { "generation": 7_i64 } };
     let other = doc! { "job_name": "SyncMoviesJob", "status": "running" };
     library.entry("job_history".to_owned()).or_default().extend([left, other]);
     let service = Service::with(library).ready().await;
@@ -154,30 +152,20 @@ async fn a_collector_that_fails_keeps_its_last_good_values_and_the_others_are_ne
 
     let report = service.refresh().await;
     assert_eq!(report["success"], false);
-    let failed: Vec<_> =
-        report["collectors"].as_array().unwrap().iter().filter(|c| !c["error"].is_null()).collect();
+    let failed: Vec<_> = report["collectors"].as_array().unwrap().iter().filter(|c| !c["error"].is_null()).collect();
     assert_eq!(failed.len(), 1, "{report}");
     assert_eq!(failed[0]["name"], "playarr_channels_count");
     assert!(failed[0]["error"].as_str().unwrap().contains("divide by zero"), "{}", failed[0]);
 
     let after = service.series().await;
-    assert_eq!(
-        after["playarr_channels_count"], before["playarr_channels_count"],
-        "the last good values stay"
-    );
+    assert_eq!(after["playarr_channels_count"], before["playarr_channels_count"], "the last good values stay");
     let of_channels = |name: &str| value(&after, name, &[("collector", "playarr_channels_count")]);
     assert_eq!(of_channels("playarr_metrics_collector_success"), Some(0.0));
     let last_success = "playarr_metrics_collector_last_success_timestamp_seconds";
-    assert_eq!(
-        of_channels(last_success),
-        value(&before, last_success, &[("collector", "playarr_channels_count")])
-    );
+    assert_eq!(of_channels(last_success), value(&before, last_success, &[("collector", "playarr_channels_count")]));
     let active = |series| value(series, "playarr_active_users", &[]).unwrap();
     assert!((active(&after) - active(&before) - 1.0).abs() < 0.5, "the others are new");
-    assert_eq!(
-        value(&after, "playarr_metrics_collector_success", &[("collector", "playarr_active_users")]),
-        Some(1.0)
-    );
+    assert_eq!(value(&after, "playarr_metrics_collector_success", &[("collector", "playarr_active_users")]), Some(1.0));
 
     channels.drop().await.unwrap();
     let report = service.refresh().await;

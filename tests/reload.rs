@@ -35,12 +35,8 @@ async fn running() -> (Running, Files) {
     let files = Files(tempfile::tempdir().unwrap());
     let key = files.write("key", "the first of two keys, 0123456789abcdef");
     let (level, uri) = (files.write("level", "info"), files.write("uri", database.uri()));
-    let settings = [
-        ("MONGODB_URI", ""),
-        ("MONGODB_URI_FILE", &*uri),
-        ("JWT_SECRET_KEY_FILE", &*key),
-        ("LOG_LEVEL_FILE", &*level),
-    ];
+    let settings =
+        [("MONGODB_URI", ""), ("MONGODB_URI_FILE", &*uri), ("JWT_SECRET_KEY_FILE", &*key), ("LOG_LEVEL_FILE", &*level)];
     (Running::start_on(&database, &settings).await, files)
 }
 

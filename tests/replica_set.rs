@@ -97,8 +97,7 @@ async fn a_primary_and_an_arbiter_are_enough_for_scrapes() {
         problem("metrics", "majority").await && problem("ingest", "majority").await
     })
     .await;
-    let events =
-        service.post("/api/metrics/events").bearer_auth("x").json(&Value::Null).send().await.unwrap();
+    let events = service.post("/api/metrics/events").bearer_auth("x").json(&Value::Null).send().await.unwrap();
     assert_eq!(events.status(), StatusCode::SERVICE_UNAVAILABLE);
     let answer: Value = events.json().await.unwrap();
     assert!(answer["error"].as_str().unwrap().contains("refuses to store one"), "{answer}");

@@ -29,10 +29,7 @@ fn unit_tests() -> Vec<PathBuf> {
 
 #[test]
 fn promtool_finds_the_rules_valid() {
-    promtool(
-        &["check", "rules", "--lint=all", "--lint-fatal"],
-        &["packaging/prometheus/playarr.rules.yml".into()],
-    );
+    promtool(&["check", "rules", "--lint=all", "--lint-fatal"], &["packaging/prometheus/playarr.rules.yml".into()]);
 }
 
 #[test]

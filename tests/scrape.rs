@@ -120,16 +120,11 @@ async fn more_scrapes_at_once_than_allowed_are_sent_away() {
         doc! { "title_key": key, "type": "tvshows", "title": title, "media": media }
     });
     library.get_mut("titles").unwrap().extend(shows);
-    let service = Service::with(library)
-        .setting("MAX_CONCURRENT_SCRAPES", "2")
-        .setting("SERIES_BUDGET", "100000")
-        .ready()
-        .await;
+    let service =
+        Service::with(library).setting("MAX_CONCURRENT_SCRAPES", "2").setting("SERIES_BUDGET", "100000").ready().await;
     let token = service.token().await;
-    let (first, second) = (
-        service.scrape_with(&token).send().await.unwrap(),
-        service.scrape_with(&token).send().await.unwrap(),
-    );
+    let (first, second) =
+        (service.scrape_with(&token).send().await.unwrap(), service.scrape_with(&token).send().await.unwrap());
     let third = service.scrape_with(&token).send().await.unwrap();
     assert_eq!(third.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(third.headers().contains_key("retry-after"));
@@ -149,8 +144,7 @@ async fn a_thousand_scrapes_ask_the_database_nothing() {
     // The job notes its end in the history after the snapshot is out.
     crate::support::until("the first refresh is over", Duration::from_secs(20), || async {
         let jobs = service.database.collection::<Document>("job_history");
-        jobs.count_documents(doc! { "job_name": "UpdateMetricsJob", "status": "completed" }).await.unwrap()
-            == 1
+        jobs.count_documents(doc! { "job_name": "UpdateMetricsJob", "status": "completed" }).await.unwrap() == 1
     })
     .await;
 

@@ -161,10 +161,9 @@ async fn exercise(format: &str, said: &Said) -> Vec<String> {
         }
     }
     let (host, handshake) = (&address, tokio::net::TcpStream::connect(&address).await.unwrap());
-    let mut request = tokio_tungstenite::tungstenite::client::IntoClientRequest::into_client_request(
-        format!("ws://{host}/api/ws"),
-    )
-    .unwrap();
+    let mut request =
+        tokio_tungstenite::tungstenite::client::IntoClientRequest::into_client_request(format!("ws://{host}/api/ws"))
+            .unwrap();
     request.headers_mut().insert("x-api-key", API_KEY.parse().unwrap());
     let (mut socket, _) = tokio_tungstenite::client_async(request, handshake).await.unwrap();
     let status = futures_util::StreamExt::next(&mut socket).await.unwrap().unwrap();

@@ -101,8 +101,7 @@ async fn every_other_token_is_refused() {
     let (header, body) = unsigned.split_once('.').unwrap();
     let none = part(&json!({ "alg": "none", "typ": "JWT" }));
     let hs512 = part(&json!({ "alg": "HS512" }));
-    let by_512 =
-        Hmac::<Sha512>::new_from_slice(KEY.as_bytes()).unwrap().chain_update(format!("{hs512}.{body}"));
+    let by_512 = Hmac::<Sha512>::new_from_slice(KEY.as_bytes()).unwrap().chain_update(format!("{hs512}.{body}"));
     let by_512 = URL_SAFE_NO_PAD.encode(by_512.finalize().into_bytes());
     let with_header = |header: &Value| signed(KEY, header, &claims);
     let refused = [
@@ -121,11 +120,7 @@ async fn every_other_token_is_refused() {
         ("an extension that must be understood", with_header(&json!({ "alg": "HS256", "crit": ["b64"] }))),
         (
             "a foreign key",
-            signed(
-                "another key, just as long as the one of Playarr 0123",
-                &json!({ "alg": "HS256" }),
-                &claims,
-            ),
+            signed("another key, just as long as the one of Playarr 0123", &json!({ "alg": "HS256" }), &claims),
         ),
         ("an empty key", signed("", &json!({ "alg": "HS256" }), &claims)),
         ("expired", token(&json!({ "sub": "admin", "role": "admin", "exp": 1_700_000_000 }))),
@@ -147,11 +142,7 @@ async fn every_other_token_is_refused() {
         ("nothing", String::new()),
     ];
     for (what, session) in refused {
-        assert_eq!(
-            verify(&service, &format!("access_token={session}")).await,
-            StatusCode::UNAUTHORIZED,
-            "{what}"
-        );
+        assert_eq!(verify(&service, &format!("access_token={session}")).await, StatusCode::UNAUTHORIZED, "{what}");
     }
     assert_eq!(verify(&service, &format!("access_token={good}")).await, StatusCode::OK);
 }
@@ -170,9 +161,8 @@ async fn who_is_demoted_deactivated_or_deleted_is_out_at_once_whatever_the_sessi
     let service = service().await;
     let users = service.database.collection::<Document>("users");
     let session = format!("access_token={PYJWT}");
-    let show = || async {
-        service.get("/api/settings/metrics").header(COOKIE, &session).send().await.unwrap().status()
-    };
+    let show =
+        || async { service.get("/api/settings/metrics").header(COOKIE, &session).send().await.unwrap().status() };
     let set = |fields: Document| {
         let users = users.clone();
         async move { users.update_one(doc! { "username": "admin" }, doc! { "$set": fields }).await.unwrap() }
@@ -181,10 +171,7 @@ async fn who_is_demoted_deactivated_or_deleted_is_out_at_once_whatever_the_sessi
     set(doc! { "role": "user" }).await;
     assert_eq!((show().await, verify(&service, &session).await), (StatusCode::FORBIDDEN, StatusCode::OK));
     set(doc! { "role": "admin", "status": "inactive" }).await;
-    assert_eq!(
-        (show().await, verify(&service, &session).await),
-        (StatusCode::FORBIDDEN, StatusCode::UNAUTHORIZED)
-    );
+    assert_eq!((show().await, verify(&service, &session).await), (StatusCode::FORBIDDEN, StatusCode::UNAUTHORIZED));
     set(doc! { "status": "active" }).await;
     assert_eq!(show().await, StatusCode::OK);
     users.update_one(doc! { "username": "admin" }, doc! { "$unset": { "status": 1 } }).await.unwrap();
@@ -214,10 +201,7 @@ async fn a_page_of_another_site_cannot_make_use_of_a_session() {
             ("x-forwarded-host", "metrics.example".to_owned()),
             ("origin", "https://metrics.example".to_owned()),
         ],
-        vec![
-            ("host", "metrics.example:8443".to_owned()),
-            ("origin", "https://metrics.example:8443".to_owned()),
-        ],
+        vec![("host", "metrics.example:8443".to_owned()), ("origin", "https://metrics.example:8443".to_owned())],
     ];
     let other = [
         vec![],
@@ -237,10 +221,7 @@ async fn a_page_of_another_site_cannot_make_use_of_a_session() {
         vec![("sec-fetch-site", "none".to_owned())],
         vec![("sec-fetch-site", "cross-site".to_owned()), ("referer", format!("http://{host}/"))],
         vec![("referer", "https://evil.example/".to_owned())],
-        vec![
-            ("origin", "https://metrics.example".to_owned()),
-            ("x-forwarded-host", "metrics.example".to_owned()),
-        ],
+        vec![("origin", "https://metrics.example".to_owned()), ("x-forwarded-host", "metrics.example".to_owned())],
     ];
     let before = service.token().await;
     for route in ["/api/settings/metrics/regenerate?token=ingest", "/api/metrics/refresh?wait=false"] {
@@ -258,10 +239,7 @@ async fn a_page_of_another_site_cannot_make_use_of_a_session() {
         for headers in &other {
             let status = ask(headers, ("cookie", &session)).await;
             assert_eq!(status, StatusCode::FORBIDDEN, "{route} {headers:?}");
-            assert!(
-                ask(headers, ("x-api-key", "admin001")).await.is_success(),
-                "no browser sends a key by itself"
-            );
+            assert!(ask(headers, ("x-api-key", "admin001")).await.is_success(), "no browser sends a key by itself");
         }
     }
     assert_eq!(service.token().await, before);
@@ -353,24 +331,15 @@ async fn who_guesses_api_keys_is_refused_and_others_are_not() {
     let refused = ask("admin001", "203.0.113.1").await;
     assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
     let two_lines = service.get("/api/auth/verify").header("x-api-key", "admin001");
-    let two_lines =
-        two_lines.header("x-forwarded-for", "203.0.113.7").header("x-forwarded-for", "203.0.113.1");
-    assert_eq!(
-        two_lines.send().await.unwrap().status(),
-        StatusCode::TOO_MANY_REQUESTS,
-        "the last line counts"
-    );
+    let two_lines = two_lines.header("x-forwarded-for", "203.0.113.7").header("x-forwarded-for", "203.0.113.1");
+    assert_eq!(two_lines.send().await.unwrap().status(), StatusCode::TOO_MANY_REQUESTS, "the last line counts");
     assert!(refused.headers().contains_key(RETRY_AFTER));
     for _ in 0..100 {
         assert_eq!(ask("admin001", "203.0.113.2").await.status(), StatusCode::OK);
     }
     let login = json!({ "username": "admin", "password": "admin-password" });
     let login = service.post("/api/auth/login").json(&login).header("x-forwarded-for", "203.0.113.1");
-    assert_eq!(
-        login.send().await.unwrap().status(),
-        StatusCode::OK,
-        "a stale key locks nobody out of the login"
-    );
+    assert_eq!(login.send().await.unwrap().status(), StatusCode::OK, "a stale key locks nobody out of the login");
     let key_over_session = service.get("/api/auth/verify").header(COOKIE, format!("access_token={PYJWT}"));
     let key_over_session = key_over_session.header("x-api-key", "nobodys1").send().await.unwrap();
     assert_eq!(key_over_session.status(), StatusCode::UNAUTHORIZED, "the key counts");

@@ -27,17 +27,13 @@ async fn an_admin_sees_each_token_and_when_it_changed() {
     let shown: Value = shown.json().await.unwrap();
     assert_eq!(shown["value"], service.token().await);
     assert!(shown["lastUpdated"].as_str().unwrap().ends_with('Z'), "{shown}");
-    let ingest: Value =
-        ask(&service, Method::GET, "/api/settings/metrics?token=ingest").await.json().await.unwrap();
+    let ingest: Value = ask(&service, Method::GET, "/api/settings/metrics?token=ingest").await.json().await.unwrap();
     assert_eq!(ingest["value"].as_str().unwrap().len(), 64);
     assert_ne!(ingest["value"], shown["value"]);
 
     let settings = service.database.collection::<Document>("settings");
     for (unknown, expected) in [
-        (
-            doc! { "$set": { "lastUpdated": DateTime::from_millis(0) } },
-            Value::from("1970-01-01T00:00:00.000Z"),
-        ),
+        (doc! { "$set": { "lastUpdated": DateTime::from_millis(0) } }, Value::from("1970-01-01T00:00:00.000Z")),
         (
             doc! { "$set": { "lastUpdated": DateTime::from_millis(253_402_300_799_999) } },
             Value::from("9999-12-31T23:59:59.999Z"),
@@ -173,8 +169,7 @@ async fn each_token_is_replaced_on_its_own() {
     let rotated = ask(&service, Method::POST, "/api/settings/metrics/regenerate?token=ingest").await;
     let ingest = rotated.json::<Value>().await.unwrap()["value"].as_str().unwrap().to_owned();
     assert_eq!(service.token().await, metrics);
-    let shown: Value =
-        ask(&service, Method::GET, "/api/settings/metrics?token=ingest").await.json().await.unwrap();
+    let shown: Value = ask(&service, Method::GET, "/api/settings/metrics?token=ingest").await.json().await.unwrap();
     assert_eq!(shown["value"], ingest);
     let events = |token: String| {
         let event = r#"{"events":[{"type":"cache_operation","operation":"hit"}]}"#;

@@ -22,8 +22,7 @@ async fn with_the_dns_away_it_is_alive_and_not_ready_and_stops_when_told() {
         let request = client.get(format!("http://{address}{path}")).send();
         async { request.await.ok().map(|answer| answer.status()) }
     };
-    until("alive", Duration::from_secs(30), || async { status("/-/healthy").await == Some(StatusCode::OK) })
-        .await;
+    until("alive", Duration::from_secs(30), || async { status("/-/healthy").await == Some(StatusCode::OK) }).await;
     assert_eq!(status("/-/ready").await, Some(StatusCode::SERVICE_UNAVAILABLE));
     assert_eq!(status("/metrics").await, Some(StatusCode::SERVICE_UNAVAILABLE));
     let head = client.head(format!("http://{address}/-/healthy")).send().await.unwrap();

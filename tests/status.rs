@@ -28,17 +28,13 @@ async fn it_tells_how_fresh_the_snapshot_is_and_what_each_collector_did() {
     assert_eq!(status["snapshot"]["generation"], 2);
     let age = status["snapshot"]["age_seconds"].as_f64().unwrap();
     assert!((0.0..60.0).contains(&age), "{age}");
-    for moment in
-        [&status["now"], &status["snapshot"]["taken_at"], &status["next_run"], &status["last_run"]["started"]]
+    for moment in [&status["now"], &status["snapshot"]["taken_at"], &status["next_run"], &status["last_run"]["started"]]
     {
         assert!(moment.as_str().unwrap().ends_with('Z'), "{moment}");
     }
     assert_eq!((&status["refreshing"], &status["interval_seconds"]), (&json!(false), &json!(420)));
     let last = &status["last_run"];
-    assert_eq!(
-        (&last["generation"], &last["trigger"], &last["success"]),
-        (&json!(2), &json!("manual"), &json!(true))
-    );
+    assert_eq!((&last["generation"], &last["trigger"], &last["success"]), (&json!(2), &json!("manual"), &json!(true)));
     let collectors = status["collectors"].as_array().unwrap();
     assert_eq!(collectors.len(), 14);
     for collector in collectors {
@@ -113,8 +109,7 @@ async fn while_mongod_is_dead_an_admin_is_told_since_when() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn before_the_first_snapshot_no_page_says_that_scrapes_go_on() {
-    let service =
-        Service::empty().server("mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=300").start().await;
+    let service = Service::empty().server("mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=300").start().await;
     let page = service.get("/overview").header("x-api-key", "admin001").header(ACCEPT, "text/html");
     let page = page.send().await.unwrap();
     assert_eq!(page.status(), StatusCode::SERVICE_UNAVAILABLE);
@@ -149,8 +144,7 @@ async fn a_collector_that_fails_says_why_and_when_it_last_succeeded() {
 async fn it_tells_who_scraped_in_which_form_and_how_much_it_was() {
     let service = Service::with(fixtures()).ready().await;
     let token = service.token().await;
-    let plain =
-        service.scrape_with(&token).header(ACCEPT_ENCODING, "identity").header(USER_AGENT, "curl/8.0");
+    let plain = service.scrape_with(&token).header(ACCEPT_ENCODING, "identity").header(USER_AGENT, "curl/8.0");
     let plain = plain.send().await.unwrap().bytes().await.unwrap();
     let packed = service
         .scrape_with(&token)
@@ -160,8 +154,7 @@ async fn it_tells_who_scraped_in_which_form_and_how_much_it_was() {
         .header("x-forwarded-for", "198.51.100.7, 203.0.113.9");
     let packed = packed.send().await.unwrap().bytes().await.unwrap();
     let status = crate::support::awaited("both are counted", || async {
-        Some(status(&service).await)
-            .filter(|status| status["scrapes"]["recent"].as_array().unwrap().len() == 2)
+        Some(status(&service).await).filter(|status| status["scrapes"]["recent"].as_array().unwrap().len() == 2)
     })
     .await;
     let scrapes = &status["scrapes"];

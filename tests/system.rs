@@ -34,8 +34,7 @@ async fn promtool_reads_the_text_and_only_dislikes_the_names_the_seed_gave() {
         let (_, said) = feed(promtool, &service.text().await).await;
         // Only counters, histograms and summaries should end in _count, says the linter; the seed's gauges do.
         let kept = "non-histogram and non-summary metrics should not have \"_count\" suffix";
-        let unexpected: Vec<_> =
-            said.lines().filter(|line| !line.trim().is_empty() && !line.ends_with(kept)).collect();
+        let unexpected: Vec<_> = said.lines().filter(|line| !line.trim().is_empty() && !line.ends_with(kept)).collect();
         assert!(unexpected.is_empty(), "{unexpected:#?}");
     }
 }
@@ -51,8 +50,7 @@ print(len(families), sum(len(family.samples) for family in families))
 ";
     for library in [fixtures(), random_library(3), random_library(4)] {
         let service = Service::with(library).ready().await;
-        let text =
-            service.scrape_as("application/openmetrics-text;version=1.0.0").await.text().await.unwrap();
+        let text = service.scrape_as("application/openmetrics-text;version=1.0.0").await.text().await.unwrap();
         let mut parser = Command::new(&python);
         parser.args(["-c", script]);
         let (success, said) = feed(parser, &text).await;

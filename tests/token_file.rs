@@ -49,11 +49,7 @@ async fn who_follows_waits_for_a_database_that_is_away_but_not_for_a_directory_t
     let settings = [("MONGODB_URI", &*uri), ("MONGODB_DB_NAME", "playarr")];
     let refused = run(&settings, &["token", "--file", "/nowhere/token", "--follow"]).await;
     assert_eq!(refused.status.code(), Some(1));
-    assert!(
-        complaint(&refused).contains("/nowhere/token: No such file or directory"),
-        "{}",
-        complaint(&refused)
-    );
+    assert!(complaint(&refused).contains("/nowhere/token: No such file or directory"), "{}", complaint(&refused));
 
     mongod.kill().await.unwrap();
     let directory = tempfile::tempdir().unwrap();

@@ -70,9 +70,9 @@ impl PlayarrCache {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_instances_started_at_once_on_an_empty_database_agree_on_one_token() {
     let database = playarr_sandbox::mongodb().await.unwrap().database();
-    let instances = join_all((0..10).map(|_| {
-        Service::empty().server(database.uri()).setting("MONGODB_DB_NAME", database.name()).ready()
-    }))
+    let instances = join_all(
+        (0..10).map(|_| Service::empty().server(database.uri()).setting("MONGODB_DB_NAME", database.name()).ready()),
+    )
     .await;
     let token = instances[0].token().await;
     assert_eq!(token.len(), 64);
@@ -81,8 +81,7 @@ async fn ten_instances_started_at_once_on_an_empty_database_agree_on_one_token()
         assert_eq!(instance.scrape_with(&token).send().await.unwrap().status(), StatusCode::OK);
     }
     let database = &instances[0].database;
-    let in_settings =
-        settings(database).count_documents(doc! { "_id": { "$regex": "token" } }).await.unwrap();
+    let in_settings = settings(database).count_documents(doc! { "_id": { "$regex": "token" } }).await.unwrap();
     assert_eq!(in_settings, 1, "the ingest token is kept elsewhere");
     let records = records(database).count_documents(doc! { "_id": { "$regex": "_token$" } }).await.unwrap();
     assert_eq!(records, 2, "one of the metrics token and the ingest token");
@@ -110,8 +109,7 @@ async fn a_token_changed_in_the_database_counts_within_ten_seconds() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_absent_or_empty_setting_gets_a_token_and_a_present_one_stays() {
     let (_guard, database) = database().await;
-    let mut invalid =
-        RawDocumentBuf::try_from(doc! { "_id": "metrics_token", "value": "??" }).unwrap().into_bytes();
+    let mut invalid = RawDocumentBuf::try_from(doc! { "_id": "metrics_token", "value": "??" }).unwrap().into_bytes();
     let at = invalid.windows(2).position(|bytes| bytes == b"??").unwrap();
     invalid[at] = 0xff;
     let mut kinds: Vec<_> = [Bson::Null, "".into(), " \n".into(), 5.into(), vec![Bson::from("x")].into()]
@@ -155,11 +153,7 @@ async fn a_rotated_token_replaces_the_old_one_at_once() {
         assert_eq!(shown(&Tokens::new(&database), kind).await, new.reveal());
         assert!(!format!("{tokens:?}").contains(new.reveal()), "no secret in the debug output");
     }
-    assert_eq!(
-        in_settings(&database).await,
-        shown(&tokens, METRICS).await,
-        "Playarr's own page reads it there"
-    );
+    assert_eq!(in_settings(&database).await, shown(&tokens, METRICS).await, "Playarr's own page reads it there");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -190,8 +184,7 @@ async fn a_stale_cache_that_playarr_writes_back_never_revives_a_token() {
     let old = service.token().await;
     let cache = PlayarrCache::read(&service.database).await;
     let rotate = service.post("/api/settings/metrics/regenerate").header("x-api-key", "admin001");
-    let new =
-        rotate.send().await.unwrap().json::<Value>().await.unwrap()["value"].as_str().unwrap().to_owned();
+    let new = rotate.send().await.unwrap().json::<Value>().await.unwrap()["value"].as_str().unwrap().to_owned();
 
     cache.write_back(&service.database).await;
     assert_eq!(in_settings(&service.database).await, old);
@@ -345,8 +338,7 @@ async fn a_record_of_a_form_that_is_not_known_is_left_alone_and_does_not_stop_sc
 /// Every way in which a write is refused while reading works: roles, Atlas, a full disk, a secondary, a step-down.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reading_suffices_for_scrapes_whatever_error_a_write_gets() {
-    let mongod =
-        Mongod::builder().arguments(&["--setParameter", "enableTestCommands=1"]).start().await.unwrap();
+    let mongod = Mongod::builder().arguments(&["--setParameter", "enableTestCommands=1"]).start().await.unwrap();
     // After 10107 the driver asks nothing before the server's next sign of life; the service sets the same interval.
     let uri = format!("{}&heartbeatFrequencyMS=2000", mongod.uri());
     let client = mongodb::Client::with_uri_str(&uri).await.unwrap();
@@ -368,10 +360,7 @@ async fn reading_suffices_for_scrapes_whatever_error_a_write_gets() {
         assert_eq!(tokens.accepts(METRICS, "present"), Ok(true), "{code}");
         assert_eq!(tokens.accepts(INGEST, "x"), Err(Unknown::NotCreated), "{code}");
         let status = tokens.status();
-        assert!(
-            status[0].problem.is_some() && status[0].is_known && !status[1].is_known,
-            "{code}: {status:?}"
-        );
+        assert!(status[0].problem.is_some() && status[0].is_known && !status[1].is_known, "{code}: {status:?}");
         let refused = tokens.rotate(METRICS).await.unwrap_err().to_string();
         assert!(refused.contains("goes on working"), "{code}: {refused}");
         assert_eq!(tokens.accepts(METRICS, "present"), Ok(true), "{code}");

@@ -73,8 +73,7 @@ async fn connections(service: &Service) -> f64 {
 
 async fn until_connections(service: &Service, expected: f64) {
     let what = format!("{expected} connections");
-    until(&what, Duration::from_secs(15), || async { (connections(service).await - expected).abs() < 0.5 })
-        .await;
+    until(&what, Duration::from_secs(15), || async { (connections(service).await - expected).abs() < 0.5 }).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -88,17 +87,12 @@ async fn it_tells_a_refresh_step_by_step_and_then_the_new_status() {
 
     let report = service.refresh().await;
     let started = next_of(&mut socket, "refresh_started").await;
-    assert_eq!(
-        started,
-        json!({ "event": "refresh_started", "generation": 2, "trigger": "manual", "collectors": 14 })
-    );
+    assert_eq!(started, json!({ "event": "refresh_started", "generation": 2, "trigger": "manual", "collectors": 14 }));
     for done in 1..=14 {
         let collected = next(&mut socket).await;
         assert_eq!(collected["event"], "collected");
         assert_eq!((&collected["done"], &collected["of"]), (&json!(done), &json!(14)));
-        assert!(
-            collected["name"].is_string() && collected["series"].is_u64() && collected["error"].is_null()
-        );
+        assert!(collected["name"].is_string() && collected["series"].is_u64() && collected["error"].is_null());
         assert!(collected["duration_seconds"].is_f64() && collected["folded_series"].is_u64());
     }
     let mut finished = next(&mut socket).await;
@@ -226,11 +220,9 @@ async fn whatever_a_client_does_it_is_counted_out() {
         }
         drop(chatty);
         // Says something that is no frame, a frame that is not masked, one of 16 exabytes.
-        for garbage in [
-            &b"GET / HTTP/1.1\r\n\r\n"[..],
-            b"\x81\x05hello",
-            b"\x82\xff\xff\xff\xff\xff\xff\xff\xff\xff\0\0\0\0",
-        ] {
+        for garbage in
+            [&b"GET / HTTP/1.1\r\n\r\n"[..], b"\x81\x05hello", b"\x82\xff\xff\xff\xff\xff\xff\xff\xff\xff\0\0\0\0"]
+        {
             let mut raw = TcpStream::connect(&address).await.unwrap();
             raw.write_all(&handshake(&service)).await.unwrap();
             raw.write_all(garbage).await.unwrap();

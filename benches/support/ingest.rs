@@ -46,14 +46,7 @@ impl Server {
     }
 
     /// Sends batches of `events` events over some connections for a while.
-    pub(crate) fn load(
-        &self,
-        token: &str,
-        body: &[u8],
-        events: u32,
-        connections: u32,
-        time: Duration,
-    ) -> Rates {
+    pub(crate) fn load(&self, token: &str, body: &[u8], events: u32, connections: u32, time: Duration) -> Rates {
         let (over, times) = (AtomicBool::new(false), Mutex::new(Vec::new()));
         let (started, before) = (Instant::now(), self.processor_time());
         std::thread::scope(|scope| {

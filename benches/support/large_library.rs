@@ -32,9 +32,8 @@ pub(crate) async fn load(database: &Database) -> mongodb::error::Result<()> {
     let source = |number: i32, path: String| doc! { "provider_id": provider(number), "value": path };
     let movies: Vec<_> = (0..120_000)
         .map(|number| {
-            let sources: Vec<_> = (0..random.random_range(1..=3))
-                .map(|s| source(number + s, format!("/movie/{number}.mkv")))
-                .collect();
+            let sources: Vec<_> =
+                (0..random.random_range(1..=3)).map(|s| source(number + s, format!("/movie/{number}.mkv"))).collect();
             doc! {
                 "title_key": format!("movies-{number}"), "type": "movies", "title": format!("Movie {number}"),
                 "release_date": "2020-01-01", "media": [{ "name": "main", "sources": sources }],
@@ -177,8 +176,7 @@ async fn insert(
 
 async fn create_indexes(database: &Database) -> mongodb::error::Result<()> {
     let plain = |keys| IndexModel::builder().keys(keys).build();
-    let unique =
-        |keys| IndexModel::builder().keys(keys).options(IndexOptions::builder().unique(true).build()).build();
+    let unique = |keys| IndexModel::builder().keys(keys).options(IndexOptions::builder().unique(true).build()).build();
     for (collection, indexes) in [
         (
             "titles",
@@ -200,10 +198,7 @@ async fn create_indexes(database: &Database) -> mongodb::error::Result<()> {
             ],
         ),
         ("iptv_providers", vec![unique(doc! { "id": 1 })]),
-        (
-            "channels",
-            vec![unique(doc! { "provider_id": 1, "channel_id": 1 }), plain(doc! { "provider_id": 1 })],
-        ),
+        ("channels", vec![unique(doc! { "provider_id": 1, "channel_id": 1 }), plain(doc! { "provider_id": 1 })]),
         ("users", vec![unique(doc! { "username": 1 })]),
     ] {
         database.collection::<Document>(collection).create_indexes(indexes).await?;

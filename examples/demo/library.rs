@@ -106,8 +106,7 @@ impl Library {
         let is_at_aurora = number % 9 != 4;
         let is_at_harbour = number % 5 < 2 || !is_at_aurora;
         let having = [(aurora, is_at_aurora), (harbour, is_at_harbour)];
-        let having: Vec<_> =
-            having.into_iter().filter(|(_, has)| *has).map(|(provider, _)| provider).collect();
+        let having: Vec<_> = having.into_iter().filter(|(_, has)| *has).map(|(provider, _)| provider).collect();
         for provider in &having {
             self.provider_titles.push(doc! {
                 "provider_id": *provider,

@@ -58,10 +58,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 /// Waits until there is something to see.
 async fn ready(address: &str) {
-    while reqwest::get(format!("{address}/-/ready"))
-        .await
-        .is_ok_and(|response| !response.status().is_success())
-    {
+    while reqwest::get(format!("{address}/-/ready")).await.is_ok_and(|response| !response.status().is_success()) {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }

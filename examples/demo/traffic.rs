@@ -5,11 +5,10 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use playarr_metrics::live::{
-    AdminChange, ApiCall, AuthenticationFailure, BestSourceSelected, CacheOperation, CacheOutcome,
-    CategoriesSynced, ClosedLabel, Count, Endpoint, Event, HttpRequest, JobExecution, Label, ManagedError,
-    MediaType, ProviderApiError, ProviderApiRequest, ProviderErrorType, ProviderOperation, ProviderSync,
-    Seconds, Status, StatusCode, StreamRequest, TitlesKind, TitlesProcessed, UserOperation, WatchlistChange,
-    WatchlistOperation, WebsocketConnections,
+    AdminChange, ApiCall, AuthenticationFailure, BestSourceSelected, CacheOperation, CacheOutcome, CategoriesSynced,
+    ClosedLabel, Count, Endpoint, Event, HttpRequest, JobExecution, Label, ManagedError, MediaType, ProviderApiError,
+    ProviderApiRequest, ProviderErrorType, ProviderOperation, ProviderSync, Seconds, Status, StatusCode, StreamRequest,
+    TitlesKind, TitlesProcessed, UserOperation, WatchlistChange, WatchlistOperation, WebsocketConnections,
 };
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -21,8 +20,7 @@ use super::library::{ADMIN, PROVIDERS, USERS};
 /// How often a batch is sent.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-const ROUTES: [&str; 5] =
-    ["/api/titles", "/api/titles/:id", "/api/livetv/channels", "/api/stream/:id", "/api/profile"];
+const ROUTES: [&str; 5] = ["/api/titles", "/api/titles/:id", "/api/livetv/channels", "/api/stream/:id", "/api/profile"];
 const API_CALLS: [&str; 3] = ["get_live_streams", "get_vod_streams", "get_series"];
 const SYNC_JOBS: [&str; 3] = ["SyncIPTVProviderTitlesJob", "SyncLiveTVJob", "ProviderTitlesMonitorJob"];
 
@@ -85,9 +83,7 @@ fn request(random: &mut impl Rng) -> Event<'static> {
 fn watch(number: u64, random: &mut impl Rng, events: &mut Vec<Event<'static>>) {
     let media_type = *MediaType::ALL.choose(random).unwrap_or(&MediaType::Movies);
     let is_hit = !number.is_multiple_of(5);
-    events.push(
-        CacheOperation { operation: if is_hit { CacheOutcome::Hit } else { CacheOutcome::Miss } }.into(),
-    );
+    events.push(CacheOperation { operation: if is_hit { CacheOutcome::Hit } else { CacheOutcome::Miss } }.into());
     if !is_hit {
         events.push(
             BestSourceSelected {
@@ -99,8 +95,7 @@ fn watch(number: u64, random: &mut impl Rng, events: &mut Vec<Event<'static>>) {
         );
     }
     events.push(
-        StreamRequest { user: one_of(random, &USERS), media_type, duration_seconds: duration(random, 0.2) }
-            .into(),
+        StreamRequest { user: one_of(random, &USERS), media_type, duration_seconds: duration(random, 0.2) }.into(),
     );
 }
 
@@ -154,11 +149,7 @@ fn administer(random: &mut impl Rng, events: &mut Vec<Event<'static>>) {
     events.push(UserOperation { operation, username: admin }.into());
     events.push(ManagedError { endpoint: route(random), error_type: label("NotFoundError") }.into());
     events.push(
-        AuthenticationFailure {
-            endpoint: Endpoint::of_route("/api/auth/login"),
-            reason: label("bad_password"),
-        }
-        .into(),
+        AuthenticationFailure { endpoint: Endpoint::of_route("/api/auth/login"), reason: label("bad_password") }.into(),
     );
 }
 

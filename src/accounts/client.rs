@@ -73,9 +73,7 @@ mod tests {
 
     #[test]
     fn only_what_a_proxy_nearby_has_written_itself_is_believed() {
-        for proxy in
-            ["127.0.0.1", "::1", "10.1.2.3", "172.17.0.1", "192.168.1.1", "fd00::1", "::ffff:10.0.0.1"]
-        {
+        for proxy in ["127.0.0.1", "::1", "10.1.2.3", "172.17.0.1", "192.168.1.1", "fd00::1", "::ffff:10.0.0.1"] {
             assert_eq!(client(proxy, Some("1.2.3.4, 5.6.7.8")), "5.6.7.8", "{proxy}");
         }
         for stranger in ["8.8.8.8", "172.32.0.1", "2001:db8::1", "100.128.0.1"] {

@@ -196,17 +196,12 @@ mod tests {
     #[test]
     fn failures_are_slowed_then_refused_then_forgotten_one_by_one() {
         let (limiter, start, guesser) = (Limiter::default(), Instant::now(), client("203.0.113.1"));
-        let pauses: Vec<_> =
-            (0..LIMIT).map(|_| fail(&limiter, guesser, start).unwrap().as_millis()).collect();
+        let pauses: Vec<_> = (0..LIMIT).map(|_| fail(&limiter, guesser, start).unwrap().as_millis()).collect();
         assert!(pauses[..=FREE as usize].iter().all(|pause| *pause == 0), "{pauses:?}");
         assert!(pauses[FREE as usize..].is_sorted_by(|one, next| one < next), "{pauses:?}");
         let wait = fail(&limiter, guesser, start).unwrap_err();
         assert!(wait > Duration::from_secs(59) && wait <= Duration::from_secs(61), "{wait:?}");
-        assert_eq!(
-            fail(&limiter, client("203.0.113.2"), start),
-            Ok(Duration::ZERO),
-            "others are not affected"
-        );
+        assert_eq!(fail(&limiter, client("203.0.113.2"), start), Ok(Duration::ZERO), "others are not affected");
 
         let later = start + FORGET;
         fail(&limiter, guesser, later).unwrap();

@@ -33,20 +33,12 @@ pub(super) struct Passwords {
 impl Passwords {
     pub(super) fn new() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self {
-            turns: Arc::new(Semaphore::new((cores / 2).clamp(1, 4))),
-            waiting: Semaphore::new(MOST_WAITING),
-        }
+        Self { turns: Arc::new(Semaphore::new((cores / 2).clamp(1, 4))), waiting: Semaphore::new(MOST_WAITING) }
     }
 
     /// Whether this is the password of a stored hash. Takes as long whatever the hash, if any: always the work of
     /// `cost`, which is the highest of all stored hashes.
-    pub(super) async fn matches(
-        &self,
-        password: Secret,
-        hash: Option<Secret>,
-        cost: u32,
-    ) -> Result<bool, Busy> {
+    pub(super) async fn matches(&self, password: Secret, hash: Option<Secret>, cost: u32) -> Result<bool, Busy> {
         let _waiting = self.waiting.try_acquire().map_err(|_| Busy)?;
         // The turn moves to the thread: it is over when the work is, even if nobody waits for that any more.
         let turn = self.turns.clone().acquire_owned().await.map_err(|_| Busy)?;
@@ -109,8 +101,7 @@ mod tests {
             assert_eq!(with(prefix), Some(4));
         }
         assert_eq!(with("$2b$14"), Some(14));
-        for prefix in ["$2b$15", "$2b$31", "$2b$99", "$2b$03", "$2b$00", "$2x$04", "$2$04", "$5$04", "", "é"]
-        {
+        for prefix in ["$2b$15", "$2b$31", "$2b$99", "$2b$03", "$2b$00", "$2x$04", "$2$04", "$5$04", "", "é"] {
             assert_eq!(with(prefix), None, "{prefix}");
         }
     }

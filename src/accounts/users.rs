@@ -90,9 +90,8 @@ impl Users {
         // The first condition uses the index, but also finds arrays that hold the text; the second does not.
         let is_equal = doc! { "$eq": [format!("${field}"), { "$literal": text }] };
         let filter = doc! { field: { "$eq": text }, "$expr": is_equal };
-        let found = ask(PATIENCE, self.raw().find_one(filter).projection(fields))
-            .await
-            .map_err(|error| unavailable(&error))?;
+        let found =
+            ask(PATIENCE, self.raw().find_one(filter).projection(fields)).await.map_err(|error| unavailable(&error))?;
         Ok(found.as_deref().and_then(user))
     }
 

@@ -20,10 +20,8 @@ const SCHEMA_VERSION: u32 = 38;
 pub(super) fn document(catalog: &Catalog, docs: &str) -> String {
     let mut grid = Grid::default();
     for section in Section::ALL {
-        let described = catalog
-            .entries
-            .iter()
-            .flat_map(|entry| entry.monitoring.panels.iter().map(|panel| (panel, entry.note)));
+        let described =
+            catalog.entries.iter().flat_map(|entry| entry.monitoring.panels.iter().map(|panel| (panel, entry.note)));
         let panels: Vec<_> = described.filter(|(panel, _)| panel.section == section).collect();
         if panels.is_empty() {
             continue;

@@ -7,8 +7,7 @@ use crate::catalog::{Catalog, CatalogEntry};
 
 /// Families, recording rules and alerts.
 pub(super) fn document(catalog: &Catalog) -> String {
-    let recordings: Vec<_> =
-        catalog.recordings().map(|rule| json!({ "name": rule.name, "expr": rule.expr })).collect();
+    let recordings: Vec<_> = catalog.recordings().map(|rule| json!({ "name": rule.name, "expr": rule.expr })).collect();
     let alerts: Vec<_> = catalog
         .alerts()
         .map(|alert| {

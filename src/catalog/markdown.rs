@@ -68,9 +68,7 @@ fn preface(origin: Origin) -> &'static str {
             "Counted as things happen, in this process and in those that report to `POST /api/metrics/events`. Labels\n\
              whose values are listed show all of them from the start."
         }
-        Origin::Service => {
-            "What the service says of its refreshes, collectors, scrapes, tokens, database and process."
-        }
+        Origin::Service => "What the service says of its refreshes, collectors, scrapes, tokens, database and process.",
     }
 }
 
@@ -108,7 +106,6 @@ struct Document(String);
 
 impl Document {
     fn line(&mut self, line: fmt::Arguments<'_>) {
-        writeln!(self.0, "{line}")
-            .unwrap_or_else(|_| unreachable!("a String takes all that is written to it"));
+        writeln!(self.0, "{line}").unwrap_or_else(|_| unreachable!("a String takes all that is written to it"));
     }
 }

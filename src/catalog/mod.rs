@@ -168,12 +168,7 @@ mod tests {
             assert!(entry.help.ends_with('.') && !entry.help.contains('"'), "{name}: HELP is a sentence");
             assert_eq!(entry.kind == Kind::Counter, name.ends_with("_total"), "{name}");
             let base = name.strip_suffix("_total").unwrap_or(name);
-            assert_eq!(
-                base.ends_with("_seconds"),
-                entry.unit.starts_with("seconds"),
-                "{name}: {}",
-                entry.unit
-            );
+            assert_eq!(base.ends_with("_seconds"), entry.unit.starts_with("seconds"), "{name}: {}", entry.unit);
             assert_eq!(base.ends_with("_bytes"), entry.unit == "bytes", "{name}: {}", entry.unit);
         }
     }
@@ -185,8 +180,7 @@ mod tests {
         assert_eq!(alerts.len(), catalog.alerts().count());
         let recordings: BTreeSet<_> = catalog.recordings().map(|rule| rule.name).collect();
         assert_eq!(recordings.len(), catalog.recordings().count());
-        let panels: BTreeSet<_> =
-            catalog.panels().map(|panel| (panel.section.title(), panel.title)).collect();
+        let panels: BTreeSet<_> = catalog.panels().map(|panel| (panel.section.title(), panel.title)).collect();
         assert_eq!(panels.len(), catalog.panels().count());
     }
 }

@@ -17,9 +17,9 @@ pub(super) fn note(family: &str) -> Option<&'static str> {
             "Playarr by itself reports only requests that succeeded; clients/node/README.md has the lines that report \
              the others.",
         ),
-        "playarr_managed_errors_total" => Some(
-            "Playarr reports no handled errors by itself; clients/node/README.md has the lines that report them.",
-        ),
+        "playarr_managed_errors_total" => {
+            Some("Playarr reports no handled errors by itself; clients/node/README.md has the lines that report them.")
+        }
         "playarr_websocket_connections" => Some(
             "Playarr does not report its own connections by itself, so these are those of this service; \
              clients/node/README.md has the lines that report the others.",

@@ -203,11 +203,8 @@ async fn token(
     // Following waits for a database that is away.
     if rotate || !follow {
         database::ping(config, &database).await?;
-        let token = if rotate {
-            tokens.rotate(kind).await
-        } else {
-            tokens.show(kind).await.map(|setting| setting.value)
-        };
+        let token =
+            if rotate { tokens.rotate(kind).await } else { tokens.show(kind).await.map(|setting| setting.value) };
         let token = token.map_err(AppError::from)?;
         match file {
             None => print(format!("{}\n", token.reveal()).as_bytes())?,
@@ -231,8 +228,7 @@ fn print(text: &[u8]) -> Result<(), CommandError> {
 fn healthcheck(config: &Config, what: &str) -> Result<(), CommandError> {
     let mut address = config.address();
     if address.ip().is_unspecified() {
-        let loopback =
-            if address.is_ipv4() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { Ipv6Addr::LOCALHOST.into() };
+        let loopback = if address.is_ipv4() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { Ipv6Addr::LOCALHOST.into() };
         address.set_ip(loopback);
     }
     let url = format!("http://{address}/-/{what}");

@@ -46,10 +46,8 @@ impl Reload {
             changes.push(format!("LOG_LEVEL is {} now", now.log_level));
         }
         if has_key_changed {
-            changes.push(
-                "JWT_SECRET_KEY is another now, and sessions signed with the one before have ended"
-                    .to_owned(),
-            );
+            changes
+                .push("JWT_SECRET_KEY is another now, and sessions signed with the one before have ended".to_owned());
         }
         if before.mongodb_uri.reveal() != now.mongodb_uri.reveal() {
             changes.push("MONGODB_URI is another, which needs a restart".to_owned());

@@ -35,9 +35,7 @@ pub(super) fn write(path: &Path, token: &Secret) -> Result<bool, TokenFileError>
     if fs::read(path).is_ok_and(|held| held == content.as_bytes()) {
         return Ok(false);
     }
-    replace(path, content.as_bytes())
-        .map(|()| true)
-        .map_err(|error| TokenFileError { path: path.to_owned(), error })
+    replace(path, content.as_bytes()).map(|()| true).map_err(|error| TokenFileError { path: path.to_owned(), error })
 }
 
 fn replace(path: &Path, content: &[u8]) -> io::Result<()> {

@@ -38,14 +38,11 @@ impl fmt::Display for LogFilter {
 }
 
 pub(super) fn log_filter() -> Parser<LogFilter> {
-    Parser::new(
-        "error, warn, info, debug, trace, off, or a filter by module such as info,mongodb=warn",
-        |text| {
-            let directives: Option<Vec<_>> = text.split(',').map(directive).collect();
-            let filter = directives?.join(",");
-            EnvFilter::try_new(&filter).is_ok().then_some(LogFilter(filter))
-        },
-    )
+    Parser::new("error, warn, info, debug, trace, off, or a filter by module such as info,mongodb=warn", |text| {
+        let directives: Option<Vec<_>> = text.split(',').map(directive).collect();
+        let filter = directives?.join(",");
+        EnvFilter::try_new(&filter).is_ok().then_some(LogFilter(filter))
+    })
 }
 
 /// A level by itself, or one for a module. `EnvFilter` would take any other word for the name of a module, and silence
@@ -81,24 +78,11 @@ mod tests {
 
     #[test]
     fn a_word_that_is_no_level_is_refused() {
-        for text in [
-            "verbose",
-            "fatal",
-            "none",
-            "loud",
-            "error,",
-            "lo=ud=er",
-            "info,mongodb",
-            "mongodb=",
-            "=info",
-            "",
-            "3",
-        ] {
+        for text in
+            ["verbose", "fatal", "none", "loud", "error,", "lo=ud=er", "info,mongodb", "mongodb=", "=info", "", "3"]
+        {
             let complaint = log_filter().parse(text).unwrap_err();
-            assert!(
-                complaint.starts_with("error, warn, info") && complaint.ends_with("is accepted"),
-                "{text}"
-            );
+            assert!(complaint.starts_with("error, warn, info") && complaint.ends_with("is accepted"), "{text}");
         }
     }
 }

@@ -32,10 +32,7 @@ impl Config {
     }
 
     /// The configuration by these flags and what `variable` says of the environment.
-    fn load_from(
-        flags: &Flags,
-        variable: impl Fn(&str) -> Result<String, VarError>,
-    ) -> Result<Self, ConfigError> {
+    fn load_from(flags: &Flags, variable: impl Fn(&str) -> Result<String, VarError>) -> Result<Self, ConfigError> {
         let is_not_text = |name: &str| matches!(variable(name), Err(VarError::NotUnicode(_)));
         let names = flags::variables().into_iter().map(|(name, _)| name);
         if let Some(name) = names.into_iter().find(|name| flags.get(name).is_none() && is_not_text(name)) {

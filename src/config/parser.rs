@@ -25,10 +25,7 @@ impl<T> Parser<T> {
     }
 
     /// Accepts the texts for which `read` returns a value; for others it says what is wrong.
-    pub(super) fn explaining(
-        accepts: impl Into<String>,
-        read: impl Fn(&str) -> Result<T, String> + 'static,
-    ) -> Self {
+    pub(super) fn explaining(accepts: impl Into<String>, read: impl Fn(&str) -> Result<T, String> + 'static) -> Self {
         Self { accepts: accepts.into(), read: Box::new(read) }
     }
 
@@ -78,13 +75,9 @@ pub(super) fn duration(range: RangeInclusive<Duration>) -> Parser<Duration> {
 
 /// A duration of at least `least`, or 0 for never.
 pub(super) fn duration_or_never(least: Duration) -> Parser<Duration> {
-    let accepts =
-        format!("0 (never) or a duration of at least {}, such as 30d,", humantime::format_duration(least));
+    let accepts = format!("0 (never) or a duration of at least {}, such as 30d,", humantime::format_duration(least));
     let duration = duration(least..=Duration::from_secs(u32::MAX.into()));
-    Parser::new(
-        accepts,
-        move |text| if text == "0" { Some(Duration::ZERO) } else { duration.parse(text).ok() },
-    )
+    Parser::new(accepts, move |text| if text == "0" { Some(Duration::ZERO) } else { duration.parse(text).ok() })
 }
 
 /// One of several words.

@@ -44,9 +44,8 @@ impl Reader<'_> {
                 (text.trim().to_owned(), text)
             }
             Kind::InFile => {
-                let text = self
-                    .inline_or_file(name)?
-                    .map_or_else(|| default.to_owned(), |text| text.reveal().to_owned());
+                let text =
+                    self.inline_or_file(name)?.map_or_else(|| default.to_owned(), |text| text.reveal().to_owned());
                 (text.trim().to_owned(), text)
             }
             Kind::Secret => {

@@ -66,11 +66,8 @@ macro_rules! settings {
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 
-const EPISODES_DETAILS: [(&str, EpisodesDetail); 3] = [
-    ("title", EpisodesDetail::Title),
-    ("season", EpisodesDetail::Season),
-    ("source", EpisodesDetail::Source),
-];
+const EPISODES_DETAILS: [(&str, EpisodesDetail); 3] =
+    [("title", EpisodesDetail::Title), ("season", EpisodesDetail::Season), ("source", EpisodesDetail::Source)];
 const LOG_FORMATS: [(&str, LogFormat); 2] = [("text", LogFormat::Text), ("json", LogFormat::Json)];
 
 settings! {

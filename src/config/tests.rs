@@ -104,8 +104,7 @@ fn a_secret_and_the_log_level_may_stand_in_a_file_but_not_in_both_places() {
 
 #[test]
 fn white_space_around_a_value_is_ignored_except_in_a_password() {
-    let given =
-        [("PORT", " 80 "), ("MONGODB_URI", "mongodb://host \n"), ("DEFAULT_ADMIN_PASSWORD", " pass word ")];
+    let given = [("PORT", " 80 "), ("MONGODB_URI", "mongodb://host \n"), ("DEFAULT_ADMIN_PASSWORD", " pass word ")];
     let config = config(&given).unwrap();
     assert_eq!((config.port, config.mongodb_uri.reveal()), (80, "mongodb://host/"));
     assert_eq!(config.default_admin_password.unwrap().reveal(), " pass word ");
@@ -119,9 +118,7 @@ fn no_secret_is_in_an_error_or_a_debug_output() {
         ("DEFAULT_ADMIN_PASSWORD", "hunter2"),
     ];
     assert!(!format!("{:?}", config(&given)).contains("hunter2"));
-    for uri in
-        ["http://user:hunter2@host", "mongodb://user:hunter2@host:port", "hunter2", "mongodb://u:hunter2?@h"]
-    {
+    for uri in ["http://user:hunter2@host", "mongodb://user:hunter2@host:port", "hunter2", "mongodb://u:hunter2?@h"] {
         let error = complaint(&[("MONGODB_URI", uri)]);
         assert!(!error.contains("hunter2") && error.starts_with("MONGODB_URI="), "{error}");
     }
@@ -137,8 +134,7 @@ fn the_documentation_lists_every_setting() {
             Kind::Plain => format!("`{}`", setting.name),
             Kind::InFile | Kind::Secret => format!("`{0}` or `{0}_FILE`", setting.name),
         };
-        let default =
-            if setting.default.is_empty() { "none".to_owned() } else { format!("`{}`", setting.default) };
+        let default = if setting.default.is_empty() { "none".to_owned() } else { format!("`{}`", setting.default) };
         let accepts = setting.accepts.trim_end_matches(',').replace('|', "\\|");
         writeln!(table, "| {name} | {default} | {accepts} | {} |", setting.help).unwrap();
     }

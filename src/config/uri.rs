@@ -50,10 +50,9 @@ impl fmt::Display for MongoUri {
 }
 
 pub(super) fn mongodb_uri() -> Parser<MongoUri> {
-    Parser::explaining(
-        "mongodb://[user:password@]host[:port][,...][/][?options], or mongodb+srv://",
-        |text| parse(text.trim()).map_err(|error| error.to_string()),
-    )
+    Parser::explaining("mongodb://[user:password@]host[:port][,...][/][?options], or mongodb+srv://", |text| {
+        parse(text.trim()).map_err(|error| error.to_string())
+    })
 }
 
 /// What is wrong with a connection string. No message shows a part that may belong to a password.
@@ -176,8 +175,7 @@ fn check_credentials(credentials: &str) -> Result<(), UriError> {
         if let Some(unescaped) = part.chars().find(|c| ":/?#[]@".contains(*c)) {
             return Err(UriError::Unescaped(unescaped));
         }
-        let is_hex =
-            |rest: &str| rest.len() >= 2 && rest.bytes().take(2).all(|byte| byte.is_ascii_hexdigit());
+        let is_hex = |rest: &str| rest.len() >= 2 && rest.bytes().take(2).all(|byte| byte.is_ascii_hexdigit());
         if part.split('%').skip(1).any(|rest| !is_hex(rest)) {
             return Err(UriError::Percent);
         }
@@ -243,9 +241,7 @@ fn option(name: &str, value: &str, warnings: &mut Vec<String>) -> Result<Option<
         Some(Handling::Number) => {
             let digits = value.len() - value.trim_start_matches(|c: char| c.is_ascii_digit()).len();
             let number: u32 = value[..digits].parse().map_err(|_| UriError::NotANumber(name.to_owned()))?;
-            if number == 0
-                && ["maxPoolSize", "maxConnecting"].iter().any(|known| known.eq_ignore_ascii_case(name))
-            {
+            if number == 0 && ["maxPoolSize", "maxConnecting"].iter().any(|known| known.eq_ignore_ascii_case(name)) {
                 warnings.push(warning("connections are always limited in number"));
                 return Ok(None);
             }

@@ -64,10 +64,7 @@ pub(crate) fn deflate(prefix: &[u8], text: &[u8], level: Level) -> Deflated {
 
 /// What ends a member that holds `parts` and then, uncompressed, the few bytes of `end`.
 #[must_use]
-pub(crate) fn gzip_trailer<'a>(
-    parts: impl IntoIterator<Item = (&'a Deflated, usize)>,
-    end: &[u8],
-) -> Vec<u8> {
+pub(crate) fn gzip_trailer<'a>(parts: impl IntoIterator<Item = (&'a Deflated, usize)>, end: &[u8]) -> Vec<u8> {
     let (mut checksum, mut length) = (Hasher::new(), 0);
     for (part, part_length) in parts {
         checksum.combine(&part.checksum);
@@ -75,8 +72,7 @@ pub(crate) fn gzip_trailer<'a>(
     }
     checksum.update(end);
     length += end.len();
-    let end_length =
-        u16::try_from(end.len()).unwrap_or_else(|_| unreachable!("an exposition ends in a few bytes"));
+    let end_length = u16::try_from(end.len()).unwrap_or_else(|_| unreachable!("an exposition ends in a few bytes"));
 
     let mut trailer = Vec::with_capacity(end.len() + 13);
     trailer.push(1); // the last block, stored

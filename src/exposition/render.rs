@@ -53,9 +53,7 @@ fn header(family: &Family, format: Format, out: &mut Vec<u8>) {
         (Kind::Gauge, _) => ("gauge", &*family.name),
         (Kind::Histogram, _) => ("histogram", &*family.name),
         (Kind::Counter, Format::Text) => ("counter", &*family.name),
-        (Kind::Counter, Format::OpenMetrics) => {
-            ("counter", family.name.strip_suffix("_total").unwrap_or(&family.name))
-        }
+        (Kind::Counter, Format::OpenMetrics) => ("counter", family.name.strip_suffix("_total").unwrap_or(&family.name)),
     };
     out.extend_from_slice(b"# HELP ");
     out.extend_from_slice(name.as_bytes());
@@ -190,10 +188,7 @@ mod tests {
             rendered(&family, Format::Text),
             "# HELP hits_total Hits.\n# TYPE hits_total counter\nhits_total 3\n"
         );
-        assert_eq!(
-            rendered(&family, Format::OpenMetrics),
-            "# HELP hits Hits.\n# TYPE hits counter\nhits_total 3\n"
-        );
+        assert_eq!(rendered(&family, Format::OpenMetrics), "# HELP hits Hits.\n# TYPE hits counter\nhits_total 3\n");
     }
 
     #[test]
@@ -205,11 +200,7 @@ mod tests {
             help: "Time.".into(),
             kind: Kind::Histogram,
             columns: vec![job],
-            points: Points::Histograms(vec![Histogram {
-                buckets: vec![(1.0, 2), (2.5, 3)],
-                sum: 7.5,
-                count: 4,
-            }]),
+            points: Points::Histograms(vec![Histogram { buckets: vec![(1.0, 2), (2.5, 3)], sum: 7.5, count: 4 }]),
         };
         let expected = |one: &str| {
             format!(

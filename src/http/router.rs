@@ -98,19 +98,14 @@ impl Router {
     }
 
     /// The route of a request, and the template that it is recorded under.
-    fn find<B>(
-        &self,
-        request: &mut Request<B>,
-    ) -> (&'static str, Result<&BoxedFilter<(Response,)>, ApiError>) {
+    fn find<B>(&self, request: &mut Request<B>) -> (&'static str, Result<&BoxedFilter<(Response,)>, ApiError>) {
         if let Err(error) = check_target(request) {
             return (UNMATCHED, Err(error));
         }
         join_lines(request.headers_mut());
         let path = request.uri().path();
-        let found = self
-            .resources
-            .iter()
-            .find_map(|resource| Some((resource, Parameters::of(resource.template, path)?)));
+        let found =
+            self.resources.iter().find_map(|resource| Some((resource, Parameters::of(resource.template, path)?)));
         let Some((resource, parameters)) = found else { return (UNMATCHED, Err(ApiError::NoSuchRoute)) };
         let method = match request.method() {
             &Method::HEAD => &Method::GET,
@@ -210,8 +205,7 @@ mod tests {
     fn value(families: &[Family], name: &str, labels: &[&str]) -> f64 {
         let family = families.iter().find(|family| family.name == name).unwrap();
         let Points::Numbers(numbers) = &family.points else { panic!("{name} is a histogram") };
-        let row = (0..family.len())
-            .find(|&row| family.labels(row).map(|(_, value)| value).eq(labels.iter().copied()));
+        let row = (0..family.len()).find(|&row| family.labels(row).map(|(_, value)| value).eq(labels.iter().copied()));
         row.map_or(0.0, |row| numbers[row])
     }
 

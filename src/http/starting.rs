@@ -14,10 +14,7 @@ use warp::{Filter, Rejection, Reply};
 const RETRY_SECONDS: u32 = 5;
 
 /// Serves until `started` is done, and returns when the requests under way are answered.
-pub(crate) async fn serve_while_starting(
-    listener: TcpListener,
-    started: impl Future<Output = ()> + Send + 'static,
-) {
+pub(crate) async fn serve_while_starting(listener: TcpListener, started: impl Future<Output = ()> + Send + 'static) {
     warp::serve(answers()).incoming(listener).graceful(started).run().await;
 }
 

@@ -37,17 +37,11 @@ pub(crate) fn routes(app: &Arc<App>) -> Router {
         .get("/api/metrics/status", admin(app).map(status::status))
         .get("/api/metrics/overview", admin(app).and(query()).map(overview::overview))
         .get("/api/settings/metrics", admin(app).and(query()).then(settings::show))
-        .post(
-            "/api/settings/metrics/regenerate",
-            admin_of_this_site(app).and(query()).then(settings::regenerate),
-        )
+        .post("/api/settings/metrics/regenerate", admin_of_this_site(app).and(query()).then(settings::regenerate))
         .post("/api/auth/login", anyone(app).and(caller()).and(body::json()).then(auth::login))
         .post("/api/auth/logout", caller().map(auth::logout))
         .get("/api/auth/verify", user(app).map(auth::verify))
-        .get(
-            "/api/ws",
-            admin_of_this_site(app).and(caller()).and(websocket::upgrade()).map(websocket::accept),
-        )
+        .get("/api/ws", admin_of_this_site(app).and(caller()).and(websocket::upgrade()).map(websocket::accept))
         .get("/assets/:name", parameter("name").and(header("if-none-match")).map(assets::asset))
         .get("/login", anyone(app).and(caller()).and(query()).then(pages::login))
         .get("/", anyone(app).map(pages::home));

@@ -24,8 +24,7 @@ impl<'a> Batch<'a> {
     /// # Errors
     /// When it is no batch; then every bad event is named, as far as the document can be read.
     pub fn from_json(body: &'a [u8]) -> Result<Self, BatchError> {
-        let batch: Self =
-            serde_json::from_slice(body).map_err(|error| diagnosis::of_document(body, &error))?;
+        let batch: Self = serde_json::from_slice(body).map_err(|error| diagnosis::of_document(body, &error))?;
         if batch.events.len() > MAX_EVENTS {
             return Err(BatchError::TooMany);
         }
@@ -102,8 +101,7 @@ mod tests {
     #[test]
     fn a_document_that_is_no_batch_is_refused_with_the_reason() {
         let twice = "the field \"events\" is there twice at line 1 column 21";
-        let no_such_field =
-            "there is no field \"event\" in a batch, which has batch_id, events at line 1 column 8";
+        let no_such_field = "there is no field \"event\" in a batch, which has batch_id, events at line 1 column 8";
         let no_object = "invalid type: sequence, expected an object {\"batch_id\": ..., \"events\": [...]} \
                          at line 1 column 0";
         for (body, expected) in [
@@ -116,10 +114,7 @@ mod tests {
                 r#"{"batch_id":"","events":[]}"#,
                 "the batch_id is not accepted: an empty text; a label has 1 to 128 bytes",
             ),
-            (
-                r#"{"batch_id":7,"events":[]}"#,
-                "invalid type: integer `7`, expected a text at line 1 column 13",
-            ),
+            (r#"{"batch_id":7,"events":[]}"#, "invalid type: integer `7`, expected a text at line 1 column 13"),
             (r#"{"events":[]} x"#, "trailing characters at line 1 column 15"),
         ] {
             assert_eq!(complaint(body), expected, "{body}");
@@ -133,8 +128,7 @@ mod tests {
     #[test]
     fn broken_json_is_named_beside_the_events_that_are_bad() {
         for number in ["NaN", "1e999", "-", "0x1"] {
-            let body =
-                format!(r#"{{"events":[7,{HIT},{{"type":"job_execution","duration_seconds":{number}}},8]}}"#);
+            let body = format!(r#"{{"events":[7,{HIT},{{"type":"job_execution","duration_seconds":{number}}},8]}}"#);
             let Err(BatchError::Events { bad, .. }) = Batch::from_json(body.as_bytes()) else { panic!() };
             assert_eq!(bad[..2].iter().map(|(index, _)| *index).collect::<Vec<_>>(), [0, 2], "{number}");
             assert!(bad[1].1.to_string().starts_with("the JSON is broken: "), "{}", bad[1].1);

@@ -20,12 +20,8 @@ pub(super) fn of_document(body: &[u8], error: &serde_json::Error) -> BatchError 
     if found.too_many {
         return BatchError::TooMany;
     }
-    let mut bad: Vec<_> = found
-        .events
-        .iter()
-        .enumerate()
-        .filter_map(|(index, event)| Some((index, of_event(event.get())?)))
-        .collect();
+    let mut bad: Vec<_> =
+        found.events.iter().enumerate().filter_map(|(index, event)| Some((index, of_event(event.get())?))).collect();
     let mut all = found.events.len();
     match read {
         Err(broken) if found.in_events => {
@@ -239,8 +235,7 @@ mod tests {
     }
 
     const LABEL: &str = "accepted is a text of 1 to 128 bytes without control characters";
-    const ENDPOINT: &str =
-        "accepted is the template of a route, such as \"/api/titles/:title_key\", or \"unmatched\"";
+    const ENDPOINT: &str = "accepted is the template of a route, such as \"/api/titles/:title_key\", or \"unmatched\"";
     const SECONDS: &str = "accepted is a number of seconds from 0 to 2592000";
 
     #[test]
@@ -296,15 +291,11 @@ mod tests {
             ("7", "the number 7"),
             ("null", "null"),
         ] {
-            let text =
-                format!(r#"{{"type":"provider_operation","operation":"create","username":{username}}}"#);
+            let text = format!(r#"{{"type":"provider_operation","operation":"create","username":{username}}}"#);
             assert_eq!(complaint(&text), format!("the field \"username\" is {found}; {LABEL}"));
         }
         let unknown = complaint(r#"{"type":"stream"}"#);
-        assert!(
-            unknown.starts_with("there is no event of type \"stream\"; there are stream_request, "),
-            "{unknown}"
-        );
+        assert!(unknown.starts_with("there is no event of type \"stream\"; there are stream_request, "), "{unknown}");
     }
 
     #[test]
@@ -315,9 +306,8 @@ mod tests {
             ("1e308", "the number 1e308"),
             ("\"NaN\"", "the text \"NaN\""),
         ] {
-            let text = format!(
-                r#"{{"type":"job_execution","job_type":"a","status":"success","duration_seconds":{seconds}}}"#
-            );
+            let text =
+                format!(r#"{{"type":"job_execution","job_type":"a","status":"success","duration_seconds":{seconds}}}"#);
             let expected = format!("the field \"duration_seconds\" is {found}; {SECONDS}");
             assert_eq!(complaint(&text).replace("e+308", "e308"), expected);
         }
@@ -330,9 +320,7 @@ mod tests {
             ("managed_error", r#""error_type":"NotFoundError""#),
             ("authentication_failure", r#""reason":"wrong_key""#),
         ] {
-            for path in
-                ["/SECRETKEY1/manifest.json", "/movie/alice/PASSWORD/1.mp4", "PASSWORD", "/a\\u0000PASSWORD"]
-            {
+            for path in ["/SECRETKEY1/manifest.json", "/movie/alice/PASSWORD/1.mp4", "PASSWORD", "/a\\u0000PASSWORD"] {
                 let text = format!(r#"{{"type":"{event}","endpoint":"{path}",{rest}}}"#);
                 let complaint = complaint(&text);
                 assert!(complaint.starts_with("the field \"endpoint\" is a "), "{complaint}");
@@ -353,17 +341,13 @@ mod tests {
             ))
         };
         let timeout = request("\"timeout\"");
-        assert!(
-            timeout.ends_with("report a request that was not answered as provider_api_error"),
-            "{timeout}"
-        );
+        assert!(timeout.ends_with("report a request that was not answered as provider_api_error"), "{timeout}");
         assert!(!request("1000").contains("provider_api_error"));
     }
 
     #[test]
     fn a_long_value_is_not_repeated_in_full() {
-        let text =
-            format!(r#"{{"type":"user_operation","operation":"create","username":"{}"}}"#, "ä".repeat(5_000));
+        let text = format!(r#"{{"type":"user_operation","operation":"create","username":"{}"}}"#, "ä".repeat(5_000));
         let complaint = complaint(&text);
         assert!(complaint.len() < 300 && complaint.contains("10000 bytes"), "{complaint}");
     }

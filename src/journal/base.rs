@@ -66,10 +66,7 @@ mod tests {
         let mut position = Position::default();
         for number in 1..=2 {
             position.advance(1, number, 0);
-            base.wrote(
-                &Base::next(0, &position),
-                start + Duration::from_secs(60) * u32::try_from(number).unwrap(),
-            );
+            base.wrote(&Base::next(0, &position), start + Duration::from_secs(60) * u32::try_from(number).unwrap());
         }
         assert_eq!(base.deletable(start + MEMORY), None);
         assert_eq!(base.deletable(start + MEMORY + Duration::from_secs(60)).unwrap().last(1), 1);

@@ -7,8 +7,7 @@ use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{
-    Binary, Document, deserialize_from_document, deserialize_from_slice, serialize_to_document,
-    serialize_to_vec,
+    Binary, Document, deserialize_from_document, deserialize_from_slice, serialize_to_document, serialize_to_vec,
 };
 use serde::{Deserialize, Serialize};
 
@@ -143,11 +142,7 @@ impl BaseHead {
     }
 
     /// The document of the base with these totals. Takes milliseconds where there are many series.
-    pub(super) fn with_totals(
-        &self,
-        families: Vec<FamilySeries>,
-        reports: Vec<Report>,
-    ) -> Result<Document, FormError> {
+    pub(super) fn with_totals(&self, families: Vec<FamilySeries>, reports: Vec<Report>) -> Result<Document, FormError> {
         let state = serialize_to_vec(&State { families, reports }).map_err(damaged)?;
         let mut packed = ZlibEncoder::new(Vec::new(), Compression::default());
         packed.write_all(&state).map_err(damaged)?;
@@ -193,13 +188,8 @@ mod tests {
     use crate::live::Series;
 
     fn family() -> FamilySeries {
-        let series = Series {
-            labels: vec!["alice".to_owned()],
-            counts: vec![i64::MAX],
-            seconds: 0,
-            nanoseconds: 0,
-            moved: 0,
-        };
+        let series =
+            Series { labels: vec!["alice".to_owned()], counts: vec![i64::MAX], seconds: 0, nanoseconds: 0, moved: 0 };
         let name = "playarr_stream_requests_total".to_owned();
         FamilySeries { name, bounds: vec![], folded: 3, series: vec![series] }
     }

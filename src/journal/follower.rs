@@ -152,9 +152,7 @@ impl Follower {
         if removed == 0 {
             return Ok(Some(0));
         }
-        if !self.state.position.holds(&self.base.position)
-            || !self.write_base(self.base.epoch + 1, &totals).await?
-        {
+        if !self.state.position.holds(&self.base.position) || !self.write_base(self.base.epoch + 1, &totals).await? {
             return Ok(None);
         }
         let position = self.state.position.clone();
@@ -254,8 +252,7 @@ impl Follower {
             let known = self.state.position.last(writer);
             loop {
                 let before = position.last(writer);
-                let entries =
-                    if before < last { self.durable_after(writer, before).await? } else { Vec::new() };
+                let entries = if before < last { self.durable_after(writer, before).await? } else { Vec::new() };
                 for entry in entries {
                     if add_next(&mut totals, &mut position, &entry) && entry.id.number > known {
                         self.state.remember_batches(&entry);

@@ -74,15 +74,7 @@ impl Group {
         }
         let with_id = self.batches.iter().filter_map(|batch| Some((batch.digest?, batch.events)));
         let (batches, events) = with_id.unzip();
-        Entry {
-            id,
-            form: FORM,
-            at: self.at,
-            families: sum.to_series(),
-            batches,
-            events,
-            reports: sum.reports(),
-        }
+        Entry { id, form: FORM, at: self.at, families: sum.to_series(), batches, events, reports: sum.reports() }
     }
 
     /// The digests of its batches.

@@ -27,9 +27,7 @@ pub(crate) enum RecordError {
     #[error("more than {MAX_WAITING} batches wait to be kept; send fewer and larger ones")]
     Busy,
     /// The database will not keep any.
-    #[error(
-        "events cannot be kept: {0}; the service counts only what it does itself, until it is started again"
-    )]
+    #[error("events cannot be kept: {0}; the service counts only what it does itself, until it is started again")]
     ReadOnly(String),
     /// The service stops.
     #[error("the service stops; send the batch again")]
@@ -112,12 +110,7 @@ impl Journal {
     ///
     /// # Errors
     /// When it is not known to be kept. It may be, so it should be sent again with the same id.
-    pub(crate) async fn record(
-        &self,
-        id: Option<&str>,
-        delta: Delta,
-        events: usize,
-    ) -> Result<usize, RecordError> {
+    pub(crate) async fn record(&self, id: Option<&str>, delta: Delta, events: usize) -> Result<usize, RecordError> {
         let digest = id.map(digest);
         let events = i32::try_from(events).unwrap_or(i32::MAX);
         self.ask(|reply| Request::Batch(Batch { digest, events, delta, reply })).await

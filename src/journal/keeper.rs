@@ -19,12 +19,7 @@ pub(crate) struct Keeper {
 impl Keeper {
     /// Starts it. From here on live metrics show when they are committed, and none show before the journal is read.
     #[must_use]
-    pub(crate) fn start(
-        live: Live,
-        telemetry: Telemetry,
-        database: &Database,
-        options: KeeperOptions,
-    ) -> Self {
+    pub(crate) fn start(live: Live, telemetry: Telemetry, database: &Database, options: KeeperOptions) -> Self {
         live.keep_elsewhere();
         let (state, is_kept) = watch::channel(JournalState::Starting);
         let (journal, requests) = Journal::new(is_kept);

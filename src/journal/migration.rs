@@ -82,12 +82,7 @@ pub(super) async fn write_first_base(follower: &mut Follower, writer: WriterId) 
 }
 
 /// Writes a document that holds batches and nothing else. It has a writer of its own.
-async fn remember(
-    store: &Store,
-    batches: BTreeMap<i64, i32>,
-    writer: WriterId,
-    now: i64,
-) -> Result<(), JournalError> {
+async fn remember(store: &Store, batches: BTreeMap<i64, i32>, writer: WriterId, now: i64) -> Result<(), JournalError> {
     if batches.is_empty() {
         return Ok(());
     }
@@ -139,8 +134,7 @@ impl OldSeries {
 
 /// The batches of a checkpoint that are still remembered, by digest, with the number of events of each.
 fn recent_batches(checkpoint: &Document) -> Vec<(i64, i32)> {
-    let batches =
-        checkpoint.get_document("value").ok().and_then(|value| value.get_binary_generic("batches").ok());
+    let batches = checkpoint.get_document("value").ok().and_then(|value| value.get_binary_generic("batches").ok());
     let Some((_, batches)) = batches.and_then(|bytes| bytes.split_at_checked(CHECKSUM_BYTES)) else {
         return Vec::new();
     };

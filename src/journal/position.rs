@@ -98,8 +98,7 @@ impl Position {
     /// document. Something was dropped or restored, and this state has to be written again.
     pub(super) fn is_lost(&self, base: &Self, heads: &Self, now: i64) -> bool {
         self.last.iter().any(|(&writer, last)| {
-            base.last(writer).max(heads.last(writer)) < last.number
-                && now.saturating_sub(last.at) < MAYBE_FORGOTTEN
+            base.last(writer).max(heads.last(writer)) < last.number && now.saturating_sub(last.at) < MAYBE_FORGOTTEN
         })
     }
 

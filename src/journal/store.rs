@@ -81,9 +81,7 @@ impl Store {
                 made => return made.map(|_| ()),
             }
         }
-        Err(DatabaseError::Driver(
-            "too many batches were counted twice while an index was missing".to_owned(),
-        ))
+        Err(DatabaseError::Driver("too many batches were counted twice while an index was missing".to_owned()))
     }
 
     /// Removes the digests from a document that shares one with another: both were counted while there was no index,
@@ -169,11 +167,7 @@ impl Store {
     }
 
     /// Replaces the base that has this stamp, or the one that is not there. False if another one is there by now.
-    pub(super) async fn replace_base(
-        &self,
-        stamp: Option<i64>,
-        mut base: Document,
-    ) -> Result<bool, DatabaseError> {
+    pub(super) async fn replace_base(&self, stamp: Option<i64>, mut base: Document) -> Result<bool, DatabaseError> {
         base.insert("_id", BASE);
         let replaced = match stamp {
             Some(stamp) => {
@@ -215,9 +209,7 @@ impl InsertError {
         // Nothing was sent to any server. The driver calls a document that is too large an invalid argument.
         let is_unsent = matches!(
             &*error.kind,
-            ErrorKind::ServerSelection { .. }
-                | ErrorKind::DnsResolve { .. }
-                | ErrorKind::InvalidArgument { .. }
+            ErrorKind::ServerSelection { .. } | ErrorKind::DnsResolve { .. } | ErrorKind::InvalidArgument { .. }
         );
         match DatabaseError::from(error) {
             DatabaseError::DuplicateKey(_) => Self::Exists,

@@ -141,9 +141,7 @@ impl Task {
                     return Err(error.to_string());
                 }
                 Err(JournalError::Form(error)) => {
-                    return Err(format!(
-                        "{error}; it has the _id live_base in the collection playarr_metrics"
-                    ));
+                    return Err(format!("{error}; it has the _id live_base in the collection playarr_metrics"));
                 }
                 Err(error) => self.following.say(&error),
             }
@@ -207,8 +205,7 @@ impl Task {
                 break;
             }
         }
-        let outcome =
-            if group.is_empty() { settled } else { self.writer.keep(group, &mut self.follower.state).await };
+        let outcome = if group.is_empty() { settled } else { self.writer.keep(group, &mut self.follower.state).await };
         let result = self.committed(started, outcome);
         if let Some(forget) = forget {
             self.forget(forget).await;
@@ -226,9 +223,8 @@ impl Task {
                     journal.committed(started.elapsed());
                 }
                 self.uncommitted_since = None;
-                self.state.send_if_modified(|state| {
-                    std::mem::replace(state, JournalState::Keeping) != JournalState::Keeping
-                });
+                self.state
+                    .send_if_modified(|state| std::mem::replace(state, JournalState::Keeping) != JournalState::Keeping);
                 if self.committing.is_over() {
                     tracing::info!("the live metrics are kept again");
                 }
@@ -239,9 +235,7 @@ impl Task {
             Some(error) => {
                 journal.failed();
                 self.uncommitted_since.get_or_insert(started);
-                self.state.send_if_modified(|state| {
-                    std::mem::replace(state, JournalState::Away) != JournalState::Away
-                });
+                self.state.send_if_modified(|state| std::mem::replace(state, JournalState::Away) != JournalState::Away);
                 self.committing.say(&error);
             }
         }
@@ -332,9 +326,7 @@ impl Task {
         let connections = self.follower.state.live.websockets();
         let is_due = match self.reported {
             None => connections > 0,
-            Some((reported, at)) => {
-                reported != connections || (connections > 0 && at.elapsed() >= REPORT_INTERVAL)
-            }
+            Some((reported, at)) => reported != connections || (connections > 0 && at.elapsed() >= REPORT_INTERVAL),
         };
         is_due.then(|| {
             self.reported = Some((connections, Instant::now()));

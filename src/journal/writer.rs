@@ -80,8 +80,7 @@ impl Writer {
 
     /// Keeps a group, and applies it to the state.
     pub(super) async fn keep(&mut self, mut group: Group, state: &mut State) -> Outcome {
-        let known =
-            group.digests().into_iter().filter_map(|digest| Some((digest, state.batches.events(digest)?)));
+        let known = group.digests().into_iter().filter_map(|digest| Some((digest, state.batches.events(digest)?)));
         let known: HashMap<_, _> = known.collect();
         let repeated = if known.is_empty() { 0 } else { group.answer_repeated(&known) };
         let mut outcome = self.commit(group, false, state).await;
@@ -170,9 +169,7 @@ impl Writer {
 /// What a batch is told that was not written.
 fn refusal(error: &JournalError) -> RecordError {
     match error {
-        JournalError::Database(error @ DatabaseError::NotAuthorized(_)) => {
-            RecordError::ReadOnly(error.to_string())
-        }
+        JournalError::Database(error @ DatabaseError::NotAuthorized(_)) => RecordError::ReadOnly(error.to_string()),
         _ => RecordError::Away,
     }
 }

@@ -121,10 +121,7 @@ mod tests {
             assert_eq!(is_own(&admission), number < 10, "{number}");
         }
         assert!(is_own(&admissions.admit(family, &key("/metrics\x00200"), Origin::Service)));
-        assert!(
-            is_own(&admissions.admit(family, &key("/metrics\x00200"), Origin::Batch)),
-            "it is shown anyway"
-        );
+        assert!(is_own(&admissions.admit(family, &key("/metrics\x00200"), Origin::Batch)), "it is shown anyway");
         let folded = admissions.admit(family, &key("/20\x00200"), Origin::Batch);
         assert!(matches!(folded, Admission::Folded(other) if *other == *"_other\x00_other"));
     }

@@ -130,14 +130,7 @@ impl Sink for DeltaSink<'_> {
 
 impl DeltaSink<'_> {
     /// Adds a series as it was counted elsewhere: its counts as they stand in a cell, and its durations.
-    pub(super) fn add(
-        &mut self,
-        family: FamilyId,
-        key: &Key,
-        combination: usize,
-        counts: &[u64],
-        nanoseconds: u128,
-    ) {
+    pub(super) fn add(&mut self, family: FamilyId, key: &Key, combination: usize, counts: &[u64], nanoseconds: u128) {
         let delta = &mut self.delta.families[family.index()];
         let events = counts.iter().fold(0, |sum: u64, &count| sum.saturating_add(count));
         let row = delta.row(family, key, events, self.admissions, self.origin);
@@ -180,14 +173,7 @@ impl FamilyDelta {
 
     /// The row of a set of open labels, which there is from now on.
     #[inline]
-    fn row(
-        &mut self,
-        family: FamilyId,
-        key: &Key,
-        events: u64,
-        admissions: &Admissions,
-        origin: Origin,
-    ) -> usize {
+    fn row(&mut self, family: FamilyId, key: &Key, events: u64, admissions: &Admissions, origin: Origin) -> usize {
         if !self.is_open && !self.keys.is_empty() {
             return 0;
         }

@@ -66,13 +66,12 @@ pub use clock::Clock;
 pub use connections::{Connection, MAX_CONNECTIONS};
 pub use delta::Delta;
 pub use event::{
-    AdminChange, ApiCall, ApiCallError, AuthenticationFailure, BestSourceSelected, CacheOperation,
-    CacheOutcome, CategoriesSynced, ClosedLabel, Count, Endpoint, EndpointError, Event, EventSpec, FAMILIES,
-    FieldKind, FieldSpec, HTTP, HttpRequest, JobExecution, Label, LabelError, MAX_COUNT,
-    MAX_EVENT_LABEL_BYTES, MAX_SECONDS, ManagedError, MediaType, ProviderApiError, ProviderApiRequest,
-    ProviderErrorType, ProviderOperation, ProviderSync, Seconds, Status, StatusCode, StreamRequest,
-    TextVisitor, TitlesKind, TitlesProcessed, UserOperation, WatchlistChange, WatchlistOperation,
-    WebsocketConnections,
+    AdminChange, ApiCall, ApiCallError, AuthenticationFailure, BestSourceSelected, CacheOperation, CacheOutcome,
+    CategoriesSynced, ClosedLabel, Count, Endpoint, EndpointError, Event, EventSpec, FAMILIES, FieldKind, FieldSpec,
+    HTTP, HttpRequest, JobExecution, Label, LabelError, MAX_COUNT, MAX_EVENT_LABEL_BYTES, MAX_SECONDS, ManagedError,
+    MediaType, ProviderApiError, ProviderApiRequest, ProviderErrorType, ProviderOperation, ProviderSync, Seconds,
+    Status, StatusCode, StreamRequest, TextVisitor, TitlesKind, TitlesProcessed, UserOperation, WatchlistChange,
+    WatchlistOperation, WebsocketConnections,
 };
 pub use series::{FamilySeries, Report, Series};
 pub use timer::Timer;
@@ -391,8 +390,7 @@ mod tests {
         }
         live.record_http_requests("/one/more", "200", &[3, 1], 5);
         let families = live.gather();
-        let folded =
-            families.iter().find(|family| family.name == "playarr_metrics_live_folded_total").unwrap();
+        let folded = families.iter().find(|family| family.name == "playarr_metrics_live_folded_total").unwrap();
         let playarr_jobs::metric::Points::Numbers(counts) = &folded.points else { panic!() };
         assert_eq!(counts.iter().sum::<f64>(), 8.0, "four requests, each in two families");
     }

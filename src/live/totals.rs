@@ -231,20 +231,14 @@ mod tests {
     use super::*;
 
     fn counted(user: &str, count: i64) -> FamilySeries {
-        let series = Series {
-            labels: vec![user.to_owned()],
-            counts: vec![count],
-            seconds: 0,
-            nanoseconds: 0,
-            moved: 0,
-        };
+        let series =
+            Series { labels: vec![user.to_owned()], counts: vec![count], seconds: 0, nanoseconds: 0, moved: 0 };
         let name = "playarr_stream_requests_total".to_owned();
         FamilySeries { name, bounds: vec![], folded: 0, series: vec![series] }
     }
 
     fn count(totals: &Totals, user: &str) -> Option<u64> {
-        let family =
-            totals.families.iter().find(|family| family.spec.name == "playarr_stream_requests_total");
+        let family = totals.families.iter().find(|family| family.spec.name == "playarr_stream_requests_total");
         Some(family.unwrap().rows.get(user)?.counts[0])
     }
 

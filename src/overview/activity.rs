@@ -115,8 +115,7 @@ impl Activity {
             || cache.hits.saturating_add(cache.misses) > 0
             || syncs.total.rank() > (0, 0)
             || jobs.shown.iter().any(|job| job.name != JOB_NAME);
-        let durations =
-            durations.map(|([media_type], histogram)| Durations::of(media_type, histogram)).collect();
+        let durations = durations.map(|([media_type], histogram)| Durations::of(media_type, histogram)).collect();
         Self { any, streams, durations, cache, syncs, jobs }
     }
 }

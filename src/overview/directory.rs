@@ -159,8 +159,7 @@ mod tests {
     #[test]
     fn nobody_is_called_removed_while_the_list_of_providers_is_not_complete() {
         assert!(!Directory::of(&Families::new(&[])).is_removed("a"));
-        let rows: [(&[&'static str], f64); 2] =
-            [(&["a", "A", "agtv"], 1.0), (&["_other", "_other", "_other"], 9.0)];
+        let rows: [(&[&'static str], f64); 2] = [(&["a", "A", "agtv"], 1.0), (&["_other", "_other", "_other"], 9.0)];
         let families = [gauge("playarr_provider_info", &INFO, &rows)];
         let directory = Directory::of(&Families::new(&families));
         assert!(!directory.is_removed("b"));

@@ -70,11 +70,7 @@ pub(super) fn whole(number: f64) -> u64 {
 
 /// A gauge of these samples.
 #[cfg(test)]
-pub(super) fn gauge(
-    name: &'static str,
-    labels: &[&'static str],
-    samples: &[(&[&'static str], f64)],
-) -> Family {
+pub(super) fn gauge(name: &'static str, labels: &[&'static str], samples: &[(&[&'static str], f64)]) -> Family {
     let samples = samples.iter().map(|&(values, number)| (values.to_vec(), number));
     Family::numbers(name, "Help.", playarr_jobs::metric::Kind::Gauge, labels, samples)
 }

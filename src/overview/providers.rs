@@ -143,12 +143,7 @@ fn expiry(details: &BTreeMap<&str, Details>, directory: &Directory, limit: usize
     Expiry { shown: shown.collect(), ..expiry }
 }
 
-fn connections(
-    details: &BTreeMap<&str, Details>,
-    folded: Details,
-    directory: &Directory,
-    limit: usize,
-) -> Connections {
+fn connections(details: &BTreeMap<&str, Details>, folded: Details, directory: &Directory, limit: usize) -> Connections {
     let sum = |number: fn(&Details) -> Option<u64>| {
         details.values().chain([&folded]).filter_map(number).fold(0, u64::saturating_add)
     };
@@ -162,12 +157,7 @@ fn connections(
         used,
         max,
     });
-    Connections {
-        used: sum(|known| known.used),
-        max: sum(|known| known.max),
-        members,
-        shown: shown.collect(),
-    }
+    Connections { used: sum(|known| known.used), max: sum(|known| known.max), members, shown: shown.collect() }
 }
 
 /// The share of connections in use; 0 where it is not known.
@@ -199,16 +189,9 @@ mod tests {
 
     #[test]
     fn expired_accounts_come_first_and_all_can_be_had() {
-        let rows = [
-            ("gone", -400.0),
-            ("later", 90.0),
-            ("month", 30.0),
-            ("soon", 7.0),
-            ("today", 0.0),
-            ("yesterday", -1.0),
-        ];
-        let expiration: Vec<_> =
-            rows.iter().map(|&(provider, days)| (provider, 1e9 + days * 86_400.0)).collect();
+        let rows =
+            [("gone", -400.0), ("later", 90.0), ("month", 30.0), ("soon", 7.0), ("today", 0.0), ("yesterday", -1.0)];
+        let expiration: Vec<_> = rows.iter().map(|&(provider, days)| (provider, 1e9 + days * 86_400.0)).collect();
         let families = [
             by_provider("playarr_provider_expiration_timestamp_seconds", &expiration),
             by_provider("playarr_provider_active", &[("never", 1.0), ("gone", 0.0)]),
@@ -227,11 +210,7 @@ mod tests {
     fn removed_providers_do_not_show() {
         let labels = ["provider_id", "provider_name", "provider_type"];
         let families = [
-            gauge(
-                "playarr_provider_info",
-                &labels,
-                &[(&["a", "AGTV", "agtv"], 1.0), (&["b", "B", "agtv"], 1.0)],
-            ),
+            gauge("playarr_provider_info", &labels, &[(&["a", "AGTV", "agtv"], 1.0), (&["b", "B", "agtv"], 1.0)]),
             by_provider("playarr_provider_expiration_timestamp_seconds", &[("a", 2e9), ("gone", 2e9)]),
             by_provider("playarr_provider_active_connections", &[("a", 1.0), ("gone", 4.0)]),
         ];
@@ -243,14 +222,8 @@ mod tests {
     #[test]
     fn the_largest_share_comes_first_and_senseless_numbers_do_no_harm() {
         let families = [
-            by_provider(
-                "playarr_provider_active_connections",
-                &[("a", 1.0), ("b", 2.0), ("c", -3.0), ("d", 1e300)],
-            ),
-            by_provider(
-                "playarr_provider_max_connections",
-                &[("a", 4.0), ("b", 2.0), ("c", 1.0), ("e", 0.0)],
-            ),
+            by_provider("playarr_provider_active_connections", &[("a", 1.0), ("b", 2.0), ("c", -3.0), ("d", 1e300)]),
+            by_provider("playarr_provider_max_connections", &[("a", 4.0), ("b", 2.0), ("c", 1.0), ("e", 0.0)]),
             by_provider("playarr_provider_expiration_timestamp_seconds", &[("d", 1e300), ("e", -1e300)]),
         ];
         let providers = providers(&families, usize::MAX);

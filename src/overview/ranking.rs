@@ -64,8 +64,7 @@ impl<T: Amount> Ranking<T> {
         let (total, mut by_name) = add_up(rows);
         let folded = by_name.remove(OTHER);
         let (members, shown, others) = rank(limit, by_name, folded);
-        let shown =
-            shown.into_iter().map(|(name, amount)| Ranked { name: name.to_owned(), provider: None, amount });
+        let shown = shown.into_iter().map(|(name, amount)| Ranked { name: name.to_owned(), provider: None, amount });
         Self { members, total, shown: shown.collect(), others, removed: None }
     }
 
@@ -81,8 +80,7 @@ impl<T: Amount> Ranking<T> {
         by_id.retain(|id, amount| {
             let is_removed = directory.is_removed(id);
             if is_removed {
-                let sum =
-                    removed.get_or_insert_with(|| Others { members: 0, folded: false, amount: T::default() });
+                let sum = removed.get_or_insert_with(|| Others { members: 0, folded: false, amount: T::default() });
                 sum.members += 1;
                 sum.amount.add(amount);
             }
@@ -145,10 +143,7 @@ mod tests {
         assert_eq!((ranking.members, ranking.total.channels), (4, 13));
         let shown: Vec<_> = ranking.shown.iter().map(|one| (&*one.name, one.amount.channels)).collect();
         assert_eq!(shown, [("d", 5), ("a", 3)]);
-        assert_eq!(
-            ranking.others,
-            Some(Others { members: 2, folded: false, amount: Channels { channels: 5 } })
-        );
+        assert_eq!(ranking.others, Some(Others { members: 2, folded: false, amount: Channels { channels: 5 } }));
     }
 
     #[test]

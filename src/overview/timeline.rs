@@ -73,12 +73,7 @@ impl Timeline {
 
     /// The timeline up to now; `None` before the first sample.
     #[must_use]
-    pub(crate) fn view(
-        &self,
-        window: Window,
-        now: (Instant, SystemTime),
-        total: &Traffic,
-    ) -> Option<TimelineView> {
+    pub(crate) fn view(&self, window: Window, now: (Instant, SystemTime), total: &Traffic) -> Option<TimelineView> {
         let (sampled, last) = self.last.as_ref()?;
         let track = match window {
             Window::Hour => &self.hour,

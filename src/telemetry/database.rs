@@ -1,9 +1,7 @@
 //! What the service says of MongoDB.
 
 use playarr_jobs::database::Health;
-use playarr_jobs::metric::{
-    Alert, Family, Kind, Level, Monitoring, Panel, PanelKind, Section, Severity, Spec, Unit,
-};
+use playarr_jobs::metric::{Alert, Family, Kind, Level, Monitoring, Panel, PanelKind, Section, Severity, Spec, Unit};
 
 pub(super) static UP: Spec = Spec::new(
     Kind::Gauge,

@@ -31,9 +31,7 @@ pub(super) fn family(gathered: &MetricFamily) -> Option<Family> {
     let (kind, points) = match gathered.get_field_type() {
         MetricType::COUNTER => (Kind::Counter, numbers(|metric| metric.get_counter().get_value())),
         MetricType::GAUGE => (Kind::Gauge, numbers(|metric| metric.get_gauge().get_value())),
-        MetricType::HISTOGRAM => {
-            (Kind::Histogram, Points::Histograms(metrics.iter().map(histogram).collect()))
-        }
+        MetricType::HISTOGRAM => (Kind::Histogram, Points::Histograms(metrics.iter().map(histogram).collect())),
         MetricType::SUMMARY | MetricType::UNTYPED => return None,
     };
     let names = metrics.first().map(Metric::get_label).unwrap_or_default();

@@ -25,10 +25,7 @@ static COMMITS: Spec = Spec::new(
         "Commits",
         "How often per minute live metrics are committed to the journal in MongoDB, and whether it took them. What is \
          not committed does not show.",
-        &[(
-            "60 * sum by (status) (rate(playarr_metrics_live_commits_total[$__rate_interval]))",
-            "{{status}}",
-        )],
+        &[("60 * sum by (status) (rate(playarr_metrics_live_commits_total[$__rate_interval]))", "{{status}}")],
     )],
     ..Monitoring::NONE
 });

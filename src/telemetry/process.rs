@@ -26,8 +26,8 @@ pub(super) static SPECS: [Spec; 7] = [
         ..Monitoring::NONE
     }),
     Spec::new(Kind::Gauge, "process_max_fds", "file descriptors", "Maximum number of open file descriptors."),
-    Spec::new(Kind::Gauge, "process_open_fds", "file descriptors", "Number of open file descriptors.")
-        .monitoring(Monitoring {
+    Spec::new(Kind::Gauge, "process_open_fds", "file descriptors", "Number of open file descriptors.").monitoring(
+        Monitoring {
             panels: &[Panel::new(
                 Section::Service,
                 PanelKind::Lines,
@@ -41,9 +41,10 @@ pub(super) static SPECS: [Spec; 7] = [
                 )],
             )],
             ..Monitoring::NONE
-        }),
-    Spec::new(Kind::Gauge, "process_resident_memory_bytes", "bytes", "Resident memory size in bytes.")
-        .monitoring(Monitoring {
+        },
+    ),
+    Spec::new(Kind::Gauge, "process_resident_memory_bytes", "bytes", "Resident memory size in bytes.").monitoring(
+        Monitoring {
             panels: &[Panel::new(
                 Section::Service,
                 PanelKind::Lines,
@@ -57,7 +58,8 @@ pub(super) static SPECS: [Spec; 7] = [
                 )],
             )],
             ..Monitoring::NONE
-        }),
+        },
+    ),
     Spec::new(
         Kind::Gauge,
         "process_start_time_seconds",

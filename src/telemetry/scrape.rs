@@ -66,8 +66,7 @@ pub(super) enum Reason {
 }
 
 impl Reason {
-    pub(super) const ALL: [Self; 4] =
-        [Self::MissingToken, Self::WrongToken, Self::TokenUnknown, Self::TooMany];
+    pub(super) const ALL: [Self; 4] = [Self::MissingToken, Self::WrongToken, Self::TokenUnknown, Self::TooMany];
 
     pub(super) fn as_str(self) -> &'static str {
         match self {
@@ -81,14 +80,8 @@ impl Reason {
 
 impl Cause {
     /// Every cause.
-    pub const ALL: [Self; 6] = [
-        Self::NoHeader,
-        Self::NotBearer,
-        Self::IngestToken,
-        Self::OtherToken,
-        Self::TokenUnknown,
-        Self::TooMany,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::NoHeader, Self::NotBearer, Self::IngestToken, Self::OtherToken, Self::TokenUnknown, Self::TooMany];
 
     /// The name in answers.
     #[must_use]

@@ -35,8 +35,7 @@ static SCRAPES: Spec = Spec::new(
     ..Monitoring::NONE
 });
 
-const SCRAPES_PER_MINUTE: &str =
-    "60 * sum by (format) (rate(playarr_metrics_scrapes_total[$__rate_interval]))";
+const SCRAPES_PER_MINUTE: &str = "60 * sum by (format) (rate(playarr_metrics_scrapes_total[$__rate_interval]))";
 
 static DURATION: Spec = Spec::new(
     Kind::Histogram,
@@ -60,36 +59,31 @@ static DURATION: Spec = Spec::new(
 const SCRAPE_DURATION_P95: &str = "histogram_quantile(0.95, sum by (instance, le) \
      (rate(playarr_metrics_scrape_duration_seconds_bucket[$__rate_interval])))";
 
-const BOUNDS: [f64; 15] =
-    [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+const BOUNDS: [f64; 15] = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
-static FAILURES: Spec = Spec::new(
-    Kind::Counter,
-    "playarr_metrics_scrape_failures_total",
-    "scrapes",
-    "Scrapes refused, by reason.",
-)
-.labels(&["reason"])
-.monitoring(Monitoring {
-    panels: &[Panel::new(
-        Section::Service,
-        PanelKind::Stacked,
-        Unit::PerMinute,
-        "Refused scrapes",
-        "Scrapes that got no exposition, per minute, by reason.",
-        &[(FAILURES_PER_MINUTE, "{{reason}}")],
-    )],
-    alerts: &[Alert {
-        name: "PlayarrMetricsScrapesRefused",
-        severity: Severity::Warning,
-        hold: "10m",
-        expr: REFUSED_FOR_THE_TOKEN,
-        summary: "Somebody scrapes {{ $labels.instance }} without a valid token.",
-        description: "{{ $labels.instance }} refused {{ $value | humanize }} scrapes in the last 10 minutes: \
+static FAILURES: Spec =
+    Spec::new(Kind::Counter, "playarr_metrics_scrape_failures_total", "scrapes", "Scrapes refused, by reason.")
+        .labels(&["reason"])
+        .monitoring(Monitoring {
+            panels: &[Panel::new(
+                Section::Service,
+                PanelKind::Stacked,
+                Unit::PerMinute,
+                "Refused scrapes",
+                "Scrapes that got no exposition, per minute, by reason.",
+                &[(FAILURES_PER_MINUTE, "{{reason}}")],
+            )],
+            alerts: &[Alert {
+                name: "PlayarrMetricsScrapesRefused",
+                severity: Severity::Warning,
+                hold: "10m",
+                expr: REFUSED_FOR_THE_TOKEN,
+                summary: "Somebody scrapes {{ $labels.instance }} without a valid token.",
+                description: "{{ $labels.instance }} refused {{ $value | humanize }} scrapes in the last 10 minutes: \
                       {{ $labels.reason }}.",
-    }],
-    ..Monitoring::NONE
-});
+            }],
+            ..Monitoring::NONE
+        });
 
 const FAILURES_PER_MINUTE: &str =
     "60 * sum by (reason) (rate(playarr_metrics_scrape_failures_total[$__rate_interval]))";
@@ -203,8 +197,7 @@ impl ScrapeLedger {
     #[must_use]
     pub fn recent_since(&self, seen: u64) -> (Vec<Scrape>, u64) {
         let sums = self.0.lock();
-        let mut new: Vec<_> =
-            sums.recent.iter().flatten().filter(|(number, _)| *number >= seen).cloned().collect();
+        let mut new: Vec<_> = sums.recent.iter().flatten().filter(|(number, _)| *number >= seen).cloned().collect();
         let count = sums.count;
         drop(sums);
         new.sort_by_key(|(number, _)| std::cmp::Reverse(*number));

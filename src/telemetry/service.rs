@@ -11,34 +11,30 @@ use super::gathered::{histogram_opts, opts, register};
 /// The families that are registered here.
 pub(super) const SPECS: [&Spec; 5] = [&BUILD_INFO, &REFRESH_INTERVAL, &REFRESHES, &REFRESH_DURATION, &PANICS];
 
-static BUILD_INFO: Spec = Spec::new(
-    Kind::Gauge,
-    "playarr_metrics_build_info",
-    "always 1",
-    "Which build of the service this is; always 1.",
-)
-.labels(&["version", "revision", "rustc"])
-.monitoring(Monitoring {
-    panels: &[Panel::new(
-        Section::Service,
-        PanelKind::Table(&[Unit::Count]),
-        Unit::Count,
-        "Instances",
-        "Which build each instance is of, and how many of it run.",
-        &[("count by (instance, version, revision, rustc) (playarr_metrics_build_info)", "Instances")],
-    )],
-    alerts: &[Alert {
-        name: "PlayarrMetricsDown",
-        severity: Severity::Critical,
-        hold: "5m",
-        // The second part fires where Prometheus has no such job, or knows it by another name.
-        expr: "up{job=\"playarr\"} == 0 or on () absent(playarr_metrics_build_info)",
-        summary: "The metrics of Playarr cannot be scraped.",
-        description: "Prometheus cannot scrape {{ with $labels.instance }}{{ . }}{{ else }}any instance of \
+static BUILD_INFO: Spec =
+    Spec::new(Kind::Gauge, "playarr_metrics_build_info", "always 1", "Which build of the service this is; always 1.")
+        .labels(&["version", "revision", "rustc"])
+        .monitoring(Monitoring {
+            panels: &[Panel::new(
+                Section::Service,
+                PanelKind::Table(&[Unit::Count]),
+                Unit::Count,
+                "Instances",
+                "Which build each instance is of, and how many of it run.",
+                &[("count by (instance, version, revision, rustc) (playarr_metrics_build_info)", "Instances")],
+            )],
+            alerts: &[Alert {
+                name: "PlayarrMetricsDown",
+                severity: Severity::Critical,
+                hold: "5m",
+                // The second part fires where Prometheus has no such job, or knows it by another name.
+                expr: "up{job=\"playarr\"} == 0 or on () absent(playarr_metrics_build_info)",
+                summary: "The metrics of Playarr cannot be scraped.",
+                description: "Prometheus cannot scrape {{ with $labels.instance }}{{ . }}{{ else }}any instance of \
                       playarr-metrics{{ end }}; nothing is known of Playarr meanwhile.",
-    }],
-    ..Monitoring::NONE
-});
+            }],
+            ..Monitoring::NONE
+        });
 
 static REFRESH_INTERVAL: Spec = Spec::new(
     Kind::Gauge,
@@ -61,39 +57,32 @@ static REFRESHES: Spec = Spec::new(
         Unit::Count,
         "Refreshes",
         "Refreshes of the snapshot in the time shown, by what set them off and how they ended.",
-        &[(
-            "sum by (trigger, status) (increase(playarr_metrics_refresh_total[$__range]))",
-            "{{trigger}} {{status}}",
-        )],
+        &[("sum by (trigger, status) (increase(playarr_metrics_refresh_total[$__range]))", "{{trigger}} {{status}}")],
     )],
     ..Monitoring::NONE
 });
 
-static REFRESH_DURATION: Spec = Spec::new(
-    Kind::Histogram,
-    "playarr_metrics_refresh_duration_seconds",
-    "seconds",
-    "How long refreshes took.",
-)
-.bounds(&[0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0])
-.monitoring(Monitoring {
-    panels: &[Panel::new(
-        Section::Service,
-        PanelKind::Lines,
-        Unit::Seconds,
-        "Time of a refresh",
-        "The mean of the refreshes of the last half hour, and how long each collector took in its last one.",
-        &[
-            (
-                "sum by (instance) (increase(playarr_metrics_refresh_duration_seconds_sum[30m]))\n\
+static REFRESH_DURATION: Spec =
+    Spec::new(Kind::Histogram, "playarr_metrics_refresh_duration_seconds", "seconds", "How long refreshes took.")
+        .bounds(&[0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0])
+        .monitoring(Monitoring {
+            panels: &[Panel::new(
+                Section::Service,
+                PanelKind::Lines,
+                Unit::Seconds,
+                "Time of a refresh",
+                "The mean of the refreshes of the last half hour, and how long each collector took in its last one.",
+                &[
+                    (
+                        "sum by (instance) (increase(playarr_metrics_refresh_duration_seconds_sum[30m]))\n\
                  / sum by (instance) (increase(playarr_metrics_refresh_duration_seconds_count[30m]))",
-                "refresh {{instance}}",
-            ),
-            ("max by (collector) (playarr_metrics_collector_duration_seconds)", "{{collector}}"),
-        ],
-    )],
-    ..Monitoring::NONE
-});
+                        "refresh {{instance}}",
+                    ),
+                    ("max by (collector) (playarr_metrics_collector_duration_seconds)", "{{collector}}"),
+                ],
+            )],
+            ..Monitoring::NONE
+        });
 
 static PANICS: Spec = Spec::new(
     Kind::Counter,
@@ -133,9 +122,7 @@ pub struct ServiceMetrics {
 impl ServiceMetrics {
     pub(super) fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
         let build = register(registry, GaugeVec::new(opts(&BUILD_INFO), BUILD_INFO.labels)?)?;
-        build
-            .with_label_values(&[env!("CARGO_PKG_VERSION"), env!("BUILD_REVISION"), env!("BUILD_RUSTC")])
-            .set(1.0);
+        build.with_label_values(&[env!("CARGO_PKG_VERSION"), env!("BUILD_REVISION"), env!("BUILD_RUSTC")]).set(1.0);
         let refresh_interval = register(registry, Gauge::with_opts(opts(&REFRESH_INTERVAL))?)?;
         let refreshes = register(registry, IntCounterVec::new(opts(&REFRESHES), REFRESHES.labels)?)?;
         for trigger in Trigger::ALL {

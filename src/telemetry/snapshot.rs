@@ -2,9 +2,7 @@
 
 use std::time::SystemTime;
 
-use playarr_jobs::metric::{
-    Alert, Family, Kind, Level, Monitoring, Panel, PanelKind, Section, Severity, Spec, Unit,
-};
+use playarr_jobs::metric::{Alert, Family, Kind, Level, Monitoring, Panel, PanelKind, Section, Severity, Spec, Unit};
 use playarr_jobs::refresh::{Collector, Snapshot};
 
 /// All of them, in the order in which they are exposed.
@@ -100,10 +98,7 @@ static SERIES: Spec =
                 &[
                     ("min by (collector) (playarr_metrics_collector_success)", "Success"),
                     ("max by (collector) (playarr_metrics_collector_duration_seconds)", "Took"),
-                    (
-                        "time() - min by (collector) (playarr_metrics_collector_last_success_timestamp_seconds)",
-                        "Age",
-                    ),
+                    ("time() - min by (collector) (playarr_metrics_collector_last_success_timestamp_seconds)", "Age"),
                     ("max by (collector) (playarr_metrics_collector_series)", "Series"),
                     ("max by (collector) (playarr_metrics_collector_folded_series)", "Folded"),
                 ],
@@ -137,10 +132,8 @@ static FOLDED: Spec = Spec::new(
 #[must_use]
 pub fn snapshot_families(snapshot: &Snapshot) -> [Family; 6] {
     let collectors = |spec: &Spec, value: &dyn Fn(&Collector) -> Option<f64>| {
-        let samples = snapshot
-            .collectors
-            .iter()
-            .filter_map(|collector| Some((vec![&*collector.name], value(collector)?)));
+        let samples =
+            snapshot.collectors.iter().filter_map(|collector| Some((vec![&*collector.name], value(collector)?)));
         Family::numbers(spec.name, spec.help, spec.kind, spec.labels, samples)
     };
     let taken_at = snapshot.taken_at.map(|taken_at| (Vec::<&str>::new(), unix_seconds(taken_at.time())));
@@ -148,9 +141,7 @@ pub fn snapshot_families(snapshot: &Snapshot) -> [Family; 6] {
         Family::numbers(TAKEN_AT.name, TAKEN_AT.help, TAKEN_AT.kind, TAKEN_AT.labels, taken_at),
         collectors(&SUCCESS, &|collector| Some(f64::from(u8::from(collector.is_successful())))),
         collectors(&DURATION, &|collector| Some(collector.duration.as_secs_f64())),
-        collectors(&LAST_SUCCESS, &|collector| {
-            collector.last_success.map(|success| unix_seconds(success.time()))
-        }),
+        collectors(&LAST_SUCCESS, &|collector| collector.last_success.map(|success| unix_seconds(success.time()))),
         collectors(&SERIES, &|collector| Some(count(collector.series()))),
         collectors(&FOLDED, &|collector| Some(count(collector.folded))),
     ]

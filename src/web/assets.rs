@@ -22,10 +22,7 @@ const FILES: &[(&str, &str, &str)] = assets! {
 };
 
 static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
-    FILES
-        .iter()
-        .map(|&(name, content_type, body)| Asset { name, content_type, body, etag: etag(body) })
-        .collect()
+    FILES.iter().map(|&(name, content_type, body)| Asset { name, content_type, body, etag: etag(body) }).collect()
 });
 
 /// A file that pages load.

@@ -4,10 +4,8 @@ use super::pages::{OVERVIEW, SETTINGS_METRICS};
 use super::shell::{Group, Page, Shell, Visit};
 
 /// Every page, by group, in the order of the side bar.
-const GROUPS: &[Group] = &[
-    Group { label: "Library", pages: &[OVERVIEW] },
-    Group { label: "Settings", pages: &[SETTINGS_METRICS] },
-];
+const GROUPS: &[Group] =
+    &[Group { label: "Library", pages: &[OVERVIEW] }, Group { label: "Settings", pages: &[SETTINGS_METRICS] }];
 
 /// The page that `/` and signing in lead to.
 pub(crate) const HOME: Page = OVERVIEW;

@@ -95,8 +95,7 @@ impl Names {
         let (mut paths, mut re_exports) = (Vec::new(), Vec::new());
         let mut rest = &*text;
         while let Some(start) = find_use(rest) {
-            let is_public =
-                rest[..start].trim_end().rsplit('\n').next().is_some_and(|line| line.contains("pub"));
+            let is_public = rest[..start].trim_end().rsplit('\n').next().is_some_and(|line| line.contains("pub"));
             let tree_start = start + "use ".len();
             let end = rest[tree_start..].find(';').map_or(rest.len(), |length| tree_start + length);
             for path in expand(&rest[tree_start..end]) {
@@ -130,10 +129,7 @@ fn find_use(text: &str) -> Option<usize> {
     loop {
         let start = from + text[from..].find("use ")?;
         let line = text[..start].rsplit('\n').next().unwrap_or_default().trim();
-        if line.is_empty()
-            || (line.starts_with("pub") && line.split_whitespace().count() <= 1)
-            || line.ends_with(')')
-        {
+        if line.is_empty() || (line.starts_with("pub") && line.split_whitespace().count() <= 1) || line.ends_with(')') {
             return Some(start);
         }
         from = start + 4;
@@ -175,18 +171,14 @@ fn inline(text: &str) -> impl Iterator<Item = String> {
     let mut paths = Vec::new();
     for at in found {
         let before = text[..at].chars().next_back().unwrap_or(' ');
-        let in_use = uses
-            .iter()
-            .rev()
-            .find(|use_at| **use_at < at)
-            .is_some_and(|use_at| !text[*use_at..at].contains(';'));
+        let in_use =
+            uses.iter().rev().find(|use_at| **use_at < at).is_some_and(|use_at| !text[*use_at..at].contains(';'));
         // `pub(in crate::http)` says who may see an item. It imports nothing.
         let is_visibility = text[..at].ends_with("pub(in ");
         if before.is_alphanumeric() || before == '_' || before == ':' || in_use || is_visibility {
             continue;
         }
-        let path: String =
-            text[at..].chars().take_while(|c| c.is_alphanumeric() || *c == '_' || *c == ':').collect();
+        let path: String = text[at..].chars().take_while(|c| c.is_alphanumeric() || *c == '_' || *c == ':').collect();
         paths.push(path.trim_end_matches(':').to_owned());
     }
     paths.into_iter()

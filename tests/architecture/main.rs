@@ -159,8 +159,6 @@ fn no_file_of_code_is_longer_than_one_idea() {
 #[test]
 fn no_line_is_wider_than_a_screen() {
     let is_wide = |text: &str| text.lines().any(|line| line.chars().count() > MAX_COLUMNS);
-    let wide = files(&["rs", "js", "mjs", "css", "html", "sh", "toml"])
-        .into_iter()
-        .filter(|(_, text)| is_wide(text));
+    let wide = files(&["rs", "js", "mjs", "css", "html", "sh", "toml"]).into_iter().filter(|(_, text)| is_wide(text));
     check("too wide", wide.map(|(path, _)| path));
 }

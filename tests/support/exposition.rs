@@ -34,16 +34,14 @@ pub(crate) fn parse(text: &str) -> Gauges {
 
 /// The families of the database's gauges only.
 pub(crate) fn database_gauges(mut families: Gauges) -> Gauges {
-    let names: BTreeSet<_> =
-        gauges::all(EpisodesDetail::Title).into_iter().map(|definition| definition.name).collect();
+    let names: BTreeSet<_> = gauges::all(EpisodesDetail::Title).into_iter().map(|definition| definition.name).collect();
     families.retain(|name, _| names.contains(&**name));
     families
 }
 
 /// The value of one series, by its labels written as `name=value`.
 pub(crate) fn value(gauges: &Gauges, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
-    let labels: Labels =
-        labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let labels: Labels = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     gauges.get(name)?.get(&labels).copied()
 }
 

@@ -43,9 +43,8 @@ pub(crate) fn home() -> Library {
     let shows = (0..480).map(|number| {
         let (key, title) = (format!("tvshows-{number}"), format!("Show {number}"));
         let sources = [doc! { "provider_id": "agtv" }];
-        let media: Vec<_> = (1..=6)
-            .map(|episode| doc! { "season": 1, "episode": episode, "sources": &sources[..] })
-            .collect();
+        let media: Vec<_> =
+            (1..=6).map(|episode| doc! { "season": 1, "episode": episode, "sources": &sources[..] }).collect();
         doc! { "title_key": key, "type": "tvshows", "title": title, "media": media }
     });
     let titles = movies.chain(shows);
@@ -78,18 +77,12 @@ pub(crate) fn home() -> Library {
         .filter(|user| user.get_str("username").is_ok_and(|name| name == "admin"))
         .cloned()
         .collect::<Vec<_>>();
-    for (username, movies, tvshows, live) in [
-        ("alice", 42, 17, 8),
-        ("carol", 12, 31, 4),
-        ("erin", 25, 3, 12),
-        ("frank", 2, 6, 0),
-        ("grace", 0, 0, 5),
-    ] {
-        users.push(
-            doc! { "username": username, "api_key": format!("key-{username}"), "role": "user", "watchlist": {
-                "movies": list(movies), "tvshows": list(tvshows), "live": list(live),
-            } },
-        );
+    for (username, movies, tvshows, live) in
+        [("alice", 42, 17, 8), ("carol", 12, 31, 4), ("erin", 25, 3, 12), ("frank", 2, 6, 0), ("grace", 0, 0, 5)]
+    {
+        users.push(doc! { "username": username, "api_key": format!("key-{username}"), "role": "user", "watchlist": {
+            "movies": list(movies), "tvshows": list(tvshows), "live": list(live),
+        } });
     }
     for (collection, documents) in [
         ("iptv_providers", providers),
@@ -129,9 +122,10 @@ pub(crate) fn evening() -> Vec<Value> {
         ("sat-box", "success", 23),
         ("old-faithful", "failure", 6),
     ] {
-        events.extend((0..count).map(
-            |_| json!({"type":"provider_sync","provider_id":provider,"status":status,"duration_seconds":63}),
-        ));
+        events.extend(
+            (0..count)
+                .map(|_| json!({"type":"provider_sync","provider_id":provider,"status":status,"duration_seconds":63})),
+        );
     }
     for (job, status, count) in [
         ("SyncIPTVProviderTitlesJob", "success", 24),
@@ -140,9 +134,7 @@ pub(crate) fn evening() -> Vec<Value> {
         ("ProviderTitlesMonitorJob", "success", 96),
     ] {
         events.extend(
-            (0..count).map(
-                |_| json!({"type":"job_execution","job_type":job,"status":status,"duration_seconds":12}),
-            ),
+            (0..count).map(|_| json!({"type":"job_execution","job_type":job,"status":status,"duration_seconds":12})),
         );
     }
     events

@@ -22,11 +22,7 @@ use std::time::{Duration, Instant};
 ///
 /// # Panics
 /// If it does not come true within `limit`.
-pub(crate) async fn until<F: Future<Output = bool>>(
-    what: &str,
-    limit: Duration,
-    mut holds: impl FnMut() -> F,
-) {
+pub(crate) async fn until<F: Future<Output = bool>>(what: &str, limit: Duration, mut holds: impl FnMut() -> F) {
     let started = Instant::now();
     while !holds().await {
         assert!(started.elapsed() < limit, "not within {} s: {what}", limit.as_secs_f64());

@@ -34,39 +34,15 @@ struct Family {
 }
 
 const FAMILIES: [Family; 14] = [
-    Family {
-        name: "playarr_provider_titles_count",
-        labels: &["provider_id", "media_type"],
-        kept: Some("media_type"),
-    },
+    Family { name: "playarr_provider_titles_count", labels: &["provider_id", "media_type"], kept: Some("media_type") },
     Family { name: "playarr_main_titles_count", labels: &["media_type"], kept: None },
-    Family {
-        name: "playarr_episodes_count",
-        labels: &["source", "title_name", "season"],
-        kept: Some("source"),
-    },
-    Family {
-        name: "playarr_channels_count",
-        labels: &["provider_id", "category"],
-        kept: Some("provider_id"),
-    },
-    Family {
-        name: "playarr_watchlist_titles_count",
-        labels: &["user", "media_type"],
-        kept: Some("media_type"),
-    },
+    Family { name: "playarr_episodes_count", labels: &["source", "title_name", "season"], kept: Some("source") },
+    Family { name: "playarr_channels_count", labels: &["provider_id", "category"], kept: Some("provider_id") },
+    Family { name: "playarr_watchlist_titles_count", labels: &["user", "media_type"], kept: Some("media_type") },
     Family { name: "playarr_watchlist_channels_count", labels: &["user"], kept: None },
     Family { name: "playarr_active_users", labels: &[], kept: None },
-    Family {
-        name: "playarr_ignored_provider_titles_count",
-        labels: &["provider_id", "media_type"],
-        kept: None,
-    },
-    Family {
-        name: "playarr_provider_info",
-        labels: &["provider_id", "provider_name", "provider_type"],
-        kept: None,
-    },
+    Family { name: "playarr_ignored_provider_titles_count", labels: &["provider_id", "media_type"], kept: None },
+    Family { name: "playarr_provider_info", labels: &["provider_id", "provider_name", "provider_type"], kept: None },
     Family { name: "playarr_provider_enabled", labels: &["provider_id"], kept: None },
     Family { name: "playarr_provider_active_connections", labels: &["provider_id"], kept: None },
     Family { name: "playarr_provider_max_connections", labels: &["provider_id"], kept: None },
@@ -97,9 +73,7 @@ pub(crate) fn gauges(library: &Library, detail: Detail) -> Gauges {
                 "playarr_ignored_provider_titles_count" => ignored_provider_titles_count(provider_titles),
                 "playarr_provider_info" => provider_info(providers),
                 "playarr_provider_enabled" => provider_enabled(providers),
-                "playarr_provider_active_connections" => {
-                    provider_number(providers, "active_connections", sum)
-                }
+                "playarr_provider_active_connections" => provider_number(providers, "active_connections", sum),
                 "playarr_provider_max_connections" => provider_number(providers, "max_connections", sum),
                 "playarr_provider_active" => provider_active(providers),
                 "playarr_provider_expiration_timestamp_seconds" => {
@@ -116,11 +90,7 @@ fn provider_titles_count(providers: &[Document], provider_titles: &[Document]) -
     let mut gauge = Gauge::new();
     for provider in shown(providers) {
         for media_type in MEDIA_TYPES {
-            add(
-                &mut gauge,
-                [("provider_id", label(provider.get("id"))), ("media_type", media_type.to_owned())],
-                0.0,
-            );
+            add(&mut gauge, [("provider_id", label(provider.get("id"))), ("media_type", media_type.to_owned())], 0.0);
         }
     }
     for title in provider_titles {
@@ -179,10 +149,8 @@ fn episodes_count(titles: &[Document], detail: Detail) -> Gauge {
 fn channels_count(channels: &[Document]) -> Gauge {
     let mut gauge = Gauge::new();
     for channel in channels {
-        let labels = [
-            ("provider_id", label(channel.get("provider_id"))),
-            ("category", label(channel.get("group_title"))),
-        ];
+        let labels =
+            [("provider_id", label(channel.get("provider_id"))), ("category", label(channel.get("group_title")))];
         add(&mut gauge, labels, 1.0);
     }
     gauge
@@ -282,12 +250,7 @@ fn add<const N: usize>(gauge: &mut Gauge, labels: [(&str, String); N], value: f6
     merge(gauge, labels, value, sum);
 }
 
-fn merge<const N: usize>(
-    gauge: &mut Gauge,
-    labels: [(&str, String); N],
-    value: f64,
-    with: fn(f64, f64) -> f64,
-) {
+fn merge<const N: usize>(gauge: &mut Gauge, labels: [(&str, String); N], value: f64, with: fn(f64, f64) -> f64) {
     let labels = labels.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     gauge.entry(labels).and_modify(|merged| *merged = with(*merged, value)).or_insert(value);
 }
@@ -408,8 +371,7 @@ mod tests {
         gauge
             .iter()
             .map(|(labels, value)| {
-                let labels: Vec<String> =
-                    labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+                let labels: Vec<String> = labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
                 format!("{} {value}", labels.join(","))
             })
             .collect()
@@ -484,10 +446,7 @@ mod tests {
     fn an_empty_library_has_every_family_and_its_zeros() {
         let gauges = gauges(&Library::new(), Detail::Title);
         assert_eq!(gauges.len(), 14);
-        assert_eq!(
-            text(&gauges["playarr_main_titles_count"]),
-            ["media_type=movies 0", "media_type=tvshows 0"]
-        );
+        assert_eq!(text(&gauges["playarr_main_titles_count"]), ["media_type=movies 0", "media_type=tvshows 0"]);
         assert_eq!(text(&gauges["playarr_active_users"]), [" 0"]);
         assert_eq!(gauges.values().filter(|gauge| gauge.is_empty()).count(), 12);
     }
@@ -620,14 +579,8 @@ mod tests {
             } },
         ];
         let library = library("iptv_providers", providers);
-        assert_eq!(
-            count(&library, "playarr_provider_active_connections"),
-            ["provider_id=9 3", "provider_id=a 0"]
-        );
-        assert_eq!(
-            count(&library, "playarr_provider_max_connections"),
-            ["provider_id=9 5", "provider_id=a 1.5"]
-        );
+        assert_eq!(count(&library, "playarr_provider_active_connections"), ["provider_id=9 3", "provider_id=a 0"]);
+        assert_eq!(count(&library, "playarr_provider_max_connections"), ["provider_id=9 5", "provider_id=a 1.5"]);
         assert_eq!(
             count(&library, "playarr_provider_expiration_timestamp_seconds"),
             ["provider_id=9 7", "provider_id=a 5"]
@@ -695,11 +648,7 @@ mod tests {
         );
         assert_eq!(
             within(CHANNELS, gauge.clone(), 3),
-            [
-                "category=_other,provider_id=a 3",
-                "category=_other,provider_id=b 10",
-                "category=x,provider_id=a 9"
-            ]
+            ["category=_other,provider_id=a 3", "category=_other,provider_id=b 10", "category=x,provider_id=a 9"]
         );
         assert_eq!(
             within(CHANNELS, gauge.clone(), 2),
@@ -711,9 +660,8 @@ mod tests {
 
     #[test]
     fn a_kept_label_beyond_the_budget_folds_too() {
-        let gauge = (0..5)
-            .map(|n| series(&[("source", &format!("p{n}")), ("title_name", "T")], f64::from(n)))
-            .collect();
+        let gauge =
+            (0..5).map(|n| series(&[("source", &format!("p{n}")), ("title_name", "T")], f64::from(n))).collect();
         assert_eq!(
             within("playarr_episodes_count", gauge, 3),
             ["source=_other,title_name=_other 3", "source=p3,title_name=T 3", "source=p4,title_name=T 4"]
@@ -737,8 +685,7 @@ mod tests {
 
     #[test]
     fn a_real_series_that_reads_like_a_folded_one_adds_up_with_it() {
-        let gauge =
-            Gauge::from([channel("a", "_other", 9.0), channel("a", "x", 2.0), channel("a", "y", 1.0)]);
+        let gauge = Gauge::from([channel("a", "_other", 9.0), channel("a", "x", 2.0), channel("a", "y", 1.0)]);
         assert_eq!(within(CHANNELS, gauge, 2), ["category=_other,provider_id=a 12"]);
         let users = ["_other", "a", "b", "c"];
         let gauge = users.iter().map(|user| series(&[("user", user)], 1.0)).collect();

@@ -120,11 +120,7 @@ impl Prometheus {
         let fields = [("query", expr), ("start", &*start), ("end", &*end), ("step", "1")];
         let data = self.post("/api/v1/query_range", &fields).await;
         let series = data["result"].as_array().unwrap();
-        series
-            .iter()
-            .flat_map(|series| series["values"].as_array().unwrap())
-            .map(|pair| number(&pair[1]))
-            .collect()
+        series.iter().flat_map(|series| series["values"].as_array().unwrap()).map(|pair| number(&pair[1])).collect()
     }
 
     /// A page of its API.

@@ -86,9 +86,7 @@ impl Known {
                     exist(&listed(modifier), &right)?;
                 }
                 let added = match binary.modifier.as_ref().map(|modifier| &modifier.card) {
-                    Some(VectorMatchCardinality::ManyToOne(labels)) => {
-                        labels.labels.iter().cloned().collect()
-                    }
+                    Some(VectorMatchCardinality::ManyToOne(labels)) => labels.labels.iter().cloned().collect(),
                     _ => Names::new(),
                 };
                 exist(&added, &right)?;
@@ -117,9 +115,7 @@ impl Known {
                         exist(&texts(call, 3..call.args.args.len()), &labels)?;
                         Ok(&labels | &texts(call, 1..2))
                     }
-                    "histogram_quantile" if !labels.remove("le") => {
-                        Err("a quantile needs the label le".to_owned())
-                    }
+                    "histogram_quantile" if !labels.remove("le") => Err("a quantile needs the label le".to_owned()),
                     "absent" | "vector" | "time" => Ok(Names::new()),
                     _ => Ok(labels),
                 }

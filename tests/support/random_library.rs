@@ -27,18 +27,8 @@ pub(crate) fn random_library(seed: u64) -> Library {
 }
 
 const PROVIDERS: [&str; 8] = ["agtv", "xtream-one", "nordic", "42", "7", "_other", "unknown", "AGTV"];
-const SHOWS: [&str; 10] = [
-    "Dark",
-    "Fargo",
-    "The Wire",
-    "Severance",
-    "24",
-    "1899",
-    "unknown",
-    "_other",
-    "Pokémon",
-    "Poke\u{301}mon",
-];
+const SHOWS: [&str; 10] =
+    ["Dark", "Fargo", "The Wire", "Severance", "24", "1899", "unknown", "_other", "Pokémon", "Poke\u{301}mon"];
 const CATEGORIES: [&str; 7] = ["News", "Sports", "Kids", "4", "UK | Local (HD)", "news", "_other"];
 const USERS: [&str; 7] = ["admin", "alice", "bob", "7", "ALICE", "unknown", "_other"];
 
@@ -303,10 +293,9 @@ impl Messy {
                 options: "i".try_into().expect("no NUL in it"),
             }),
             17 => Bson::JavaScriptCode("1".to_owned()),
-            18 => Bson::JavaScriptCodeWithScope(JavaScriptCodeWithScope {
-                code: "x".to_owned(),
-                scope: doc! { "x": 1 },
-            }),
+            18 => {
+                Bson::JavaScriptCodeWithScope(JavaScriptCodeWithScope { code: "x".to_owned(), scope: doc! { "x": 1 } })
+            }
             // MongoDB compares a symbol as the string it reads like.
             19 => Bson::Symbol(text),
             20 => Bson::MinKey,

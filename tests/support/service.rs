@@ -170,8 +170,7 @@ impl Service {
 
     /// A scrape in the text format.
     pub(crate) async fn text(&self) -> String {
-        let response =
-            self.scrape_with(&self.token().await).header(ACCEPT_ENCODING, "identity").send().await.unwrap();
+        let response = self.scrape_with(&self.token().await).header(ACCEPT_ENCODING, "identity").send().await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
         response.text().await.unwrap()
     }
@@ -185,18 +184,14 @@ impl Service {
     pub(crate) async fn until_value(&self, name: &str, labels: &[(&str, &str)], expected: f64) {
         let (started, mut found) = (Instant::now(), None);
         while found != Some(expected) {
-            assert!(
-                started.elapsed() < Duration::from_secs(10),
-                "{name}{labels:?}: {found:?}, not {expected}"
-            );
+            assert!(started.elapsed() < Duration::from_secs(10), "{name}{labels:?}: {found:?}, not {expected}");
             found = exposition::value(&self.series().await, name, labels);
         }
     }
 
     /// Refreshes as the admin of the fixtures and returns the report.
     pub(crate) async fn refresh(&self) -> Value {
-        let response =
-            self.post("/api/metrics/refresh").header("x-api-key", "admin001").send().await.unwrap();
+        let response = self.post("/api/metrics/refresh").header("x-api-key", "admin001").send().await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
         response.json().await.unwrap()
     }

@@ -28,9 +28,7 @@ pub(crate) fn fold(table: &SeriesTable, definition: &Definition, budget: usize) 
     if total <= budget {
         return Budgeted { family: order.family(table, definition, rows), folded: 0 };
     }
-    rows.sort_unstable_by(|&a, &b| {
-        table.value(b).total_cmp(&table.value(a)).then_with(|| order.compare(a, b))
-    });
+    rows.sort_unstable_by(|&a, &b| table.value(b).total_cmp(&table.value(a)).then_with(|| order.compare(a, b)));
     let (stay, keep) = split(table, &rows, definition.kept_label(), budget);
 
     // What is folded adds up, however the gauge merges equal rows.
@@ -126,9 +124,8 @@ mod tests {
     use super::*;
 
     fn episodes(rows: &[(&str, &str, f64)]) -> (SeriesTable, Definition) {
-        let definition = Definition::new("playarr_test_count", "things", "Test.")
-            .labels(["source", "title_name"])
-            .keeping("source");
+        let definition =
+            Definition::new("playarr_test_count", "things", "Test.").labels(["source", "title_name"]).keeping("source");
         let mut table = SeriesTable::new(2, Merge::Sum);
         for &(source, title, value) in rows {
             table.add(&[source, title], value);
@@ -144,14 +141,10 @@ mod tests {
 
     #[test]
     fn within_the_budget_all_series_stay_sorted_by_label() {
-        let (table, definition) =
-            episodes(&[("b", "x", 1.0), ("a", "y", 2.0), ("a", "x", 3.0), ("b", "x", 4.0)]);
+        let (table, definition) = episodes(&[("b", "x", 1.0), ("a", "y", 2.0), ("a", "x", 3.0), ("b", "x", 4.0)]);
         let budgeted = fold(&table, &definition, 3);
         assert_eq!(budgeted.folded, 0);
-        assert_eq!(
-            shown(&budgeted),
-            [("a/x".to_owned(), 3.0), ("a/y".to_owned(), 2.0), ("b/x".to_owned(), 5.0)]
-        );
+        assert_eq!(shown(&budgeted), [("a/x".to_owned(), 3.0), ("a/y".to_owned(), 2.0), ("b/x".to_owned(), 5.0)]);
     }
 
     #[test]
@@ -174,16 +167,12 @@ mod tests {
     fn ties_go_to_the_smaller_label_values() {
         let (table, definition) = episodes(&[("a", "z", 1.0), ("a", "m", 1.0), ("a", "b", 1.0)]);
         let expected = [("a/_other", 2.0), ("a/b", 1.0)];
-        assert_eq!(
-            shown(&fold(&table, &definition, 2)),
-            expected.map(|(labels, value)| (labels.to_owned(), value))
-        );
+        assert_eq!(shown(&fold(&table, &definition, 2)), expected.map(|(labels, value)| (labels.to_owned(), value)));
     }
 
     #[test]
     fn a_kept_label_with_too_many_values_folds_too() {
-        let (table, definition) =
-            episodes(&[("a", "x", 1.0), ("b", "x", 2.0), ("c", "x", 3.0), ("d", "x", 4.0)]);
+        let (table, definition) = episodes(&[("a", "x", 1.0), ("b", "x", 2.0), ("c", "x", 3.0), ("d", "x", 4.0)]);
         let budgeted = fold(&table, &definition, 2);
         let expected = [("_other/_other", 6.0), ("d/x", 4.0)];
         assert_eq!(shown(&budgeted), expected.map(|(labels, value)| (labels.to_owned(), value)));

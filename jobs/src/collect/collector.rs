@@ -45,8 +45,7 @@ pub(crate) async fn collect(
                 }
                 Query::Rows { collection, pipeline } => {
                     let labels = definition.labels.clone();
-                    read(&source, collection, pipeline, table, move |table, row| add_row(table, &labels, row))
-                        .await?
+                    read(&source, collection, pipeline, table, move |table, row| add_row(table, &labels, row)).await?
                 }
                 Query::Nested { collection, pipeline, arrays, labels } => {
                     let mut walk = Walk::new(arrays.clone(), labels);
@@ -145,11 +144,7 @@ impl Walk {
 ///
 /// Each document is counted exactly once, even if it was inserted in between: the pipeline matches what the counts
 /// leave out, by the same lists of values.
-async fn count(
-    source: &Source,
-    counted: &Counted,
-    mut table: SeriesTable,
-) -> Result<SeriesTable, SourceError> {
+async fn count(source: &Source, counted: &Counted, mut table: SeriesTable) -> Result<SeriesTable, SourceError> {
     let Counted { collection, filter, open, closed, usual } = counted;
     let closed_field: &str = closed;
     let with = |fields: Document| {
@@ -192,8 +187,7 @@ async fn count(
             });
         }
     }
-    let counts: Vec<_> =
-        futures_util::stream::iter(counts).buffer_unordered(COUNTS_IN_FLIGHT).try_collect().await?;
+    let counts: Vec<_> = futures_util::stream::iter(counts).buffer_unordered(COUNTS_IN_FLIGHT).try_collect().await?;
     for (text, usual, count) in counts {
         if count > 0 {
             let labels: Vec<_> = text.map(label_text).into_iter().chain([usual.into()]).collect();

@@ -139,11 +139,7 @@ impl Definition {
 
     /// Adds an aggregation pipeline of which every document is one row.
     #[must_use]
-    pub(crate) fn rows(
-        self,
-        collection: impl Into<Text>,
-        pipeline: impl IntoIterator<Item = Document>,
-    ) -> Self {
+    pub(crate) fn rows(self, collection: impl Into<Text>, pipeline: impl IntoIterator<Item = Document>) -> Self {
         let pipeline = pipeline.into_iter().collect();
         self.query(Query::Rows { collection: collection.into(), pipeline })
     }

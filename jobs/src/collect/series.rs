@@ -57,8 +57,7 @@ impl SeriesTable {
 
     /// Merges `value` into the series of these label values, which starts with it if it is the first.
     pub(crate) fn add<L: AsRef<str>>(&mut self, labels: &[L], value: f64) {
-        let key: Vec<u32> =
-            labels.iter().enumerate().map(|(label, text)| self.intern(label, text.as_ref())).collect();
+        let key: Vec<u32> = labels.iter().enumerate().map(|(label, text)| self.intern(label, text.as_ref())).collect();
         self.add_key(&key, value);
     }
 

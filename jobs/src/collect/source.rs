@@ -104,9 +104,7 @@ impl Source {
         while let Some(batch) = batches.try_next().await? {
             for document in batch.doc_slices()? {
                 values += 1;
-                if let Some(RawBsonRef::String(text)) =
-                    document?.as_document().and_then(|row| raw_field(row, "_id"))
-                {
+                if let Some(RawBsonRef::String(text)) = document?.as_document().and_then(|row| raw_field(row, "_id")) {
                     texts.push(text.to_owned());
                 }
             }
@@ -133,11 +131,7 @@ impl Source {
     ///
     /// # Errors
     /// When the server refuses, fails or takes too long.
-    pub(crate) async fn counts_by_index(
-        &self,
-        collection: &str,
-        filter: Document,
-    ) -> Result<bool, SourceError> {
+    pub(crate) async fn counts_by_index(&self, collection: &str, filter: Document) -> Result<bool, SourceError> {
         let max_time = i64::try_from(self.remaining()?.as_millis()).unwrap_or(i64::MAX);
         let command = doc! {
             "explain": { "count": collection, "query": filter },
@@ -146,8 +140,7 @@ impl Source {
             "maxTimeMS": max_time,
         };
         let explained = self.database.run_command(command).selection_criteria(secondary_preferred()).await?;
-        let plan =
-            explained.get_document("queryPlanner").and_then(|planner| planner.get_document("winningPlan"));
+        let plan = explained.get_document("queryPlanner").and_then(|planner| planner.get_document("winningPlan"));
         Ok(plan.is_ok_and(is_plain_count_scan))
     }
 
@@ -159,23 +152,14 @@ impl Source {
     fn remaining(&self) -> Result<Duration, SourceError> {
         let remaining = self.deadline.saturating_duration_since(Instant::now());
         // To the server, zero milliseconds mean no limit at all.
-        if remaining < Duration::from_millis(1) {
-            Err(SourceError::Timeout(self.timeout))
-        } else {
-            Ok(remaining)
-        }
+        if remaining < Duration::from_millis(1) { Err(SourceError::Timeout(self.timeout)) } else { Ok(remaining) }
     }
 }
 
 /// A field of a document. A value that cannot be decoded, such as a text that is not valid UTF-8, counts as missing:
 /// one odd document must not fail the whole gauge.
 pub(super) fn raw_field<'a>(document: &'a RawDocument, name: &str) -> Option<RawBsonRef<'a>> {
-    document
-        .iter_elements()
-        .map_while(Result::ok)
-        .find(|element| element.key().as_str() == name)?
-        .value()
-        .ok()
+    document.iter_elements().map_while(Result::ok).find(|element| element.key().as_str() == name)?.value().ok()
 }
 
 fn secondary_preferred() -> SelectionCriteria {

@@ -16,10 +16,7 @@ use super::error::DatabaseError;
 /// # Errors
 /// What went wrong, in plain words; [`DatabaseError::Timeout`] when the time is up. A write that timed out may have
 /// happened or may happen yet.
-pub async fn ask<T, E>(
-    time: Duration,
-    question: impl IntoFuture<Output = Result<T, E>>,
-) -> Result<T, DatabaseError>
+pub async fn ask<T, E>(time: Duration, question: impl IntoFuture<Output = Result<T, E>>) -> Result<T, DatabaseError>
 where
     E: Into<DatabaseError>,
 {

@@ -98,9 +98,7 @@ impl From<&Error> for DatabaseError {
             ErrorKind::Io(_) | ErrorKind::ConnectionPoolCleared { .. } | ErrorKind::DnsResolve { .. } => {
                 Self::Away(format!("MongoDB {}", words::cause(&error.kind.to_string())))
             }
-            other => {
-                Self::Driver(format!("the MongoDB driver failed: {}", words::shortened(&other.to_string())))
-            }
+            other => Self::Driver(format!("the MongoDB driver failed: {}", words::shortened(&other.to_string()))),
         }
     }
 }

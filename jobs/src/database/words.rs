@@ -13,10 +13,7 @@ const CAUSES: [(&[&str], &str); 9] = [
     (&["SCRAM failure", "Authentication failed", "AuthenticationFailed"], "refuses the login"),
     (&["certificate", "UnknownIssuer"], "shows a TLS certificate that is not trusted"),
     (&["corrupt message", "InvalidContentType"], "does not speak TLS"),
-    (
-        &["No route to host", "Network is unreachable", "HostUnreachable"],
-        "cannot be reached over the network",
-    ),
+    (&["No route to host", "Network is unreachable", "HostUnreachable"], "cannot be reached over the network"),
     (&["Too many open files"], "cannot be connected to: this process has too many open files"),
     (&["timed out", "TimedOut", "deadline has elapsed"], "does not answer"),
     (&["Connection reset", "end of file", "early eof", "Broken pipe", "closed"], "closed the connection"),
@@ -91,8 +88,7 @@ pub(super) fn shortened(message: &str) -> String {
 /// one outage would read like many.
 fn without_dump(text: &str) -> String {
     let text = text.strip_prefix("Kind: ").unwrap_or(text);
-    let end =
-        [", labels: ", ", source: ", ", server response: "].iter().filter_map(|tail| text.find(tail)).min();
+    let end = [", labels: ", ", source: ", ", server response: "].iter().filter_map(|tail| text.find(tail)).min();
     shortened(text[..end.unwrap_or(text.len())].trim())
 }
 
@@ -150,10 +146,7 @@ mod tests {
     fn a_refused_command_is_named_without_what_it_would_have_written() {
         let message = "not authorized on playarr to execute command { update: \"settings\", updates: [ { q: { _id: \
                        \"metrics_token\" }, u: { $set: { value: \"hunter2\" } } } ] }";
-        assert_eq!(
-            not_authorized(message),
-            "MongoDB: the user may not run update on the collection settings"
-        );
+        assert_eq!(not_authorized(message), "MongoDB: the user may not run update on the collection settings");
         assert!(!not_authorized("hunter2").contains("hunter2"));
     }
 }

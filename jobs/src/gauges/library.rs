@@ -43,21 +43,17 @@ pub(super) fn definitions(detail: EpisodesDetail) -> Vec<Definition> {
         .labels(["provider_id", "media_type"])
         .monitoring(IGNORED_PROVIDER_TITLES)
         .query(provider_titles_counted(doc! { "ignored": true })),
-        Definition::new(
-            "playarr_main_titles_count",
-            "titles",
-            "Titles of the merged library, by media type.",
-        )
-        .labels(["media_type"])
-        .monitoring(MAIN_TITLES)
-        .query(Query::Fixed(MEDIA_TYPES.map(|media_type| vec![media_type]).to_vec()))
-        .query(Query::Counted(Counted {
-            collection: "titles".into(),
-            filter: doc! {},
-            open: None,
-            closed: "type".into(),
-            usual: MEDIA_TYPES.to_vec(),
-        })),
+        Definition::new("playarr_main_titles_count", "titles", "Titles of the merged library, by media type.")
+            .labels(["media_type"])
+            .monitoring(MAIN_TITLES)
+            .query(Query::Fixed(MEDIA_TYPES.map(|media_type| vec![media_type]).to_vec()))
+            .query(Query::Counted(Counted {
+                collection: "titles".into(),
+                filter: doc! {},
+                open: None,
+                closed: "type".into(),
+                usual: MEDIA_TYPES.to_vec(),
+            })),
         episodes(detail),
     ]
 }
@@ -172,10 +168,7 @@ const MAIN_TITLES: Monitoring = Monitoring {
             Unit::Count,
             "Titles",
             "Titles of the merged library, by media type.",
-            &[(
-                r#"max by (media_type) (playarr_main_titles_count{media_type=~"$media_type"})"#,
-                "{{media_type}}",
-            )],
+            &[(r#"max by (media_type) (playarr_main_titles_count{media_type=~"$media_type"})"#, "{{media_type}}")],
         ),
         Panel::new(
             Section::Library,
@@ -183,10 +176,7 @@ const MAIN_TITLES: Monitoring = Monitoring {
             Unit::Count,
             "Titles of the merged library",
             "Each title once, however many providers have it.",
-            &[(
-                r#"max by (media_type) (playarr_main_titles_count{media_type=~"$media_type"})"#,
-                "{{media_type}}",
-            )],
+            &[(r#"max by (media_type) (playarr_main_titles_count{media_type=~"$media_type"})"#, "{{media_type}}")],
         ),
     ],
     ..Monitoring::NONE

@@ -16,8 +16,7 @@ pub use crate::collect::Definition;
 /// All gauges, in the order in which they are exposed.
 #[must_use]
 pub fn all(detail: EpisodesDetail) -> Vec<Definition> {
-    [library::definitions(detail), channels::definitions(), users::definitions(), providers::definitions()]
-        .concat()
+    [library::definitions(detail), channels::definitions(), users::definitions(), providers::definitions()].concat()
 }
 
 #[cfg(test)]
@@ -29,11 +28,7 @@ mod tests {
         for definition in all(EpisodesDetail::Title) {
             assert!(definition.name.starts_with("playarr_"), "{}", definition.name);
             assert!(definition.help.ends_with('.'), "{}: HELP is a sentence", definition.name);
-            assert!(
-                !definition.help.contains(['"', '\\', '\n']),
-                "{}: HELP needs no escapes",
-                definition.name
-            );
+            assert!(!definition.help.contains(['"', '\\', '\n']), "{}: HELP needs no escapes", definition.name);
             assert!(!definition.queries.is_empty(), "{}", definition.name);
             let kept_exists = definition.keep.is_none() || definition.kept_label().is_some();
             assert!(kept_exists, "{} keeps a label it has", definition.name);

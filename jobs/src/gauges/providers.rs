@@ -222,10 +222,7 @@ const ACTIVE: Monitoring = Monitoring {
                     r#"max by (provider_id) (playarr_provider_active_connections{provider_id=~"$provider"})"#,
                     "Connections",
                 ),
-                (
-                    r#"max by (provider_id) (playarr_provider_max_connections{provider_id=~"$provider"})"#,
-                    "Allowed",
-                ),
+                (r#"max by (provider_id) (playarr_provider_max_connections{provider_id=~"$provider"})"#, "Allowed"),
                 (
                     r#"sum by (provider_id) (max by (job, provider_id, media_type) (
   playarr_provider_titles_count{provider_id=~"$provider", media_type=~"$media_type"}

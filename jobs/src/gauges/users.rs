@@ -39,20 +39,14 @@ pub(super) fn definitions() -> Vec<Definition> {
         )
         .labels(["user"])
         .monitoring(WATCHLIST_CHANNELS)
-        .rows(
-            "users",
-            [doc! { "$project": { "_id": 0, "user": "$username", "value": length("watchlist", "live") } }],
-        ),
+        .rows("users", [doc! { "$project": { "_id": 0, "user": "$username", "value": length("watchlist", "live") } }]),
         Definition::new("playarr_active_users", "users", "Users with an API key who are not inactive.")
             .monitoring(ACTIVE_USERS)
             // Without any user, the group below has no row.
             .query(Query::Fixed(vec![vec![]]))
             .rows(
                 "users",
-                [
-                    doc! { "$match": { "$expr": is_active } },
-                    doc! { "$group": { "_id": null, "value": { "$sum": 1 } } },
-                ],
+                [doc! { "$match": { "$expr": is_active } }, doc! { "$group": { "_id": null, "value": { "$sum": 1 } } }],
             ),
     ]
 }

@@ -65,9 +65,7 @@ mod tests {
 
     #[test]
     fn the_same_number_in_any_type_is_one_label() {
-        for value in
-            [RawBsonRef::Int32(1), RawBsonRef::Int64(1), RawBsonRef::Double(1.0), RawBsonRef::String("1")]
-        {
+        for value in [RawBsonRef::Int32(1), RawBsonRef::Int64(1), RawBsonRef::Double(1.0), RawBsonRef::String("1")] {
             assert_eq!(label_value(Some(value)), "1");
         }
         assert_eq!(label_value(Some(RawBsonRef::Double(-0.0))), "0");
@@ -79,9 +77,7 @@ mod tests {
         let fraction = RawBsonRef::Double(1.5);
         let nan = RawBsonRef::Double(f64::NAN);
         let infinite = RawBsonRef::Double(f64::INFINITY);
-        for value in
-            [fraction, nan, infinite, RawBsonRef::Null, RawBsonRef::Boolean(true), RawBsonRef::String("")]
-        {
+        for value in [fraction, nan, infinite, RawBsonRef::Null, RawBsonRef::Boolean(true), RawBsonRef::String("")] {
             assert_eq!(label_value(Some(value)), UNKNOWN);
         }
         assert_eq!(label_value(None), UNKNOWN);

@@ -48,15 +48,8 @@ pub enum Section {
 
 impl Section {
     /// Every row, from the top.
-    pub const ALL: [Self; 7] = [
-        Self::Overview,
-        Self::Providers,
-        Self::Library,
-        Self::Users,
-        Self::Streams,
-        Self::Jobs,
-        Self::Service,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Overview, Self::Providers, Self::Library, Self::Users, Self::Streams, Self::Jobs, Self::Service];
 
     /// The heading.
     #[must_use]

@@ -81,10 +81,10 @@ impl Spec {
     /// The labels with their values, in order.
     pub fn label_specs(&self) -> impl Iterator<Item = LabelSpec> + use<> {
         let values = self.values;
-        self.labels.iter().enumerate().map(move |(position, &name)| LabelSpec {
-            name,
-            values: values.get(position).copied().unwrap_or_default(),
-        })
+        self.labels
+            .iter()
+            .enumerate()
+            .map(move |(position, &name)| LabelSpec { name, values: values.get(position).copied().unwrap_or_default() })
     }
 
     /// Whether any label takes any text.

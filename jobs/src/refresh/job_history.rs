@@ -38,10 +38,7 @@ impl JobHistory {
     /// cancelled. A run of Playarr's own job is left alone: its line has neither our `_id` nor the result of one of our
     /// runs.
     pub(crate) async fn end_abandoned_runs(&self) {
-        let ours = [
-            doc! { "_id": ObjectId::from_bytes(ID) },
-            doc! { "last_result.generation": { "$exists": true } },
-        ];
+        let ours = [doc! { "_id": ObjectId::from_bytes(ID) }, doc! { "last_result.generation": { "$exists": true } }];
         let asked = Instant::now();
         let abandoned = doc! { "job_name": self.job_name, "status": "running", "$or": ours.to_vec() };
         let ended = doc! { "$set": { "status": "cancelled", "lastUpdated": DateTime::now() } };
@@ -77,10 +74,7 @@ impl JobHistory {
             set.extend(doc! { "status": "completed", "last_execution": now });
         } else {
             set.insert("status", "failed");
-            result.insert(
-                "error",
-                format!("{} of {} collectors failed", errors.len(), report.collectors.len()),
-            );
+            result.insert("error", format!("{} of {} collectors failed", errors.len(), report.collectors.len()));
             result.insert("errors", errors);
         }
         set.insert("last_result", result);

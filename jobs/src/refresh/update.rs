@@ -207,12 +207,9 @@ impl<P: Send + Sync + 'static> Inner<P> {
 
     /// Runs every collector; one that fails keeps what the last snapshot had.
     async fn collect_all(&self, last: &Snapshot) -> (Vec<Collector>, Vec<Failure>) {
-        let tasks: Vec<_> =
-            (0..self.definitions.len()).map(|position| self.collect_one(position, last)).collect();
-        let mut collectors: Vec<_> = futures_util::stream::iter(tasks)
-            .buffer_unordered(self.options.concurrency.max(1))
-            .collect()
-            .await;
+        let tasks: Vec<_> = (0..self.definitions.len()).map(|position| self.collect_one(position, last)).collect();
+        let mut collectors: Vec<_> =
+            futures_util::stream::iter(tasks).buffer_unordered(self.options.concurrency.max(1)).collect().await;
         collectors.sort_unstable_by_key(|(position, ..)| *position);
         let (collectors, failures): (Vec<_>, Vec<_>) =
             collectors.into_iter().map(|(_, collector, failure)| (collector, failure)).unzip();
@@ -222,8 +219,7 @@ impl<P: Send + Sync + 'static> Inner<P> {
     async fn collect_one(&self, position: usize, last: &Snapshot) -> (usize, Collector, Option<Failure>) {
         let definition = &self.definitions[position];
         let clock = Instant::now();
-        let outcome =
-            collect(&self.database, definition, self.options.series_budget, self.options.timeout).await;
+        let outcome = collect(&self.database, definition, self.options.series_budget, self.options.timeout).await;
         let duration = clock.elapsed();
         let name = definition.name.clone();
         let (collector, failure) = match outcome {

@@ -38,10 +38,8 @@ impl Tokens {
     }
 
     pub(super) async fn check_each(&self, writing: Writing) -> Result<(), TokenError> {
-        let (metrics, ingest) = tokio::join!(
-            self.check_one(TokenKind::Metrics, writing),
-            self.check_one(TokenKind::Ingest, writing)
-        );
+        let (metrics, ingest) =
+            tokio::join!(self.check_one(TokenKind::Metrics, writing), self.check_one(TokenKind::Ingest, writing));
         metrics.and(ingest).map(drop)
     }
 
@@ -143,9 +141,8 @@ impl Tokens {
         let kind = TokenKind::Ingest;
         let known = memory.known(stored);
         let is_known = known.is_some();
-        let mut record = known.unwrap_or_else(|| {
-            Record::new(setting.token().map_or_else(random_token, |token| token.to_owned().into()))
-        });
+        let mut record = known
+            .unwrap_or_else(|| Record::new(setting.token().map_or_else(random_token, |token| token.to_owned().into())));
         if is_known {
             self.accept(kind, &record.value);
             memory.record = Some(record.clone());
@@ -179,12 +176,7 @@ impl Tokens {
     }
 
     /// Writes a record unless the database holds it already. `None` if another instance has written meanwhile.
-    async fn store(
-        &self,
-        kind: TokenKind,
-        stored: &Stored,
-        record: &Record,
-    ) -> Result<Option<Record>, String> {
+    async fn store(&self, kind: TokenKind, stored: &Stored, record: &Record) -> Result<Option<Record>, String> {
         match stored {
             Stored::Record(stored) if stored == record => Ok(Some(record.clone())),
             Stored::Unusable(reason) => Err(reason.clone()),

@@ -54,10 +54,7 @@ mod tests {
 
     fn lines(checks: &[(Option<Problem>, bool)]) -> Vec<Option<Line>> {
         let mut log = ProblemLog::default();
-        checks
-            .iter()
-            .map(|(problem, is_outage)| log.line(problem.clone().map(Arc::new), *is_outage))
-            .collect()
+        checks.iter().map(|(problem, is_outage)| log.line(problem.clone().map(Arc::new), *is_outage)).collect()
     }
 
     fn refused(reason: &str) -> Option<Problem> {
@@ -74,8 +71,7 @@ mod tests {
     #[test]
     fn what_lasts_for_one_check_or_comes_of_an_outage_is_no_line() {
         assert_eq!(lines(&[(refused("no primary"), false), (None, false)]), [None, None]);
-        let during =
-            [(refused("away"), false), (refused("away"), true), (refused("away"), true), (None, false)];
+        let during = [(refused("away"), false), (refused("away"), true), (refused("away"), true), (None, false)];
         assert_eq!(lines(&during), [None; 4]);
     }
 }

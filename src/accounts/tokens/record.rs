@@ -191,13 +191,7 @@ impl Records {
 
     /// Takes a failed write of a new token back. It may have reached the primary and could otherwise be committed much
     /// later, when nobody expects the token to change any more. Does not wait for a majority: there may be none.
-    pub(super) async fn undo(
-        &self,
-        kind: TokenKind,
-        read: Option<&Record>,
-        failed: &Record,
-        before: &Record,
-    ) {
+    pub(super) async fn undo(&self, kind: TokenKind, read: Option<&Record>, failed: &Record, before: &Record) {
         let options = CollectionOptions::builder()
             .write_concern(WriteConcern::builder().w(Acknowledgment::Nodes(1)).build())
             .build();

@@ -31,8 +31,7 @@ pub(super) fn json(panel: &Panel, note: Option<&str>) -> Value {
         PanelKind::Bars => ("bargauge", bars_options()),
         PanelKind::Table(_) => ("table", json!({ "cellHeight": "sm", "showHeader": true })),
     };
-    let targets: Vec<_> =
-        panel.queries.iter().zip('A'..='Z').map(|(query, id)| target(panel, *query, id)).collect();
+    let targets: Vec<_> = panel.queries.iter().zip('A'..='Z').map(|(query, id)| target(panel, *query, id)).collect();
     let mut json = json!({
         "datasource": datasource(),
         "description": with_note(panel.description, note),
@@ -162,8 +161,7 @@ fn overrides(panel: &Panel) -> Vec<Value> {
 
 /// One row for each label set, under headings for people.
 fn transformations(panel: &Panel) -> Value {
-    let mut names: Map<_, _> =
-        HEADINGS.iter().map(|&(label, heading)| (label.to_owned(), heading.into())).collect();
+    let mut names: Map<_, _> = HEADINGS.iter().map(|&(label, heading)| (label.to_owned(), heading.into())).collect();
     for (&(_, heading), id) in panel.queries.iter().zip('A'..='Z') {
         let value = if panel.queries.len() == 1 { "Value".to_owned() } else { format!("Value #{id}") };
         names.insert(value, heading.into());

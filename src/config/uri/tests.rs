@@ -4,10 +4,7 @@ use super::*;
 
 fn complaint(text: &str) -> String {
     let complaint = parse(text.trim()).expect_err(text).to_string();
-    assert!(
-        !complaint.contains("hunter2") && !complaint.contains("not a MongoDB connection string"),
-        "{complaint}"
-    );
+    assert!(!complaint.contains("hunter2") && !complaint.contains("not a MongoDB connection string"), "{complaint}");
     assert_eq!(complaint.lines().count(), 1, "{complaint}");
     complaint
 }
@@ -44,11 +41,7 @@ fn what_playarrs_driver_takes_is_taken() {
         " \tmongodb://host/ \n",
     ] {
         let uri = parsed(text);
-        assert_eq!(
-            uri.warnings().iter().filter(|warning| warning.contains("retryWrites")).count(),
-            0,
-            "{text}"
-        );
+        assert_eq!(uri.warnings().iter().filter(|warning| warning.contains("retryWrites")).count(), 0, "{text}");
     }
     assert_eq!(parsed("mongodb://@host").reveal(), "mongodb://host/");
     let numbers = parsed("mongodb://host/?connectTimeoutMS=5000ms&maxPoolSize=10.5");
@@ -95,11 +88,7 @@ fn an_option_that_has_no_use_here_is_dropped_with_a_warning_that_names_it() {
     }
     for option in ["w=majority", "j=true", "authMechanism=DEFAULT", "readPreference=secondaryPreferred"] {
         let uri = parsed(&format!("mongodb://u:p@host/?{option}"));
-        assert_eq!(
-            (uri.warnings(), uri.reveal()),
-            (&[][..], "mongodb://u:p@host/"),
-            "nothing is lost: {option}"
-        );
+        assert_eq!((uri.warnings(), uri.reveal()), (&[][..], "mongodb://u:p@host/"), "nothing is lost: {option}");
     }
 }
 
@@ -108,22 +97,10 @@ fn what_is_wrong_is_named() {
     for (text, expected) in [
         ("http://user:hunter2@host", "it must start with mongodb:// or mongodb+srv://"),
         ("hunter2", "it must start with mongodb:// or mongodb+srv://"),
-        (
-            "mongodb://user:hunter2@x@host",
-            "the user name or the password holds an unescaped '@'; write it as %40",
-        ),
-        (
-            "mongodb://user:hunter2/x@host",
-            "the user name or the password holds an unescaped '/'; write it as %2F",
-        ),
-        (
-            "mongodb://user:hunter2:x@host",
-            "the user name or the password holds an unescaped ':'; write it as %3A",
-        ),
-        (
-            "mongodb://user:hunter2#@host",
-            "the user name or the password holds an unescaped '#'; write it as %23",
-        ),
+        ("mongodb://user:hunter2@x@host", "the user name or the password holds an unescaped '@'; write it as %40"),
+        ("mongodb://user:hunter2/x@host", "the user name or the password holds an unescaped '/'; write it as %2F"),
+        ("mongodb://user:hunter2:x@host", "the user name or the password holds an unescaped ':'; write it as %3A"),
+        ("mongodb://user:hunter2#@host", "the user name or the password holds an unescaped '#'; write it as %23"),
         (
             "mongodb://user:hunter2?x@host",
             "there is an '@' after the '?'; in a password, write '?' as %3F; in an option, write '@' as %40",
@@ -154,10 +131,7 @@ fn what_is_wrong_is_named() {
             "mongodb://host/?tlsCAFile=/nowhere/ca.pem",
             "tlsCAFile=/nowhere/ca.pem: the file cannot be read: No such file or directory (os error 2)",
         ),
-        (
-            "mongodb://host/?tlsCAFile=/dev/null",
-            "tlsCAFile=/dev/null: the file holds no certificate in PEM form",
-        ),
+        ("mongodb://host/?tlsCAFile=/dev/null", "tlsCAFile=/dev/null: the file holds no certificate in PEM form"),
     ] {
         assert_eq!(complaint(text), expected, "{text}");
     }

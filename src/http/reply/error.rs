@@ -53,9 +53,7 @@ pub(in crate::http) enum ApiError {
     #[error("The body is not a valid login; send a JSON object with the texts \"username\" and \"password\"")]
     InvalidLogin,
     /// The body does not say which live series to forget.
-    #[error(
-        "The body does not say what to forget: {0}; send {{\"match\": [selectors], \"dry_run\": true or false}}"
-    )]
+    #[error("The body does not say what to forget: {0}; send {{\"match\": [selectors], \"dry_run\": true or false}}")]
     InvalidForget(String),
     /// A selector of series that is none.
     #[error("{0}; selectors are written as in Prometheus")]
@@ -146,9 +144,7 @@ impl ApiError {
             | Self::Token(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::NoSuchRoute => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
-            Self::ContentType(_) | Self::ContentEncoding(_) | Self::NotJson => {
-                StatusCode::UNSUPPORTED_MEDIA_TYPE
-            }
+            Self::ContentType(_) | Self::ContentEncoding(_) | Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooLarge(_) | Self::Batch(BatchError::TooMany) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotAPath
             | Self::BadHost(_)
@@ -189,9 +185,7 @@ impl ApiError {
         match self {
             Self::MissingToken => Some("missing_token"),
             Self::WrongToken(_) => Some("wrong_token"),
-            Self::Auth(AuthError::Unauthenticated(reason) | AuthError::WrongLogin(reason)) => {
-                Some(reason.as_str())
-            }
+            Self::Auth(AuthError::Unauthenticated(reason) | AuthError::WrongLogin(reason)) => Some(reason.as_str()),
             Self::Auth(AuthError::TooManyFailures { .. }) => Some("too_many_failures"),
             _ => None,
         }

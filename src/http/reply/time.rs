@@ -26,11 +26,7 @@ pub(in crate::http) fn since(outage: &Outage) -> String {
     let Some(began) = rfc3339(outage.since) else { return format!("for {lasts}") };
     // 2026-11-25T14:03:59.000Z
     let (date, time) = (&began[..10], &began[11..16]);
-    if seconds < DAY {
-        format!("since {time} UTC ({lasts})")
-    } else {
-        format!("since {date} {time} UTC ({lasts})")
-    }
+    if seconds < DAY { format!("since {time} UTC ({lasts})") } else { format!("since {date} {time} UTC ({lasts})") }
 }
 
 #[cfg(test)]

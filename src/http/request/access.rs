@@ -17,17 +17,13 @@ use super::headers::header;
 pub(in crate::http) struct Admin(pub(in crate::http) User);
 
 /// Anybody.
-pub(in crate::http) fn anyone(
-    app: &Arc<App>,
-) -> impl Filter<Extract = (Arc<App>,), Error = Rejection> + Clone + use<> {
+pub(in crate::http) fn anyone(app: &Arc<App>) -> impl Filter<Extract = (Arc<App>,), Error = Rejection> + Clone + use<> {
     let app = app.clone();
     warp::any().and_then(move || ready(Ok::<_, Rejection>(app.clone())))
 }
 
 /// Any active user.
-pub(in crate::http) fn user(
-    app: &Arc<App>,
-) -> impl Filter<Extract = (User,), Error = Rejection> + Clone + use<> {
+pub(in crate::http) fn user(app: &Arc<App>) -> impl Filter<Extract = (User,), Error = Rejection> + Clone + use<> {
     anyone(app).and(caller()).and_then(|app: Arc<App>, caller: Caller| async move {
         match app.admins.user(&caller.credentials()).await {
             Ok(user) if user.is_active => Ok(user),

@@ -11,11 +11,7 @@ pub(in crate::http) struct Bearer(Option<String>);
 
 impl Bearer {
     /// Succeeds if this is the current token of that kind.
-    pub(in crate::http) fn check(
-        token: Option<&Self>,
-        tokens: &Tokens,
-        kind: TokenKind,
-    ) -> Result<(), ApiError> {
+    pub(in crate::http) fn check(token: Option<&Self>, tokens: &Tokens, kind: TokenKind) -> Result<(), ApiError> {
         let token = token.and_then(|Self(token)| token.as_deref()).ok_or(ApiError::MissingToken)?;
         match tokens.accepts(kind, token) {
             Err(unknown) => Err(ApiError::TokenUnknown(kind, unknown)),
@@ -50,8 +46,7 @@ mod tests {
         for header in ["Bearer abc", "bearer abc", "BEARER   abc "] {
             assert_eq!(bearer(header), Some("abc"), "{header}");
         }
-        for header in ["", "abc", "Bearer", "Bearer ", "Basic abc", "Bearer a b", "Bearerabc", " Bearer abc"]
-        {
+        for header in ["", "abc", "Bearer", "Bearer ", "Basic abc", "Bearer a b", "Bearerabc", " Bearer abc"] {
             assert_eq!(bearer(header), None, "{header}");
         }
     }

@@ -159,8 +159,7 @@ mod tests {
             assert!(prefers(&[browser]), "{browser}");
         }
         assert!(prefers(&["*/*", "text/html"]));
-        for program in
-            ["", "*/*", "text/*", "application/json, text/html;q=0.9", "text/html;q=0", UP_TO_2_48, FROM_3_4]
+        for program in ["", "*/*", "text/*", "application/json, text/html;q=0.9", "text/html;q=0", UP_TO_2_48, FROM_3_4]
         {
             assert!(!prefers(&[program]), "{program}");
         }

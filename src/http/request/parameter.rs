@@ -38,9 +38,7 @@ impl Parameters {
 }
 
 /// The parameter of this name in the template of the route.
-pub(in crate::http) fn parameter(
-    name: &'static str,
-) -> impl Filter<Extract = (String,), Error = Rejection> + Copy {
+pub(in crate::http) fn parameter(name: &'static str) -> impl Filter<Extract = (String,), Error = Rejection> + Copy {
     warp::ext::optional::<Parameters>().and_then(move |parameters: Option<Parameters>| async move {
         let value = parameters.as_ref().and_then(|parameters| parameters.get(name));
         value.map(str::to_owned).ok_or_else(|| Rejection::from(ApiError::NoSuchRoute))

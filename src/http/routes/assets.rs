@@ -18,8 +18,7 @@ pub(in crate::http) fn asset(name: String, if_none_match: Option<String>) -> Res
 /// right after an update.
 fn answer(asset: &Asset, if_none_match: Option<&str>) -> Response {
     let is_known = if_none_match.is_some_and(|tags| tags.split(',').any(|tag| is_same(tag, &asset.etag)));
-    let mut response =
-        if is_known { StatusCode::NOT_MODIFIED.into_response() } else { asset.body.into_response() };
+    let mut response = if is_known { StatusCode::NOT_MODIFIED.into_response() } else { asset.body.into_response() };
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(asset.content_type));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

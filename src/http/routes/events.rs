@@ -30,10 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const LARGE_BODY: usize = 16 << 10;
 
 /// `POST /api/metrics/events`
-pub(in crate::http) async fn record(
-    app: Arc<App>,
-    packed: Result<PackedBatch, ApiError>,
-) -> Result<Json, ApiError> {
+pub(in crate::http) async fn record(app: Arc<App>, packed: Result<PackedBatch, ApiError>) -> Result<Json, ApiError> {
     let packed = packed?;
     let is_small = packed.body.len() < LARGE_BODY && !packed.is_gzip;
     let journal = app.journal.get().ok_or(RecordError::Starting)?;
@@ -71,8 +68,7 @@ enum Layout {
 }
 
 /// The batch of a request whose caller may send one.
-pub(in crate::http) fn batch()
--> impl Filter<Extract = (Result<PackedBatch, ApiError>,), Error = Rejection> + Copy {
+pub(in crate::http) fn batch() -> impl Filter<Extract = (Result<PackedBatch, ApiError>,), Error = Rejection> + Copy {
     header("content-type")
         .and(header("content-encoding"))
         // An id that cannot be read is refused: without it the batch could be counted twice.

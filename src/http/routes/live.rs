@@ -35,16 +35,14 @@ pub(in crate::http) async fn forget(
     admin: Admin,
     body: Result<Bytes, ApiError>,
 ) -> Result<Json, ApiError> {
-    let forget: Forget =
-        serde_json::from_slice(&body?).map_err(|error| ApiError::InvalidForget(error.to_string()))?;
+    let forget: Forget = serde_json::from_slice(&body?).map_err(|error| ApiError::InvalidForget(error.to_string()))?;
     if forget.selectors.is_empty() || forget.selectors.len() > MAX_SELECTORS {
         return Err(ApiError::InvalidForget(format!(
             "\"match\" has {} selectors, and 1 to {MAX_SELECTORS} are accepted",
             forget.selectors.len()
         )));
     }
-    let selectors =
-        forget.selectors.iter().map(|text| Selector::parse(text)).collect::<Result<Vec<_>, _>>()?;
+    let selectors = forget.selectors.iter().map(|text| Selector::parse(text)).collect::<Result<Vec<_>, _>>()?;
     let journal = app.journal.get().ok_or(RecordError::Starting)?;
     let series = journal.forget(filter(selectors), forget.dry_run).await?;
     let Admin(admin) = admin;
@@ -58,8 +56,7 @@ pub(in crate::http) async fn forget(
 fn filter(selectors: Vec<Selector>) -> SeriesFilter {
     Box::new(move |spec: &Spec, values: &[&str]| {
         let labels: Vec<_> = spec.labels.iter().copied().zip(values.iter().copied()).collect();
-        let suffixes: &[&str] =
-            if spec.kind == Kind::Histogram { &["", "_bucket", "_sum", "_count"] } else { &[""] };
+        let suffixes: &[&str] = if spec.kind == Kind::Histogram { &["", "_bucket", "_sum", "_count"] } else { &[""] };
         suffixes.iter().any(|suffix| {
             let name = format!("{}{suffix}", spec.name);
             selectors.iter().any(|selector| selector.matches(&name, &labels))

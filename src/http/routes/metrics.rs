@@ -79,15 +79,13 @@ fn request() -> impl Filter<Extract = (Request,), Error = Rejection> + Copy {
         .and(header("accept-encoding"))
         .and(header("user-agent"))
         .and(header("x-forwarded-for"))
-        .map(|method, format: Option<Preferred>, gzip: Option<Gzip>, user_agent, proxied: Option<String>| {
-            Request {
-                at: Instant::now(),
-                is_head: method == Method::HEAD,
-                format: format.map_or(Format::Text, |Preferred(format)| format),
-                gzip: gzip.is_some_and(|Gzip(gzip)| gzip),
-                user_agent,
-                client: Client::of(peer(), proxied.as_deref()).address,
-            }
+        .map(|method, format: Option<Preferred>, gzip: Option<Gzip>, user_agent, proxied: Option<String>| Request {
+            at: Instant::now(),
+            is_head: method == Method::HEAD,
+            format: format.map_or(Format::Text, |Preferred(format)| format),
+            gzip: gzip.is_some_and(|Gzip(gzip)| gzip),
+            user_agent,
+            client: Client::of(peer(), proxied.as_deref()).address,
         })
 }
 
@@ -109,9 +107,7 @@ fn admit(app: Arc<App>, token: Option<&Bearer>, request: Request) -> Result<Admi
 /// Why a scrape is refused, as exactly as it takes to say what to do.
 fn cause(app: &App, token: Option<&Bearer>, error: &ApiError) -> Cause {
     match error {
-        ApiError::WrongToken(_) if Bearer::check(token, &app.tokens, TokenKind::Ingest).is_ok() => {
-            Cause::IngestToken
-        }
+        ApiError::WrongToken(_) if Bearer::check(token, &app.tokens, TokenKind::Ingest).is_ok() => Cause::IngestToken,
         ApiError::WrongToken(_) => Cause::OtherToken,
         ApiError::TokenUnknown(..) => Cause::TokenUnknown,
         ApiError::TooManyScrapes => Cause::TooMany,

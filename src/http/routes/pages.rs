@@ -19,8 +19,7 @@ use crate::http::request::caller::Caller;
 use crate::web::{self, HOME, LoginPage, NoticePage, Page, Target, Visit};
 
 /// What a path is encoded with as the value of `next`: everything that means something in a query.
-const IN_QUERY: &AsciiSet =
-    &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'&').add(b'+').add(b'<').add(b'>');
+const IN_QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'&').add(b'+').add(b'<').add(b'>');
 
 #[derive(Deserialize)]
 pub(in crate::http) struct Query {
@@ -45,12 +44,7 @@ pub(in crate::http) async fn login(app: Arc<App>, caller: Caller, query: Query) 
 }
 
 /// `GET /settings/metrics` and the other pages
-pub(in crate::http) async fn show(
-    shown: &'static Page,
-    app: Arc<App>,
-    caller: Caller,
-    asked: String,
-) -> Response {
+pub(in crate::http) async fn show(shown: &'static Page, app: Arc<App>, caller: Caller, asked: String) -> Response {
     let target = &Target::of(caller.host(), caller.is_https());
     let to_login = || see_other(&format!("/login?next={}", utf8_percent_encode(&asked, IN_QUERY)));
     match app.admins.user(&caller.credentials()).await {

@@ -29,11 +29,7 @@ pub(in crate::http) async fn show(app: Arc<App>, _: Admin, query: Query) -> Resu
 }
 
 /// `POST /api/settings/metrics/regenerate`
-pub(in crate::http) async fn regenerate(
-    app: Arc<App>,
-    admin: Admin,
-    query: Query,
-) -> Result<Response, ApiError> {
+pub(in crate::http) async fn regenerate(app: Arc<App>, admin: Admin, query: Query) -> Result<Response, ApiError> {
     let (Admin(admin), kind) = (admin, query.token);
     // Before the tokens are known, live metrics may not be what they were; nobody should get in to see them.
     if let Err(unknown) = app.tokens.known(kind) {

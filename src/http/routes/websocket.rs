@@ -49,8 +49,7 @@ pub(in crate::http) fn accept(
     upgrade: Option<Ws>,
 ) -> Result<Response, ApiError> {
     let upgrade = upgrade.ok_or(ApiError::NotAWebSocket)?;
-    let permit =
-        app.websocket_permits.clone().try_acquire_owned().map_err(|_| ApiError::TooManyWebSockets)?;
+    let permit = app.websocket_permits.clone().try_acquire_owned().map_err(|_| ApiError::TooManyWebSockets)?;
     let credentials = caller.credentials();
     let upgrade = upgrade.max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE);
     let socket = |socket| async move {
@@ -213,10 +212,9 @@ fn status(app: &App) -> Message {
 
 fn step_event(step: &Step) -> Value {
     match step {
-        Step::Started { generation, trigger, collectors } => event(
-            "refresh_started",
-            json!({ "generation": generation, "trigger": trigger, "collectors": collectors }),
-        ),
+        Step::Started { generation, trigger, collectors } => {
+            event("refresh_started", json!({ "generation": generation, "trigger": trigger, "collectors": collectors }))
+        }
         Step::Collected { report, done, of } => {
             let mut collected = collector_report(report);
             (collected["done"], collected["of"]) = ((*done).into(), (*of).into());
@@ -292,9 +290,7 @@ mod tests {
         App::new(&config, &database::connect(&config).await.unwrap()).unwrap()
     }
 
-    fn client(
-        is_stuck: bool,
-    ) -> (FakeClient, mpsc::UnboundedSender<Message>, mpsc::UnboundedReceiver<Message>) {
+    fn client(is_stuck: bool) -> (FakeClient, mpsc::UnboundedSender<Message>, mpsc::UnboundedReceiver<Message>) {
         let ((say, says), (hears, hear)) = (mpsc::unbounded_channel(), mpsc::unbounded_channel());
         (FakeClient { says, hears, is_stuck }, say, hear)
     }

@@ -33,9 +33,7 @@ pub enum EndpointError {
     #[error("a text that does not start with \"/\"")]
     NoPath,
     /// A segment that no template has; counted from 1.
-    #[error(
-        "a path whose segment {0} is neither a word of a route nor a parameter; it may hold a key or a password"
-    )]
+    #[error("a path whose segment {0} is neither a word of a route nor a parameter; it may hold a key or a password")]
     Segment(usize),
 }
 
@@ -77,8 +75,7 @@ impl<'a> Endpoint<'a> {
 }
 
 fn is_segment(segment: &str) -> bool {
-    let (name, extension) =
-        segment.split_once('.').map_or((segment, None), |(name, rest)| (name, Some(rest)));
+    let (name, extension) = segment.split_once('.').map_or((segment, None), |(name, rest)| (name, Some(rest)));
     let is_extension = |extension: &str| WORD_EXTENSIONS.contains(&extension);
     if is_parameter(name) {
         // `:id.json`, `:stream.:extension`, and the files that players ask for.

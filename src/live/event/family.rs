@@ -301,17 +301,11 @@ mod tests {
             let first = |values: &[&'static str]| values.first().copied();
             let last = |values: &[&'static str]| values.last().copied();
             for pick in [first, last] {
-                let values: Vec<_> = spec
-                    .label_specs()
-                    .map(|label| pick(label.values).unwrap_or(&longest).to_owned())
-                    .collect();
+                let values: Vec<_> =
+                    spec.label_specs().map(|label| pick(label.values).unwrap_or(&longest).to_owned()).collect();
                 let (key, combination) = place_of(spec, &values).unwrap();
                 assert!(combination < spec.combinations(), "{}", spec.name);
-                assert!(
-                    label_values(spec, &key, combination).eq(values.iter().map(String::as_str)),
-                    "{}",
-                    spec.name
-                );
+                assert!(label_values(spec, &key, combination).eq(values.iter().map(String::as_str)), "{}", spec.name);
             }
             assert_eq!(FamilyId::named(spec.name), Some(id));
         }

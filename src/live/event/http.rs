@@ -32,15 +32,11 @@ impl Recorded for HttpRequest<'_> {
     }
 }
 
-pub(super) static HTTP_REQUESTS: Spec = Spec::new(
-    Kind::Counter,
-    "playarr_http_requests_total",
-    "requests",
-    "HTTP requests, by route and status code.",
-)
-.labels(&["endpoint", "status_code"])
-.values(&[ANY_TEXT, ANY_TEXT])
-.monitoring(Monitoring { panels: &[REQUESTS], ..Monitoring::NONE });
+pub(super) static HTTP_REQUESTS: Spec =
+    Spec::new(Kind::Counter, "playarr_http_requests_total", "requests", "HTTP requests, by route and status code.")
+        .labels(&["endpoint", "status_code"])
+        .values(&[ANY_TEXT, ANY_TEXT])
+        .monitoring(Monitoring { panels: &[REQUESTS], ..Monitoring::NONE });
 
 pub(super) static HTTP_REQUEST_DURATION: Spec = Spec::new(
     Kind::Histogram,

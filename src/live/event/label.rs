@@ -155,8 +155,7 @@ mod tests {
 
     #[test]
     fn a_label_is_a_short_text_without_control_characters() {
-        for text in ["a", "Ä", "_other", "<script>", "with \"quotes\" and \\", &"x".repeat(128), "\u{c2}bc"]
-        {
+        for text in ["a", "Ä", "_other", "<script>", "with \"quotes\" and \\", &"x".repeat(128), "\u{c2}bc"] {
             assert_eq!(Label::new(text).unwrap().as_str(), text);
             assert_eq!(Label::repaired(text).as_str(), text);
         }

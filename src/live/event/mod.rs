@@ -213,8 +213,7 @@ mod tests {
                 json.insert(field.name.to_owned(), value);
             }
             let text = serde_json::to_string(&json).unwrap();
-            let event: Event<'_> =
-                serde_json::from_str(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
+            let event: Event<'_> = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
             assert_eq!(event.type_name(), spec.name);
             assert_eq!(serde_json::to_value(&event).unwrap(), serde_json::Value::Object(json));
         }

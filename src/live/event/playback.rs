@@ -30,11 +30,7 @@ impl Recorded for StreamRequest<'_> {
     #[inline]
     fn record_into(&self, sink: &mut impl Sink) {
         const { counter(&STREAM_REQUESTS) }.increment(sink, (&self.user,));
-        const { histogram(&STREAM_REQUEST_DURATION) }.observe(
-            sink,
-            (&self.media_type,),
-            self.duration_seconds,
-        );
+        const { histogram(&STREAM_REQUEST_DURATION) }.observe(sink, (&self.media_type,), self.duration_seconds);
     }
 }
 
@@ -117,19 +113,15 @@ impl Recorded for CacheOperation {
     }
 }
 
-pub(super) static CACHE_OPERATIONS: Spec = Spec::new(
-    Kind::Counter,
-    "playarr_cache_operations_total",
-    "look-ups",
-    "Look-ups in the cache of best sources.",
-)
-.labels(&["operation"])
-.values(&[CacheOutcome::TEXTS])
-.monitoring(Monitoring {
-    panels: CACHE_PANELS,
-    recordings: &[CACHE_HIT_RATIO],
-    alerts: &[CACHE_HIT_RATIO_LOW],
-});
+pub(super) static CACHE_OPERATIONS: Spec =
+    Spec::new(Kind::Counter, "playarr_cache_operations_total", "look-ups", "Look-ups in the cache of best sources.")
+        .labels(&["operation"])
+        .values(&[CacheOutcome::TEXTS])
+        .monitoring(Monitoring {
+            panels: CACHE_PANELS,
+            recordings: &[CACHE_HIT_RATIO],
+            alerts: &[CACHE_HIT_RATIO_LOW],
+        });
 
 const STREAM_REQUESTS_PANELS: &[Panel] = &[
     Panel::new(

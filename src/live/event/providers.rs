@@ -31,11 +31,7 @@ impl Recorded for ProviderSync<'_> {
     #[inline]
     fn record_into(&self, sink: &mut impl Sink) {
         const { counter(&PROVIDER_SYNCS) }.increment(sink, (&self.provider_id, &self.status));
-        const { histogram(&PROVIDER_SYNC_DURATION) }.observe(
-            sink,
-            (&self.provider_id,),
-            self.duration_seconds,
-        );
+        const { histogram(&PROVIDER_SYNC_DURATION) }.observe(sink, (&self.provider_id,), self.duration_seconds);
     }
 }
 

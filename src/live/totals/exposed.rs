@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use playarr_jobs::metric::{
-    Alert, Column, Family, Histogram, Kind, Monitoring, Panel, PanelKind, Points, Section, Severity, Spec,
-    Unit,
+    Alert, Column, Family, Histogram, Kind, Monitoring, Panel, PanelKind, Points, Section, Severity, Spec, Unit,
 };
 
 use super::{FamilyTotals, Row, Totals};
@@ -26,8 +25,11 @@ pub static FOLDED_TOTAL: Spec = Spec::new(
         "Events under _other",
         "Events of the time shown that were recorded under _other, because their family had spent its budget of \
          series.",
-        &[("sum(max by (job, family) (\
-         increase(playarr_metrics_live_folded_total[$__range])))", "events")],
+        &[(
+            "sum(max by (job, family) (\
+         increase(playarr_metrics_live_folded_total[$__range])))",
+            "events",
+        )],
     )],
     alerts: &[Alert {
         name: "PlayarrMetricsLiveSeriesFolded",

@@ -73,9 +73,7 @@ pub fn configurations(target: &Target) -> Vec<Configuration> {
                 ),
                 Block::plain(
                     "2. Add to prometheus.yml",
-                    file(&format!(
-                        "    authorization:\n      type: Bearer\n      credentials_file: {TOKEN_FILE}\n"
-                    )),
+                    file(&format!("    authorization:\n      type: Bearer\n      credentials_file: {TOKEN_FILE}\n")),
                 ),
             ],
         },

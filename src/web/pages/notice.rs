@@ -64,11 +64,7 @@ impl NoticePage {
     /// For any other request of a browser that fails, with the reason as a phrase without its full stop.
     #[must_use]
     pub(crate) fn failed(reason: &str) -> Self {
-        Self {
-            title: "That did not work",
-            paragraphs: vec![format!("{}.", visible(reason))],
-            action: Action::Home,
-        }
+        Self { title: "That did not work", paragraphs: vec![format!("{}.", visible(reason))], action: Action::Home }
     }
 
     fn home(&self) -> &'static str {

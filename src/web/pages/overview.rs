@@ -38,12 +38,7 @@ const SECTIONS: &[Section] = &[
         has_windows: false,
         cards: &[
             with_all(card("expiry", "Expiry", "How much of a year is left of each account.", Width::Half)),
-            with_all(card(
-                "connections",
-                "Connections",
-                "In use, of those that each provider allows.",
-                Width::Half,
-            )),
+            with_all(card("connections", "Connections", "In use, of those that each provider allows.", Width::Half)),
         ],
     },
     Section {

@@ -26,11 +26,6 @@ struct SettingsMetricsPage<'a> {
 
 impl<'a> SettingsMetricsPage<'a> {
     fn new(shell: Shell, visit: &Visit<'a>) -> Self {
-        Self {
-            shell,
-            target: visit.target,
-            tokens: TOKEN_CARDS,
-            configurations: configurations(visit.target),
-        }
+        Self { shell, target: visit.target, tokens: TOKEN_CARDS, configurations: configurations(visit.target) }
     }
 }

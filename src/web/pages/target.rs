@@ -32,8 +32,7 @@ impl Target {
             return Self { address: UNKNOWN.to_owned(), https, doubt: Some(Doubt::Unknown) };
         };
         let port = port.unwrap_or(if https { 443 } else { 80 });
-        let is_loopback =
-            name == "[::1]" || name.starts_with("127.") || name.eq_ignore_ascii_case("localhost");
+        let is_loopback = name == "[::1]" || name.starts_with("127.") || name.eq_ignore_ascii_case("localhost");
         Self { address: format!("{name}:{port}"), https, doubt: is_loopback.then_some(Doubt::Loopback) }
     }
 
@@ -71,10 +70,7 @@ fn parts(host: &str) -> Option<(&str, Option<u16>)> {
 fn is_name(name: &str) -> bool {
     match name.strip_prefix('[').and_then(|name| name.strip_suffix(']')) {
         Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
-        None => {
-            !name.is_empty()
-                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
-        }
+        None => !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte)),
     }
 }
 
@@ -99,20 +95,9 @@ mod tests {
     #[test]
     fn what_is_no_host_does_not_get_into_the_configuration() {
         let long = "a".repeat(300);
-        for host in [
-            "",
-            "a b",
-            "x\"]\nevil: 1",
-            "<script>",
-            "[::1",
-            "[zz]:1",
-            "a:b",
-            "a:99999",
-            "a:1:2",
-            "a/b",
-            "ä",
-            &long,
-        ] {
+        for host in
+            ["", "a b", "x\"]\nevil: 1", "<script>", "[::1", "[zz]:1", "a:b", "a:99999", "a:1:2", "a/b", "ä", &long]
+        {
             assert_eq!(address(host), UNKNOWN, "{host}");
         }
         assert_eq!(Target::of(None, false).address, UNKNOWN);
@@ -121,10 +106,7 @@ mod tests {
     #[test]
     fn a_name_that_only_this_machine_knows_comes_with_a_hint() {
         for host in ["localhost:3000", "127.0.0.1:3000", "[::1]:3000"] {
-            assert!(
-                Target::of(Some(host), false).hint().is_some_and(|hint| hint.contains("own machine")),
-                "{host}"
-            );
+            assert!(Target::of(Some(host), false).hint().is_some_and(|hint| hint.contains("own machine")), "{host}");
         }
         assert_eq!(Target::of(Some("metrics.example:3000"), false).hint(), None);
         assert!(Target::of(None, false).hint().is_some());

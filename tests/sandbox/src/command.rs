@@ -17,8 +17,7 @@ pub(crate) async fn run<A: AsRef<OsStr>>(
     command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
     let failed = |found| {
         let words = arguments.iter().map(|argument| argument.as_ref().to_string_lossy());
-        let shown =
-            words.fold(program.display().to_string(), |line, word| line + " " + one_line(&word, 60).as_str());
+        let shown = words.fold(program.display().to_string(), |line, word| line + " " + one_line(&word, 60).as_str());
         SandboxError::CommandFailed { command: shown, found, remedy }
     };
     let output = match timeout(limit, command.output()).await {

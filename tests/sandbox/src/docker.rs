@@ -3,8 +3,8 @@
 use std::{collections::HashMap, ffi::OsString, path::Path, time::Duration};
 
 use testcontainers::{
-    ContainerAsync, ContainerRequest, GenericImage, ImageExt, bollard::models::PortBinding,
-    core::ContainerPort, runners::AsyncRunner,
+    ContainerAsync, ContainerRequest, GenericImage, ImageExt, bollard::models::PortBinding, core::ContainerPort,
+    runners::AsyncRunner,
 };
 use tokio::time::sleep;
 

@@ -32,9 +32,7 @@ pub enum SandboxError {
     },
 
     /// No `mongod` is installed.
-    #[error(
-        "MONGOD_BIN is not set and no directory of PATH holds a mongod; install one or name it in MONGOD_BIN"
-    )]
+    #[error("MONGOD_BIN is not set and no directory of PATH holds a mongod; install one or name it in MONGOD_BIN")]
     NoLocalMongod,
 
     /// There is no `mongod` to make a process of.
@@ -95,9 +93,7 @@ pub enum SandboxError {
     },
 
     /// The user's cache directory is unknown.
-    #[error(
-        "neither XDG_CACHE_HOME nor HOME is set, so there is nowhere to keep a fetched mongod; set one of them"
-    )]
+    #[error("neither XDG_CACHE_HOME nor HOME is set, so there is nowhere to keep a fetched mongod; set one of them")]
     NoCacheDirectory,
 
     /// A replica set did not come up.

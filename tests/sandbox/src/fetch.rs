@@ -113,11 +113,7 @@ async fn download(settings: &Settings, work: &Path) -> Result<(), SandboxError> 
         }
     }
     let command = format!("{} -m pip", settings.python.display());
-    Err(SandboxError::CommandFailed {
-        command,
-        found: format!("{first}, and there is no pip3 or pip"),
-        remedy,
-    })
+    Err(SandboxError::CommandFailed { command, found: format!("{first}, and there is no pip3 or pip"), remedy })
 }
 
 async fn extract(settings: &Settings, work: &TempDir, kept: &Path) -> Result<(), SandboxError> {

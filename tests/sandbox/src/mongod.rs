@@ -185,8 +185,7 @@ impl MongodBuilder {
             attempts += 1;
             match attempt(&binary, self.cache_gb, &self.arguments).await {
                 // Between our finding the port free and mongod taking it, another did.
-                Err(SandboxError::Ended { log, .. })
-                    if attempts < 5 && log.contains("Address already in use") => {}
+                Err(SandboxError::Ended { log, .. }) if attempts < 5 && log.contains("Address already in use") => {}
                 result => return result,
             }
         }

@@ -66,8 +66,7 @@ impl ReplicaSet {
     /// The URI of the whole set. Servers are given up soon, so that a test sees an outage soon.
     #[must_use]
     pub fn uri(&self) -> String {
-        let hosts: Vec<_> =
-            self.members.iter().map(|member| format!("127.0.0.1:{}", member.port())).collect();
+        let hosts: Vec<_> = self.members.iter().map(|member| format!("127.0.0.1:{}", member.port())).collect();
         format!("mongodb://{}/?replicaSet={NAME}&serverSelectionTimeoutMS=2000", hosts.join(","))
     }
 
@@ -76,8 +75,7 @@ impl ReplicaSet {
     /// # Errors
     /// If it does not within a minute.
     pub async fn until_writable(&self, member: usize) -> Result<(), SandboxError> {
-        let is_writable =
-            |reply: &Document| reply.get_bool("isWritablePrimary").is_ok_and(|is_primary| is_primary);
+        let is_writable = |reply: &Document| reply.get_bool("isWritablePrimary").is_ok_and(|is_primary| is_primary);
         self.until(member, is_writable).await
     }
 

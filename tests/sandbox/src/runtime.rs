@@ -23,8 +23,7 @@ pub(crate) async fn run<T: Send + 'static>(
 pub(crate) fn lasting() -> Result<&'static Runtime, SandboxError> {
     static RUNTIME: OnceLock<Result<Runtime, SandboxError>> = OnceLock::new();
     let runtime = RUNTIME.get_or_init(|| {
-        let builder =
-            Builder::new_multi_thread().worker_threads(1).thread_name("sandbox").enable_all().build();
+        let builder = Builder::new_multi_thread().worker_threads(1).thread_name("sandbox").enable_all().build();
         builder.map_err(|source| SandboxError::Io {
             doing: "start a thread for the sandbox".to_owned(),
             source: Arc::new(source),

@@ -65,9 +65,7 @@ impl Condition {
                 HealthState::ReadOnly(outage(reason, Some(before)))
             }
             (Self::ReadOnly(reason), _) => HealthState::ReadOnly(outage(reason, None)),
-            (Self::Away(reason), HealthState::Away(before)) => {
-                HealthState::Away(outage(reason, Some(before)))
-            }
+            (Self::Away(reason), HealthState::Away(before)) => HealthState::Away(outage(reason, Some(before))),
             (Self::Away(reason), _) => HealthState::Away(outage(reason, None)),
         }
     }
@@ -87,10 +85,7 @@ impl Servers {
             let role = match (server.server_type(), server.error()) {
                 (_, Some(error)) => Role::Failing(words::cause(&error.to_string())),
                 (
-                    ServerType::Standalone
-                    | ServerType::Mongos
-                    | ServerType::RsPrimary
-                    | ServerType::LoadBalancer,
+                    ServerType::Standalone | ServerType::Mongos | ServerType::RsPrimary | ServerType::LoadBalancer,
                     None,
                 ) => Role::Primary,
                 (ServerType::RsSecondary, None) => Role::Secondary,
@@ -117,10 +112,8 @@ impl Servers {
                 // Behind a load balancer there are no heartbeats.
                 (_, heard) => heard,
             };
-            let is_silent =
-                expected_since.is_some_and(|at| now.saturating_duration_since(at) > self.silence_limit);
-            let role =
-                if is_silent { Role::Failing("does not answer".to_owned()) } else { server.role.clone() };
+            let is_silent = expected_since.is_some_and(|at| now.saturating_duration_since(at) > self.silence_limit);
+            let role = if is_silent { Role::Failing("does not answer".to_owned()) } else { server.role.clone() };
             roles.push((address.as_str(), role));
         }
         let of = |role: &Role| -> Vec<_> {

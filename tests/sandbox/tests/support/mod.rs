@@ -15,9 +15,7 @@ use playarr_sandbox::{MongoDb, Mongod, SandboxError, Settings, TestDatabase, Way
 /// Has another process start a server and kills that process; returns what it said it held.
 pub(crate) fn killed_holder(way: Way, settings: &Settings) -> [String; 2] {
     let mut holder = Command::new(env::current_exe().unwrap());
-    holder
-        .args(["--exact", "holder", "--ignored", "--nocapture"])
-        .env("PLAYARR_SANDBOX_HOLD", way.to_string());
+    holder.args(["--exact", "holder", "--ignored", "--nocapture"]).env("PLAYARR_SANDBOX_HOLD", way.to_string());
     if let Some(mongod) = &settings.mongod {
         holder.env("MONGOD_BIN", mongod);
     }
