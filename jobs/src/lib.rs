@@ -1,6 +1,6 @@
 //! MongoDB to snapshot.
 //!
-//! Data flows one way: [`gauges`] define what to count, [`collect`] turns one definition into a family of [`metric`],
+//! Data flows one way: [`gauges`] define what to count, `collect` turns one definition into a family of [`metric`],
 //! [`refresh`] gathers the families of all collectors into a snapshot and swaps it in. Nothing here knows HTTP, a text
 //! format or the environment.
 

@@ -28,7 +28,7 @@ pub fn label_value(value: Option<RawBsonRef<'_>>) -> Cow<'_, str> {
     }
 }
 
-/// The label value of a text: [`UNKNOWN`] when empty, cut at [`MAX_GAUGE_LABEL_BYTES`].
+/// The label value of a text: [`UNKNOWN`] when empty, cut at `MAX_GAUGE_LABEL_BYTES`.
 #[must_use]
 pub fn label_text(text: &str) -> Cow<'_, str> {
     if text.is_empty() {
