@@ -16,7 +16,7 @@ use crate::database::{ConnectError, Connection};
 use crate::journal::Journal;
 use crate::live::{JobExecution, Label, Live, MAX_CONNECTIONS, Status};
 use crate::overview::OverviewData;
-use crate::scrape::{Exposition, Page, ScrapePermits};
+use crate::scrape::{Exposition, ScrapePermits, SnapshotPage};
 use crate::telemetry::{Feed, Telemetry};
 
 /// The service could not do its work.
@@ -47,9 +47,9 @@ pub enum AppError {
 /// The parts that requests are answered from.
 pub struct App {
     /// The job behind the snapshot.
-    pub job: UpdateMetricsJob<Page>,
+    pub job: UpdateMetricsJob<SnapshotPage>,
     /// The current snapshot.
-    pub snapshots: Arc<SnapshotStore<Page>>,
+    pub snapshots: Arc<SnapshotStore<SnapshotPage>>,
     /// The live metrics.
     pub(crate) live: Live,
     /// Keeps batches of events, once it is started.
@@ -93,7 +93,7 @@ impl App {
         let Connection { database, health, contents } = connection;
         let (live, telemetry) = (Live::new(), Telemetry::new(health.clone())?);
         telemetry.service().scheduled_every(config.refresh_interval);
-        let snapshots = Arc::new(SnapshotStore::new(Page::of(&Snapshot::default())));
+        let snapshots = Arc::new(SnapshotStore::new(SnapshotPage::of(&Snapshot::default())));
         let options = RefreshOptions {
             concurrency: config.refresh_concurrency,
             timeout: config.collector_timeout,
@@ -103,7 +103,7 @@ impl App {
         let feed = Arc::new(Feed::new(definitions.len()));
         let (recorder, counters, watchers) = (live.clone(), telemetry.clone(), feed.clone());
         let hooks = Hooks {
-            prepare: Box::new(Page::of),
+            prepare: Box::new(SnapshotPage::of),
             progress: Box::new(move |progress| {
                 if let Progress::Finished(report) = progress {
                     counters.service().refreshed(report);

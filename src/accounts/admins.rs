@@ -8,7 +8,7 @@ use mongodb::Database;
 
 use super::client::Client;
 use super::default_admin;
-use super::limiter::{Attempt, Kind, Limiter};
+use super::limiter::{Attempt, AttemptKind, Limiter};
 use super::password::{Busy, Passwords};
 use super::sessions::{self, Sessions};
 use super::users::{Unavailable, User, Users};
@@ -141,7 +141,7 @@ impl Admins {
     /// When the name or the password is wrong, the user is inactive, the address has failed too often, or the database
     /// does not answer.
     pub async fn login(&self, client: Client, username: &str, password: Secret) -> Result<Login, AuthError> {
-        let attempt = self.begin(Kind::Login, client).await?;
+        let attempt = self.begin(AttemptKind::Login, client).await?;
         let (user, cost) = match tokio::try_join!(self.users.by_name(username), self.users.password_cost()) {
             Ok(found) => found,
             Err(error) => {
@@ -176,7 +176,7 @@ impl Admins {
     /// When they are nobody's, the address has failed too often, or the database does not answer.
     pub async fn user(&self, credentials: &Credentials) -> Result<User, AuthError> {
         let Some(api_key) = &credentials.api_key else { return self.user_of_session(credentials).await };
-        let attempt = self.begin(Kind::ApiKey, credentials.client).await?;
+        let attempt = self.begin(AttemptKind::ApiKey, credentials.client).await?;
         let user = self.user_of_key(api_key).await;
         match user {
             Err(AuthError::Unauthenticated(_)) => attempt.fail(),
@@ -205,7 +205,7 @@ impl Admins {
         .and_then(admin)
     }
 
-    async fn begin(&self, kind: Kind, client: Client) -> Result<Attempt<'_>, AuthError> {
+    async fn begin(&self, kind: AttemptKind, client: Client) -> Result<Attempt<'_>, AuthError> {
         let attempt = self.limiter.begin(kind, client, Instant::now());
         let attempt = attempt.map_err(|retry_after| AuthError::TooManyFailures { retry_after })?;
         if !attempt.pause().is_zero() {

@@ -22,12 +22,12 @@ const MOST_ADDRESSES: usize = 8192;
 
 /// What is tried. A program with an old API key does not lock people at the same address out of the login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Kind {
+pub(super) enum AttemptKind {
     Login,
     ApiKey,
 }
 
-impl Kind {
+impl AttemptKind {
     /// Attempts under way at once that do not count yet. A program with the right key asks many things at once; a
     /// person signs in once, and a guesser would like to be checked a thousand times before the first failure counts.
     fn at_once(self) -> u32 {
@@ -51,7 +51,7 @@ pub(super) struct Limiter {
     debts: Mutex<HashMap<Key, Debt>>,
 }
 
-type Key = (Kind, Part, Network);
+type Key = (AttemptKind, Part, Network);
 
 /// What an address was in an attempt. Strangers behind a proxy do not lock those out who sit at it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -83,7 +83,7 @@ impl Limiter {
     ///
     /// # Errors
     /// With the time to wait, when the address has failed too often.
-    pub(super) fn begin(&self, kind: Kind, client: Client, now: Instant) -> Result<Attempt<'_>, Duration> {
+    pub(super) fn begin(&self, kind: AttemptKind, client: Client, now: Instant) -> Result<Attempt<'_>, Duration> {
         let own = ((kind, Part::Client, client.address.into()), LIMIT);
         // A proxy on this very machine is the operator's own and does not make addresses up. Refusing it would refuse
         // everybody behind it for what a few strangers do.
@@ -144,7 +144,7 @@ impl Drop for Attempt<'_> {
 }
 
 impl Debt {
-    fn count(&self, kind: Kind) -> u32 {
+    fn count(&self, kind: AttemptKind) -> u32 {
         self.failures + self.pending.saturating_sub(kind.at_once())
     }
 
@@ -190,7 +190,7 @@ mod tests {
     }
 
     fn fail(limiter: &Limiter, client: Client, now: Instant) -> Result<Duration, Duration> {
-        limiter.begin(Kind::Login, client, now).map(|attempt| attempt.pause())
+        limiter.begin(AttemptKind::Login, client, now).map(|attempt| attempt.pause())
     }
 
     #[test]
@@ -213,13 +213,13 @@ mod tests {
     #[test]
     fn attempts_at_once_count_before_their_outcome_is_known_and_right_ones_not_at_all() {
         let (limiter, now, client) = (Limiter::default(), Instant::now(), client("203.0.113.1"));
-        let attempts: Vec<_> = (0..LIMIT).map(|_| limiter.begin(Kind::Login, client, now).unwrap()).collect();
-        limiter.begin(Kind::Login, client, now).unwrap_err();
-        limiter.begin(Kind::ApiKey, client, now).unwrap().forgive();
+        let attempts: Vec<_> = (0..LIMIT).map(|_| limiter.begin(AttemptKind::Login, client, now).unwrap()).collect();
+        limiter.begin(AttemptKind::Login, client, now).unwrap_err();
+        limiter.begin(AttemptKind::ApiKey, client, now).unwrap().forgive();
         attempts.into_iter().for_each(Attempt::forgive);
         assert!(limiter.debts.lock().is_empty());
 
-        let keys: Vec<_> = (0..100).map(|_| limiter.begin(Kind::ApiKey, client, now).unwrap()).collect();
+        let keys: Vec<_> = (0..100).map(|_| limiter.begin(AttemptKind::ApiKey, client, now).unwrap()).collect();
         assert!(keys.iter().all(|attempt| attempt.pause().is_zero()));
     }
 
@@ -258,13 +258,13 @@ mod tests {
     fn a_key_that_nobody_waited_for_is_no_failure_and_a_wrong_one_is() {
         let (limiter, now, client) = (Limiter::default(), Instant::now(), client("203.0.113.1"));
         for _ in 0..1000 {
-            drop(limiter.begin(Kind::ApiKey, client, now).unwrap());
+            drop(limiter.begin(AttemptKind::ApiKey, client, now).unwrap());
         }
         assert!(limiter.debts.lock().is_empty());
         for _ in 0..LIMIT {
-            limiter.begin(Kind::ApiKey, client, now).unwrap().fail();
+            limiter.begin(AttemptKind::ApiKey, client, now).unwrap().fail();
         }
-        limiter.begin(Kind::ApiKey, client, now).unwrap_err();
+        limiter.begin(AttemptKind::ApiKey, client, now).unwrap_err();
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::uri::redacted_uri;
 
 /// Who may see the value of a setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum SettingKind {
     /// Anybody.
     Plain,
     /// Anybody. It can also be read from a file, as a secret, so that it can change while the service runs.
@@ -18,7 +18,7 @@ pub(super) enum Kind {
     Secret,
 }
 
-impl Kind {
+impl SettingKind {
     /// Whether it can also be read from a file.
     pub(super) fn may_be_in_file(self) -> bool {
         matches!(self, Self::InFile | Self::Secret)
@@ -34,21 +34,21 @@ impl Reader<'_> {
     pub(super) fn read<T>(
         &self,
         name: &'static str,
-        kind: Kind,
+        kind: SettingKind,
         default: &str,
         parser: &Parser<T>,
     ) -> Result<T, ConfigError> {
         let (text, shown) = match kind {
-            Kind::Plain => {
+            SettingKind::Plain => {
                 let text = (self.value)(name).unwrap_or_else(|| default.to_owned());
                 (text.trim().to_owned(), text)
             }
-            Kind::InFile => {
+            SettingKind::InFile => {
                 let text =
                     self.inline_or_file(name)?.map_or_else(|| default.to_owned(), |text| text.reveal().to_owned());
                 (text.trim().to_owned(), text)
             }
-            Kind::Secret => {
+            SettingKind::Secret => {
                 let secret = self.inline_or_file(name)?.unwrap_or_else(|| default.to_owned().into());
                 // Of the secrets, only the connection string has a part that may be shown, and can be wrong.
                 (secret.reveal().to_owned(), redacted_uri(secret.reveal()))

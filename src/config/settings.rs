@@ -11,7 +11,7 @@ use super::log_filter::{LogFilter, log_filter};
 use super::parser::{
     database_name, duration, duration_or_never, number, one_of, optional, port, secret, socket_address, text,
 };
-use super::reader::{Kind, Reader};
+use super::reader::{Reader, SettingKind};
 use super::secret::Secret;
 use super::uri::{MongoUri, mongodb_uri};
 
@@ -28,7 +28,7 @@ pub enum LogFormat {
 pub(super) struct Setting {
     /// The environment variable.
     pub(super) name: &'static str,
-    pub(super) kind: Kind,
+    pub(super) kind: SettingKind,
     /// Empty for none.
     pub(super) default: &'static str,
     pub(super) accepts: String,
@@ -50,7 +50,7 @@ macro_rules! settings {
         pub(super) fn settings() -> Vec<Setting> {
             vec![$(Setting {
                 name: $name,
-                kind: Kind::$kind,
+                kind: SettingKind::$kind,
                 default: $default,
                 accepts: $parser.accepts,
                 help: concat!($($help),+).trim_ascii(),
@@ -58,7 +58,7 @@ macro_rules! settings {
         }
 
         pub(super) fn read(reader: &Reader<'_>) -> Result<Config, ConfigError> {
-            Ok(Config { $($field: reader.read($name, Kind::$kind, $default, &$parser)?,)+ })
+            Ok(Config { $($field: reader.read($name, SettingKind::$kind, $default, &$parser)?,)+ })
         }
     };
 }

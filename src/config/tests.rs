@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use super::reader::Kind;
+use super::reader::SettingKind;
 use super::settings::settings;
 use super::*;
 
@@ -131,8 +131,8 @@ fn the_documentation_lists_every_setting() {
     let mut table = TABLE.to_owned();
     for setting in settings() {
         let name = match setting.kind {
-            Kind::Plain => format!("`{}`", setting.name),
-            Kind::InFile | Kind::Secret => format!("`{0}` or `{0}_FILE`", setting.name),
+            SettingKind::Plain => format!("`{}`", setting.name),
+            SettingKind::InFile | SettingKind::Secret => format!("`{0}` or `{0}_FILE`", setting.name),
         };
         let default = if setting.default.is_empty() { "none".to_owned() } else { format!("`{}`", setting.default) };
         let accepts = setting.accepts.trim_end_matches(',').replace('|', "\\|");

@@ -22,7 +22,7 @@ const MAX_STATE: u64 = 1 << 30;
 
 /// What one writer counted between two of its commits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Entry {
+pub(super) struct JournalEntry {
     #[serde(rename = "_id")]
     pub(super) id: EntryId,
     pub(super) form: i32,
@@ -63,7 +63,7 @@ pub(super) struct BaseHead {
 
 /// The totals of a base.
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct State {
+struct StoredTotals {
     families: Vec<FamilySeries>,
     reports: Vec<Report>,
 }
@@ -82,7 +82,7 @@ pub(super) enum FormError {
     Damaged(String),
 }
 
-impl Entry {
+impl JournalEntry {
     /// The document to insert.
     pub(super) fn to_document(&self) -> Result<Document, FormError> {
         serialize_to_document(self).map_err(damaged)
@@ -143,7 +143,7 @@ impl BaseHead {
 
     /// The document of the base with these totals. Takes milliseconds where there are many series.
     pub(super) fn with_totals(&self, families: Vec<FamilySeries>, reports: Vec<Report>) -> Result<Document, FormError> {
-        let state = serialize_to_vec(&State { families, reports }).map_err(damaged)?;
+        let state = serialize_to_vec(&StoredTotals { families, reports }).map_err(damaged)?;
         let mut packed = ZlibEncoder::new(Vec::new(), Compression::default());
         packed.write_all(&state).map_err(damaged)?;
         let bytes = packed.finish().map_err(damaged)?;
@@ -159,7 +159,7 @@ pub(super) fn totals_of(base: &Document) -> Result<Totals, FormError> {
     let mut unpacked = Vec::new();
     // The format carries a checksum.
     ZlibDecoder::new(&packed[..]).take(MAX_STATE).read_to_end(&mut unpacked).map_err(damaged)?;
-    let state: State = deserialize_from_slice(&unpacked).map_err(damaged)?;
+    let state: StoredTotals = deserialize_from_slice(&unpacked).map_err(damaged)?;
     if state.families.iter().any(FamilySeries::has_negative) {
         return Err(FormError::Damaged("a count or a duration is negative".to_owned()));
     }
@@ -194,8 +194,8 @@ mod tests {
         FamilySeries { name, bounds: vec![], folded: 3, series: vec![series] }
     }
 
-    fn entry() -> Entry {
-        Entry {
+    fn entry() -> JournalEntry {
+        JournalEntry {
             id: EntryId { writer: i64::MIN, number: 1 },
             form: FORM,
             at: 1_700_000_000,
@@ -209,12 +209,12 @@ mod tests {
     #[test]
     fn an_entry_is_read_as_it_was_written() {
         let document = entry().to_document().unwrap();
-        assert_eq!(Entry::from_document(document).unwrap(), entry());
+        assert_eq!(JournalEntry::from_document(document).unwrap(), entry());
     }
 
     #[test]
     fn an_entry_without_batches_has_no_field_that_the_unique_index_would_hold() {
-        let document = Entry { batches: vec![], events: vec![], ..entry() }.to_document().unwrap();
+        let document = JournalEntry { batches: vec![], events: vec![], ..entry() }.to_document().unwrap();
         assert!(!document.contains_key("batches"));
     }
 
@@ -223,7 +223,7 @@ mod tests {
         let with = |key: &str, value: Bson| {
             let mut document = entry().to_document().unwrap();
             document.insert(key, value);
-            Entry::from_document(document).unwrap_err()
+            JournalEntry::from_document(document).unwrap_err()
         };
         assert!(matches!(with("form", Bson::Int32(2)), FormError::Form(2)));
         let negative = doc! { "name": "a", "series": [{ "labels": [], "counts": [-1_i64] }] };
@@ -237,7 +237,7 @@ mod tests {
         ] {
             assert!(matches!(with(key, value.clone()), FormError::Damaged(_)), "{key}: {value}");
         }
-        assert!(Entry::from_document(Document::new()).is_err());
+        assert!(JournalEntry::from_document(Document::new()).is_err());
     }
 
     #[test]

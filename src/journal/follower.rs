@@ -8,7 +8,7 @@ use playarr_jobs::metric::Spec;
 use tokio::task::JoinError;
 
 use super::base::Base;
-use super::document::{BaseHead, Entry, EntryId, FormError, totals_of};
+use super::document::{BaseHead, EntryId, FormError, JournalEntry, totals_of};
 use super::position::{Place, Position, WriterId};
 use super::state::{Gap, State};
 use super::store::Store;
@@ -215,7 +215,7 @@ impl Follower {
     }
 
     /// The next documents of a writer that will not be undone by a crash: it might then send others of these numbers.
-    async fn durable_after(&self, writer: WriterId, number: i64) -> Result<Vec<Entry>, JournalError> {
+    async fn durable_after(&self, writer: WriterId, number: i64) -> Result<Vec<JournalEntry>, JournalError> {
         let entries = entries(self.store.after(writer, number).await?);
         let Some(last) = entries.last() else { return Ok(entries) };
         let are_durable = !self.is_standalone || self.store.confirm(writer, last.id.number).await?;
@@ -319,7 +319,7 @@ impl Follower {
 }
 
 /// Adds a document if it is the next one of its writer.
-fn add_next(totals: &mut Totals, position: &mut Position, entry: &Entry) -> bool {
+fn add_next(totals: &mut Totals, position: &mut Position, entry: &JournalEntry) -> bool {
     let is_next = position.place(entry.id.writer, entry.id.number) == Place::Next;
     if is_next {
         totals.add(&entry.families, &entry.reports, entry.at);
@@ -329,11 +329,11 @@ fn add_next(totals: &mut Totals, position: &mut Position, entry: &Entry) -> bool
 }
 
 /// The documents that can be used, up to the first one of a later version. A damaged one counts nothing.
-fn entries(documents: Vec<Document>) -> Vec<Entry> {
+fn entries(documents: Vec<Document>) -> Vec<JournalEntry> {
     let mut entries = Vec::with_capacity(documents.len());
     for document in documents {
         let id = EntryId::of(&document);
-        match Entry::from_document(document) {
+        match JournalEntry::from_document(document) {
             Ok(entry) => entries.push(entry),
             Err(error @ FormError::Form(_)) => {
                 tracing::debug!(%error, "the rest of this writer waits");
@@ -341,7 +341,7 @@ fn entries(documents: Vec<Document>) -> Vec<Entry> {
             }
             Err(error) => {
                 tracing::error!(%error, "it is not counted");
-                entries.extend(id.map(Entry::without_counts));
+                entries.extend(id.map(JournalEntry::without_counts));
             }
         }
     }

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::document::{Entry, EntryId, FORM};
-use super::handle::{Batch, RecordError, Reply};
+use super::document::{EntryId, FORM, JournalEntry};
+use super::handle::{RecordError, Reply, WaitingBatch};
 use crate::live::Delta;
 
 /// The most batches in a document.
@@ -13,7 +13,7 @@ const MAX_BATCHES: usize = 256;
 const MAX_SERIES: usize = 5_000;
 
 /// What this service counted itself, and batches.
-pub(super) struct Group {
+pub(super) struct CommitGroup {
     own: Delta,
     batches: Vec<GroupedBatch>,
     by_digest: HashMap<i64, usize>,
@@ -30,7 +30,7 @@ struct GroupedBatch {
     replies: Vec<Reply<usize>>,
 }
 
-impl Group {
+impl CommitGroup {
     /// A group of what this service counted, made at this time.
     pub(super) fn new(own: Delta, at: i64) -> Self {
         let series = own.series();
@@ -38,7 +38,7 @@ impl Group {
     }
 
     /// Adds a batch.
-    pub(super) fn push(&mut self, batch: Batch) {
+    pub(super) fn push(&mut self, batch: WaitingBatch) {
         if let Some(digest) = batch.digest {
             if let Some(&known) = self.by_digest.get(&digest) {
                 self.batches[known].replies.push(batch.reply);
@@ -66,7 +66,7 @@ impl Group {
     }
 
     /// The document.
-    pub(super) fn to_entry(&self, id: EntryId) -> Entry {
+    pub(super) fn to_entry(&self, id: EntryId) -> JournalEntry {
         let mut sum = Delta::default();
         sum.merge(&self.own);
         for batch in &self.batches {
@@ -74,7 +74,7 @@ impl Group {
         }
         let with_id = self.batches.iter().filter_map(|batch| Some((batch.digest?, batch.events)));
         let (batches, events) = with_id.unzip();
-        Entry { id, form: FORM, at: self.at, families: sum.to_series(), batches, events, reports: sum.reports() }
+        JournalEntry { id, form: FORM, at: self.at, families: sum.to_series(), batches, events, reports: sum.reports() }
     }
 
     /// The digests of its batches.

@@ -70,7 +70,7 @@ pub(crate) struct Journal {
 /// What the keeper is asked for.
 pub(super) enum Request {
     /// To keep a batch.
-    Batch(Batch),
+    Batch(WaitingBatch),
     /// To remove the series that match.
     Forget(Forget),
 }
@@ -90,7 +90,7 @@ pub(super) struct Forget {
 pub(super) type Reply<T> = oneshot::Sender<Result<T, RecordError>>;
 
 /// A batch that waits to be kept.
-pub(super) struct Batch {
+pub(super) struct WaitingBatch {
     /// The digest of its id.
     pub(super) digest: Option<i64>,
     pub(super) events: i32,
@@ -113,7 +113,7 @@ impl Journal {
     pub(crate) async fn record(&self, id: Option<&str>, delta: Delta, events: usize) -> Result<usize, RecordError> {
         let digest = id.map(digest);
         let events = i32::try_from(events).unwrap_or(i32::MAX);
-        self.ask(|reply| Request::Batch(Batch { digest, events, delta, reply })).await
+        self.ask(|reply| Request::Batch(WaitingBatch { digest, events, delta, reply })).await
     }
 
     /// Removes the series with open labels that a filter chooses, in every instance, together with those that differ

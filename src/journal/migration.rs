@@ -8,7 +8,7 @@ use flate2::read::GzDecoder;
 use mongodb::bson::Document;
 use serde::Deserialize;
 
-use super::document::{Entry, EntryId, FORM};
+use super::document::{EntryId, FORM, JournalEntry};
 use super::follower::{Follower, JournalError};
 use super::position::WriterId;
 use super::store::{InsertError, Store};
@@ -88,7 +88,7 @@ async fn remember(store: &Store, batches: BTreeMap<i64, i32>, writer: WriterId, 
     }
     let (batches, events) = batches.into_iter().unzip();
     let id = EntryId { writer: !writer, number: 1 };
-    let entry = Entry { id, form: FORM, at: now, families: vec![], batches, events, reports: vec![] };
+    let entry = JournalEntry { id, form: FORM, at: now, families: vec![], batches, events, reports: vec![] };
     match store.insert(&entry.to_document()?).await {
         // Another attempt, or another instance, has written it.
         Ok(()) | Err(InsertError::Exists) => Ok(()),

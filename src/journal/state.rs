@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::batches::RecentBatches;
-use super::document::Entry;
+use super::document::JournalEntry;
 use super::position::{Place, Position, WriterId};
 use crate::live::{Clock, Live, Totals};
 
@@ -20,7 +20,7 @@ pub(super) struct State {
     /// The clock of the server.
     pub(super) clock: Clock,
     /// The last documents of this instance. If the journal is lost, no other instance may have read them.
-    own: VecDeque<Entry>,
+    own: VecDeque<JournalEntry>,
     own_series: usize,
 }
 
@@ -37,7 +37,7 @@ impl State {
     }
 
     /// Applies a durable document of this instance, unless it is in the state already.
-    pub(super) fn apply_own(&mut self, entry: Entry) {
+    pub(super) fn apply_own(&mut self, entry: JournalEntry) {
         // While it was not known whether the document was kept, it may have been read like those of others.
         if self.position.place(entry.id.writer, entry.id.number) != Place::Known {
             self.live.add(&entry.families, &entry.reports, entry.at);
@@ -56,12 +56,12 @@ impl State {
     }
 
     /// The last documents of this instance, oldest first.
-    pub(super) fn own(&self) -> impl Iterator<Item = &Entry> {
+    pub(super) fn own(&self) -> impl Iterator<Item = &JournalEntry> {
         self.own.iter()
     }
 
     /// Applies documents of a writer in order, as far as there is no gap. Returns the number before the gap.
-    pub(super) fn apply(&mut self, entries: &[Entry]) -> Option<Gap> {
+    pub(super) fn apply(&mut self, entries: &[JournalEntry]) -> Option<Gap> {
         for entry in entries {
             match self.position.place(entry.id.writer, entry.id.number) {
                 Place::Known => continue,
@@ -81,7 +81,7 @@ impl State {
     }
 
     /// Remembers the batches of a document of another instance.
-    pub(super) fn remember_batches(&mut self, entry: &Entry) {
+    pub(super) fn remember_batches(&mut self, entry: &JournalEntry) {
         for (&digest, &events) in entry.batches.iter().zip(&entry.events) {
             self.batches.remember(digest, events, Instant::now());
         }
@@ -97,7 +97,7 @@ pub(super) struct Gap {
 }
 
 impl Gap {
-    fn before(entry: &Entry) -> Self {
+    fn before(entry: &JournalEntry) -> Self {
         Self { writer: entry.id.writer, last: entry.id.number - 1 }
     }
 }

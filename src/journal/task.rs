@@ -9,12 +9,12 @@ use tokio::time::{Interval, MissedTickBehavior};
 
 use super::complaint::Complaint;
 use super::follower::{Follower, JournalError};
-use super::group::Group;
+use super::group::CommitGroup;
 use super::handle::{Forget, JournalState, RecordError, Request};
 use super::migration;
 use super::state::State;
 use super::store::Store;
-use super::writer::{Outcome, Writer};
+use super::writer::{CommitOutcome, Writer};
 use crate::live::{Delta, Live};
 use crate::telemetry::Telemetry;
 
@@ -190,7 +190,7 @@ impl Task {
         if let Some(connections) = self.connections_to_report() {
             own.merge(&self.report(connections));
         }
-        let mut group = Group::new(own, self.follower.state.clock.now());
+        let mut group = CommitGroup::new(own, self.follower.state.clock.now());
         let mut forget = None;
         let mut next = first;
         while let Some(request) = next.take().or_else(|| self.requests.try_recv().ok()) {
@@ -214,7 +214,7 @@ impl Task {
     }
 
     /// Takes note of what became of a commit. Fails for the reason why the database keeps nothing.
-    fn committed(&mut self, started: Instant, outcome: Outcome) -> Result<(), String> {
+    fn committed(&mut self, started: Instant, outcome: CommitOutcome) -> Result<(), String> {
         let journal = self.telemetry.journal();
         journal.batches(outcome.recorded, outcome.repeated, outcome.failed);
         match outcome.error {

@@ -7,7 +7,7 @@ use rand::RngExt;
 
 use super::document::EntryId;
 use super::follower::JournalError;
-use super::group::Group;
+use super::group::CommitGroup;
 use super::handle::RecordError;
 use super::position::WriterId;
 use super::state::State;
@@ -23,13 +23,13 @@ pub(super) struct Writer {
     /// The number of the next document.
     number: i64,
     /// A document that may have been written. No other is written before that is known.
-    unsettled: Option<Group>,
+    unsettled: Option<CommitGroup>,
     has_indexes: bool,
 }
 
 /// What became of a commit.
 #[derive(Debug, Default)]
-pub(super) struct Outcome {
+pub(super) struct CommitOutcome {
     /// Whether a document was written.
     pub(super) is_written: bool,
     /// The batches that were kept.
@@ -71,15 +71,15 @@ impl Writer {
     }
 
     /// Settles the document that may have been written.
-    pub(super) async fn settle(&mut self, state: &mut State) -> Outcome {
+    pub(super) async fn settle(&mut self, state: &mut State) -> CommitOutcome {
         match self.unsettled.take() {
             Some(group) => self.commit(group, true, state).await,
-            None => Outcome::default(),
+            None => CommitOutcome::default(),
         }
     }
 
     /// Keeps a group, and applies it to the state.
-    pub(super) async fn keep(&mut self, mut group: Group, state: &mut State) -> Outcome {
+    pub(super) async fn keep(&mut self, mut group: CommitGroup, state: &mut State) -> CommitOutcome {
         let known = group.digests().into_iter().filter_map(|digest| Some((digest, state.batches.events(digest)?)));
         let known: HashMap<_, _> = known.collect();
         let repeated = if known.is_empty() { 0 } else { group.answer_repeated(&known) };
@@ -89,8 +89,8 @@ impl Writer {
     }
 
     /// `may_be_written`: an earlier attempt may have succeeded.
-    async fn commit(&mut self, mut group: Group, may_be_written: bool, state: &mut State) -> Outcome {
-        let mut outcome = Outcome::default();
+    async fn commit(&mut self, mut group: CommitGroup, may_be_written: bool, state: &mut State) -> CommitOutcome {
+        let mut outcome = CommitOutcome::default();
         if group.is_empty() {
             return outcome;
         }
@@ -113,9 +113,9 @@ impl Writer {
 
     async fn attempt(
         &mut self,
-        group: &mut Group,
+        group: &mut CommitGroup,
         mut may_be_written: bool,
-        outcome: &mut Outcome,
+        outcome: &mut CommitOutcome,
         state: &mut State,
     ) -> Attempt {
         let failed = |error: JournalError, may_be_written| {
@@ -156,7 +156,7 @@ impl Writer {
     }
 
     /// Whether the document is in the journal, durably. If not, takes out the batches that are.
-    async fn exists(&self, group: &mut Group, outcome: &mut Outcome) -> Result<bool, DatabaseError> {
+    async fn exists(&self, group: &mut CommitGroup, outcome: &mut CommitOutcome) -> Result<bool, DatabaseError> {
         if self.store.confirm(self.id, self.number).await? {
             return Ok(true);
         }

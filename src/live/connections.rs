@@ -9,11 +9,11 @@ pub const MAX_CONNECTIONS: usize = 256;
 
 /// An open WebSocket connection; closed when it is dropped, for whatever reason.
 #[must_use = "the connection counts for as long as this is held"]
-pub struct Connection {
+pub struct WebSocketConnection {
     live: Live,
 }
 
-impl Connection {
+impl WebSocketConnection {
     pub(super) fn open(live: Live) -> Self {
         live.inner.connections.fetch_add(1, Ordering::Relaxed);
         live.mark_recorded();
@@ -21,7 +21,7 @@ impl Connection {
     }
 }
 
-impl Drop for Connection {
+impl Drop for WebSocketConnection {
     fn drop(&mut self) {
         self.live.inner.connections.fetch_sub(1, Ordering::Relaxed);
         self.live.mark_recorded();

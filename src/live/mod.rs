@@ -63,7 +63,7 @@ use playarr_jobs::metric::Family;
 
 pub use admission::LIVE_SERIES_BUDGET;
 pub use clock::Clock;
-pub use connections::{Connection, MAX_CONNECTIONS};
+pub use connections::{MAX_CONNECTIONS, WebSocketConnection};
 pub use delta::Delta;
 pub use event::{
     AdminChange, ApiCall, ApiCallError, AuthenticationFailure, BestSourceSelected, CacheOperation, CacheOutcome,
@@ -153,8 +153,8 @@ impl Live {
     }
 
     /// Counts an open WebSocket connection of this service until the guard is dropped.
-    pub fn websocket(&self) -> Connection {
-        Connection::open(self.clone())
+    pub fn websocket(&self) -> WebSocketConnection {
+        WebSocketConnection::open(self.clone())
     }
 
     /// How many WebSocket connections of this service are open.

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use playarr_jobs::metric::Family;
 use playarr_jobs::refresh::{Published, SnapshotStore};
 
-use super::page::Page;
+use super::snapshot_page::SnapshotPage;
 use crate::exposition::{Format, Level, deflate, gzip_trailer, render};
 use crate::live::Live;
 use crate::telemetry::Telemetry;
@@ -22,7 +22,7 @@ const LIVE_PART_AGE: Duration = Duration::from_millis(50);
 
 /// The bodies of scrapes, each from one consistent state.
 pub(crate) struct Exposition {
-    snapshots: Arc<SnapshotStore<Page>>,
+    snapshots: Arc<SnapshotStore<SnapshotPage>>,
     live: Live,
     telemetry: Telemetry,
     current: ArcSwapOption<Joined>,
@@ -43,7 +43,7 @@ pub(crate) struct Body {
 impl Exposition {
     /// An exposition of these snapshots and live metrics.
     #[must_use]
-    pub(crate) fn new(snapshots: Arc<SnapshotStore<Page>>, live: Live, telemetry: Telemetry) -> Self {
+    pub(crate) fn new(snapshots: Arc<SnapshotStore<SnapshotPage>>, live: Live, telemetry: Telemetry) -> Self {
         Self { snapshots, live, telemetry, current: ArcSwapOption::empty(), joining: Mutex::new(()) }
     }
 
@@ -96,7 +96,7 @@ pub(crate) fn carry_scrapes(telemetry: &Telemetry, live: &Live) {
 
 /// A snapshot and the live families as gathered at one moment, with the bodies that were asked for so far.
 struct Joined {
-    published: Arc<Published<Page>>,
+    published: Arc<Published<SnapshotPage>>,
     gathered: Instant,
     live: Vec<Family>,
     /// By format, plain and compressed.

@@ -2,9 +2,9 @@
 //! answered at once.
 
 mod body;
-mod page;
 mod permits;
+mod snapshot_page;
 
 pub(crate) use body::{Body, Exposition};
-pub(crate) use page::Page;
 pub(crate) use permits::{ScrapePermit, ScrapePermits};
+pub(crate) use snapshot_page::SnapshotPage;

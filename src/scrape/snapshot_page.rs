@@ -10,14 +10,14 @@ use crate::telemetry::snapshot_families;
 ///
 /// Both formats share it: it holds gauges only, and they read the same in both.
 #[derive(Clone, Debug)]
-pub struct Page {
+pub struct SnapshotPage {
     /// The text.
     pub text: Bytes,
     /// The text compressed: the beginning of a gzip member.
     pub deflated: Deflated,
 }
 
-impl Page {
+impl SnapshotPage {
     /// Renders a snapshot. Takes about a tenth of a second for each 100,000 series.
     #[must_use]
     pub fn of(snapshot: &Snapshot) -> Self {
