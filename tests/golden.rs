@@ -10,6 +10,8 @@ use crate::support::service::Service;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_exposition_of_the_fixtures_is_the_golden_one() {
     let service = Service::with(fixtures()).ready().await;
+    let first_run = [("job_type", "UpdateMetricsJob"), ("status", "success")];
+    service.until_value("playarr_job_executions_total", &first_run, 1.0).await;
     for (accept, golden) in [("text/plain", "metrics.txt"), ("application/openmetrics-text", "metrics.openmetrics.txt")]
     {
         let text = service.scrape_as(accept).await.text().await.unwrap();
