@@ -5,10 +5,9 @@
 
 mod support;
 
-use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use support::program::{Program, free_address};
 use support::{large_library, service};
 
 const SERIES: usize = 100_000;
@@ -60,50 +59,4 @@ async fn main() {
 #[expect(clippy::cast_precision_loss, reason = "for people")]
 fn mb(bytes: usize) -> f64 {
     bytes as f64 / 1e6
-}
-
-fn free_address() -> SocketAddr {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("a bound socket has an address")
-}
-
-struct Program(Child);
-
-impl Program {
-    fn start(uri: &str, database: &str, address: SocketAddr) -> Self {
-        let child = Command::new(env!("CARGO_BIN_EXE_playarr-metrics"))
-            .env_clear()
-            .env("MONGODB_URI", uri)
-            .env("MONGODB_DB_NAME", database)
-            .env("LISTEN_ADDRESS", address.to_string())
-            .env("SERIES_BUDGET", "1000000")
-            .env("LOG_LEVEL", "warn")
-            .stdin(Stdio::null())
-            .spawn();
-        Self(child.expect("the program starts"))
-    }
-
-    /// Resident memory, in bytes.
-    fn resident(&self) -> usize {
-        self.status("VmRSS:")
-    }
-
-    /// The most that was ever resident, in bytes.
-    fn peak(&self) -> usize {
-        self.status("VmHWM:")
-    }
-
-    fn status(&self, field: &str) -> usize {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id())).expect("a running process");
-        let line = status.lines().find_map(|line| line.strip_prefix(field)).expect("the field is there");
-        let kilobytes: usize = line.trim().trim_end_matches(" kB").parse().expect("a number");
-        kilobytes * 1024
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }

@@ -14,9 +14,6 @@ use crate::config::{Config, ConfigError, MongoUri};
 /// How long the driver looks for a server, and waits for a connection, unless the connection string says otherwise.
 const CONNECT_TIME: Duration = Duration::from_secs(5);
 
-/// The shortest heartbeat interval that the driver accepts.
-const SHORTEST_HEARTBEAT: Duration = Duration::from_millis(500);
-
 /// Playarr's database, its health and its contents.
 #[derive(Clone, Debug)]
 pub struct Connection {
@@ -70,7 +67,6 @@ pub async fn connect(config: &Config) -> Result<Connection, ConnectError> {
     options.app_name.get_or_insert_with(|| "playarr-metrics".to_owned());
     options.server_selection_timeout.get_or_insert(CONNECT_TIME);
     options.connect_timeout.get_or_insert(CONNECT_TIME);
-    options.heartbeat_freq = options.heartbeat_freq.map(|interval| interval.max(SHORTEST_HEARTBEAT));
     let health = Health::of_client(&mut options);
     let client = Client::with_options(options).map_err(|error| connect_error(uri, &error))?;
     let contents = watch::Sender::new(Contents::Unknown);

@@ -163,12 +163,12 @@ mod tests {
     use super::*;
 
     /// Passes each line on, and takes none until it is allowed to.
-    struct Output {
+    struct SlowOutput {
         lines: Arc<Mutex<Vec<u8>>>,
         allowed: Receiver<()>,
     }
 
-    impl Write for Output {
+    impl Write for SlowOutput {
         fn write(&mut self, line: &[u8]) -> io::Result<usize> {
             self.allowed.recv().map_err(|_| io::ErrorKind::BrokenPipe)?;
             self.lines.lock().extend(line);
@@ -184,7 +184,7 @@ mod tests {
     fn a_reader_that_stalls_or_goes_away_costs_lines_and_nothing_else() {
         let (allow, allowed) = channel();
         let lines = Arc::new(Mutex::new(Vec::new()));
-        let log = Log::start(Output { lines: lines.clone(), allowed }).unwrap();
+        let log = Log::start(SlowOutput { lines: lines.clone(), allowed }).unwrap();
         let before = dropped_lines();
         for _ in 0..QUEUE_LINES + 10 {
             log.line("x");

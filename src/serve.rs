@@ -5,18 +5,21 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use playarr_jobs::refresh::schedule_refreshes;
+use playarr_jobs::refresh::{schedule_refreshes, watch_changes};
+use playarr_jobs::tasks::restart_after_panics;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::accounts::Tokens;
-use crate::app::{App, AppError};
+use crate::app::{App, AppError, connection_limits};
 use crate::config::Config;
+use crate::connections::{ConnectionTable, open_files};
 use crate::database::{ConnectError, Connection, connect};
-use crate::http;
+use crate::http::{self, Acceptor};
 use crate::journal::{Keeper, KeeperOptions};
+use crate::tls::Tls;
 
 /// How long requests under way may go on after the signal to stop. With the times below it stays under the ten seconds
 /// after which containers are killed.
@@ -69,17 +72,19 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     let mut shutdown = pin!(shutdown);
+    let tls = Tls::new(config)?;
     let address = listener.local_addr().unwrap_or(config.address());
-    tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    tracing::info!(%address, scheme, version = env!("CARGO_PKG_VERSION"), "listening");
     let (listener, connection) = if config.mongodb_uri.is_looked_up() {
-        match look_up(config, listener, shutdown.as_mut()).await? {
+        match look_up(config, listener, tls.clone(), shutdown.as_mut()).await? {
             Some(started) => started,
             None => return Ok(()),
         }
     } else {
         (listener, connect(config).await?)
     };
-    run(config, listener, connection, shutdown, beside).await
+    run(config, listener, tls, connection, shutdown, beside).await
 }
 
 /// Connects once the servers can be looked up in the DNS. Until then, requests are answered with "starting". `None` if
@@ -87,13 +92,16 @@ where
 async fn look_up(
     config: &Config,
     listener: TcpListener,
+    tls: Option<Arc<Tls>>,
     shutdown: Pin<&mut impl Future<Output = ()>>,
 ) -> Result<Option<(TcpListener, Connection)>, AppError> {
     let listen_error = |error| AppError::Listen { address: config.address(), error };
     let listener = listener.into_std().map_err(listen_error)?;
     let meanwhile = listener.try_clone().and_then(TcpListener::from_std).map_err(listen_error)?;
+    let connections = ConnectionTable::new(connection_limits(config));
+    let acceptor = Acceptor { listener: meanwhile, tls, base: config.base_path.clone(), connections };
     let (started, is_started) = oneshot::channel::<()>();
-    let answers = tokio::spawn(http::serve_while_starting(meanwhile, async {
+    let answers = tokio::spawn(http::serve_while_starting(acceptor, async {
         let _ = is_started.await;
     }));
     let connection = tokio::select! {
@@ -135,6 +143,7 @@ where
 async fn run<F>(
     config: &Config,
     listener: TcpListener,
+    tls: Option<Arc<Tls>>,
     connection: Connection,
     shutdown: Pin<&mut impl Future<Output = ()>>,
     beside: impl FnOnce(Arc<App>) -> F,
@@ -143,35 +152,77 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     let app = App::new(config, &connection)?;
+    let limits = connection_limits(config);
+    if limits.total < config.max_connections {
+        tracing::warn!(
+            connections = limits.total,
+            open_files = open_files(),
+            "fewer connections than MAX_CONNECTIONS can be open: raise the limit of open files (ulimit -n, LimitNOFILE)"
+        );
+    }
+
+    if let Some(tls) = &tls {
+        app.telemetry.show_tls(tls.clone());
+        let _ = app.tls.set(tls.clone());
+    }
 
     // What runs beside the requests, in the order in which one needs the other.
     let options = KeeperOptions { commit_interval: config.commit_interval, series_expiry: config.live_series_expiry };
-    let keeper = Keeper::start(app.live.clone(), app.telemetry.clone(), &connection.database, options);
+    let (live, telemetry) = (app.live.clone(), app.telemetry.clone());
+    let keeper = Keeper::start(live, telemetry, &connection.database, &connection.health, options);
     let _ = app.journal.set(keeper.journal());
+    let remembered = app.remembered.clone();
+    app.job.restore_from(Box::new(move || {
+        let remembered = remembered.clone();
+        Box::pin(async move { remembered.last().await })
+    }));
+    // Before the first refresh, whose end it must see.
+    let ended = app.job.ended();
     let mut schedule = schedule_refreshes(app.job.clone(), config.refresh_interval).await?;
     let _ = app.next_run.set(schedule.next_run());
     let mut background = JoinSet::new();
-    background.spawn(beside(app.clone()));
-    background.spawn(async move { connection.watch().await });
     background.spawn({
         let app = app.clone();
-        async move { watch_tokens(&app).await }
+        async move { restart_after_panics(|| app.remembered.keep(app.snapshots.clone(), ended.clone())).await }
+    });
+    background.spawn({
+        let app = app.clone();
+        async move { restart_after_panics(|| show_history(&app)).await }
+    });
+    background.spawn(beside(app.clone()));
+    background.spawn(async move { restart_after_panics(|| connection.watch()).await });
+    background.spawn({
+        let app = app.clone();
+        async move { restart_after_panics(|| watch_tokens(&app)).await }
     });
     background.spawn({
         let (app, journal) = (app.clone(), keeper.journal());
         async move {
             // What was kept before the start did not happen now.
             journal.read().await;
-            app.overview.watch(&app.live).await;
+            restart_after_panics(|| app.overview.watch(&app.live)).await;
         }
     });
     background.spawn({
-        let (app, config) = (app.clone(), config.clone());
-        async move { app.admins.prepare(&config).await }
+        let app = app.clone();
+        async move { restart_after_panics(|| app.custom.watch()).await }
     });
+    background.spawn({
+        let (app, config) = (app.clone(), config.clone());
+        async move { restart_after_panics(|| app.admins.prepare(&config)).await }
+    });
+    if let Some(tls) = tls.clone() {
+        background.spawn(async move { restart_after_panics(|| tls.watch()).await });
+    }
+    if config.change_detection {
+        let (job, telemetry) = (app.job.clone(), app.telemetry.clone());
+        let noticed = move |are_noticed| telemetry.service().changes_noticed(are_noticed);
+        background.spawn(async move { restart_after_panics(|| watch_changes(job.clone(), &noticed)).await });
+    }
     let (stop, stopped) = oneshot::channel::<()>();
     let (job, feed) = (app.job.clone(), app.feed.clone());
-    let server = tokio::spawn(http::serve(http::routes(&app), listener, async {
+    let acceptor = Acceptor { listener, tls, base: app.base_path.clone(), connections: app.connections.clone() };
+    let server = tokio::spawn(http::serve(http::routes(&app), acceptor, async {
         let _ = stopped.await;
     }));
 
@@ -195,6 +246,14 @@ where
         tracing::warn!("the live metrics could not be committed within {} s", COMMIT_TIME.as_secs());
     }
     Ok(())
+}
+
+/// Shows what is remembered in the metrics, for ever.
+async fn show_history(app: &Arc<App>) {
+    let mut history = app.remembered.subscribe();
+    while history.changed().await.is_ok() {
+        app.telemetry.history().show(&history.borrow_and_update().clone());
+    }
 }
 
 /// Checks the tokens for ever, and shows what came of it in the metrics.

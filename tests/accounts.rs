@@ -258,37 +258,33 @@ async fn login_from(service: &Service, address: &str, username: &str, password: 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_thousand_wrong_logins_are_slowed_then_refused_and_a_right_one_from_elsewhere_is_not() {
+async fn a_name_that_fails_often_at_an_address_is_slowed_there_and_nowhere_else() {
     let service = Service::with(fixtures()).ready().await;
-    let started = Instant::now();
-    let first = login_from(&service, "203.0.113.1", "admin", "guess").await;
-    let quick = started.elapsed();
-    assert_eq!(first.status(), StatusCode::UNAUTHORIZED);
-    let mut statuses = vec![];
-    for _ in 0..20 {
-        let batch = (0..50)
-            .map(|n| login_from(&service, "203.0.113.1", "admin", if n == 7 { "admin-password" } else { "guess" }));
-        for response in join_all(batch).await {
-            if response.status() == StatusCode::TOO_MANY_REQUESTS {
+    let guesses = (0..100).map(|_| login_from(&service, "203.0.113.1", "admin", "guess"));
+    let (mut wrong, mut refused) = (0, 0);
+    for response in join_all(guesses).await {
+        match response.status() {
+            StatusCode::UNAUTHORIZED => wrong += 1,
+            StatusCode::TOO_MANY_REQUESTS => {
                 let wait: u64 = response.headers()[RETRY_AFTER].to_str().unwrap().parse().unwrap();
                 assert!((1..=61).contains(&wait), "{wait}");
+                refused += 1;
             }
-            statuses.push(response.status());
+            other => panic!("{other}"),
         }
     }
-    let count = |status| statuses.iter().filter(|found| **found == status).count();
-    assert!(count(StatusCode::UNAUTHORIZED) <= 20, "{statuses:?}");
-    assert!(count(StatusCode::TOO_MANY_REQUESTS) >= 979, "even with the right password among them");
-    assert!(started.elapsed() > quick + Duration::from_secs(1), "slowed before they were refused");
+    assert!((20..=35).contains(&wrong) && refused >= 65, "{wrong} were looked at, {refused} were not");
 
-    let refused = login_from(&service, "203.0.113.1", "admin", "admin-password").await;
-    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    for (address, username) in [("203.0.113.2", "admin"), ("203.0.113.1", "alice"), ("127.0.0.1", "admin")] {
+        let started = Instant::now();
+        let other = login_from(&service, address, username, &format!("{username}-password")).await;
+        assert_eq!(other.status(), StatusCode::OK, "{username} from {address}");
+        assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    }
     let started = Instant::now();
-    let elsewhere = login_from(&service, "203.0.113.2", "admin", "admin-password").await;
-    assert_eq!(elsewhere.status(), StatusCode::OK);
-    assert!(started.elapsed() < Duration::from_secs(1));
-    let direct = service.login("admin", "admin-password").await;
-    assert_eq!(direct.status(), StatusCode::OK, "nor is one from the proxy's own address");
+    let right = login_from(&service, "203.0.113.1", "admin", "admin-password").await;
+    assert_eq!(right.status(), StatusCode::OK, "the right one gets in there as well");
+    assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -300,7 +296,8 @@ async fn an_ipv6_network_is_one_address_and_the_claims_before_the_last_do_not_co
         async move { login_from(service, &from, "admin", "guess").await.status() }
     }))
     .await;
-    assert_eq!(wrong.iter().filter(|status| **status == StatusCode::UNAUTHORIZED).count(), 20);
+    let looked_at = wrong.iter().filter(|status| **status == StatusCode::UNAUTHORIZED).count();
+    assert!((20..=35).contains(&looked_at), "{looked_at}");
     let other = login_from(&service, "2001:db8:1:3::1", "admin", "admin-password").await;
     assert_eq!(other.status(), StatusCode::OK);
 }

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use mongodb::bson::{Document, doc};
-use playarr_metrics::web::{Target, configurations};
+use playarr_metrics::web::configurations;
 use reqwest::StatusCode;
 use serde_json::json;
 
+use super::STAGE;
 use crate::support::browser::{Browser, in_browser};
 use crate::support::library::fixtures;
 use crate::support::service::Service;
+use crate::support::stage::Stage;
 
 const PAGE: &str = "/settings/metrics";
 const TOKEN: &str = "#metrics-token [data-secret]";
@@ -50,9 +52,9 @@ async fn assert_no_complaints(browser: &Browser) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_password_is_said_and_the_right_one_leads_to_the_page() {
-    let service = Service::with(fixtures()).ready().await;
+    let service = Service::with(fixtures()).on(STAGE).ready().await;
     in_browser(async |browser| {
-        browser.open(&format!("{}{PAGE}", service.url)).await;
+        browser.open(&format!("{}{PAGE}", service.pages)).await;
         assert_eq!(browser.path().await, "/login");
         sign_in(&browser, "admin", "wrong").await;
         browser.until_text("#failure", |text| text == "Wrong username or password.").await;
@@ -63,7 +65,7 @@ async fn a_wrong_password_is_said_and_the_right_one_leads_to_the_page() {
         browser.until_text("#connection", |text| text == "Live").await;
         assert_eq!(browser.text(".who strong").await, "admin");
         // Who is signed in does not have to do it again.
-        browser.open(&format!("{}/login", service.url)).await;
+        browser.open(&format!("{}/login", service.pages)).await;
         assert_eq!(browser.path().await, "/overview");
         assert_no_complaints(&browser).await;
     })
@@ -72,8 +74,8 @@ async fn a_wrong_password_is_said_and_the_right_one_leads_to_the_page() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_link_on_another_site_leads_who_is_signed_in_to_the_page() {
-    let service = Service::with(fixtures()).ready().await;
-    let url = &service.url;
+    let service = Service::with(fixtures()).on(STAGE).ready().await;
+    let url = &service.pages;
     in_browser(async |browser| {
         open_as_admin(&browser, url).await;
         // From there the browser sends no session along, at first.
@@ -88,9 +90,9 @@ async fn a_link_on_another_site_leads_who_is_signed_in_to_the_page() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_fails_too_often_is_told_how_long_to_wait() {
-    let service = Service::with(fixtures()).ready().await;
+    let service = Service::with(fixtures()).on(STAGE).ready().await;
     in_browser(async |browser| {
-        browser.open(&format!("{}/login", service.url)).await;
+        browser.open(&format!("{}/login", service.pages)).await;
         // The service's answer at its limit, without the minutes it takes to get there.
         browser
             .run(
@@ -109,11 +111,11 @@ async fn who_fails_too_often_is_told_how_long_to_wait() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_token_is_masked_shown_copied_and_masked_again() {
-    let service = Service::with(fixtures()).ready().await;
+    let service = Service::with(fixtures()).on(STAGE).ready().await;
     let token = service.token().await;
     in_browser(async |browser| {
-        open_as_admin(&browser, &service.url).await;
-        let grant = json!({ "permissions": ["clipboardReadWrite"], "origin": service.url });
+        open_as_admin(&browser, &service.pages).await;
+        let grant = json!({ "permissions": ["clipboardReadWrite"], "origin": service.pages });
         browser.devtools("Browser.grantPermissions", grant).await;
         assert!(browser.text(TOKEN).await.starts_with("•••"));
         let in_page = format!("return document.documentElement.outerHTML.includes('{token}')");
@@ -142,9 +144,9 @@ async fn the_token_is_masked_shown_copied_and_masked_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn copying_works_on_plain_http_too() {
-    let service = Service::with(fixtures()).ready().await;
+    let service = Service::with(fixtures()).on(Stage::Direct).ready().await;
     let token = service.token().await;
-    let url = service.url.replace("127.0.0.1", "playarr.test");
+    let url = service.pages.replace("127.0.0.1", "playarr.test");
     in_browser(async |browser| {
         open_as_admin(&browser, &url).await;
         assert_eq!(
@@ -167,13 +169,13 @@ async fn copying_works_on_plain_http_too() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_token_is_replaced_only_after_the_dialog_that_says_what_breaks() {
-    let service = Service::with(fixtures()).ready().await;
+    let service = Service::with(fixtures()).on(STAGE).ready().await;
     let old = service.token().await;
     let scrape = service.scrape_with(&old).header("user-agent", "Prometheus/2.42.0").send().await.unwrap();
     assert_eq!(scrape.status(), StatusCode::OK);
     drop(scrape.bytes().await);
     in_browser(async |browser| {
-        open_as_admin(&browser, &service.url).await;
+        open_as_admin(&browser, &service.pages).await;
         browser.until_text("#verdict", |text| text.contains("Prometheus/2.42.0")).await;
         browser.click(ROTATE).await;
         let said = browser.until_text(DIALOG, |text| text.contains("Regenerate the metrics token?")).await;
@@ -204,13 +206,12 @@ async fn a_token_is_replaced_only_after_the_dialog_that_says_what_breaks() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_configuration_is_copied_as_prometheus_takes_it() {
-    let service = Service::with(fixtures()).ready().await;
+    let service = Service::with(fixtures()).on(STAGE).ready().await;
     let token = service.token().await;
-    let url = service.url.replace("127.0.0.1", "playarr.test");
-    let host = url.trim_start_matches("http://").to_owned();
+    let url = service.pages.replace("127.0.0.1", "playarr.test");
     in_browser(async |browser| {
         open_as_admin(&browser, &url).await;
-        for configuration in configurations(&Target::of(Some(&host), false)) {
+        for configuration in configurations(&STAGE.target(&url)) {
             let id = configuration.id;
             browser.run(&format!("document.getElementById('{id}-1').closest('details').open = true")).await;
             for (index, block) in configuration.blocks.iter().enumerate() {
@@ -243,9 +244,9 @@ async fn promtool_accepts(configuration: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refresh_is_watched_and_its_numbers_appear_without_reloading() {
-    let service = Service::with(fixtures()).ready().await;
+    let service = Service::with(fixtures()).on(STAGE).ready().await;
     in_browser(async |browser| {
-        open_as_admin(&browser, &service.url).await;
+        open_as_admin(&browser, &service.pages).await;
         let before = row(&browser, "playarr_channels_count").await;
         let watch = "window.notReloaded = true; window.seen = []; \
              const text = document.getElementById('progress-text'); \
@@ -277,9 +278,9 @@ async fn a_refresh_is_watched_and_its_numbers_appear_without_reloading() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_address_says_which_configuration_is_open() {
-    let service = Service::with(fixtures()).ready().await;
+    let service = Service::with(fixtures()).on(STAGE).ready().await;
     in_browser(async |browser| {
-        open_as_admin(&browser, &service.url).await;
+        open_as_admin(&browser, &service.pages).await;
         browser.click("[data-configuration=credentials] summary").await;
         browser.until_true("return location.search === '?configuration=credentials'").await;
         browser.client.refresh().await.unwrap();
@@ -294,13 +295,13 @@ async fn the_address_says_which_configuration_is_open() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_websocket_the_page_asks_again_and_again() {
-    let service = Service::with(fixtures()).ready().await;
+    let service = Service::with(fixtures()).on(STAGE).ready().await;
     in_browser(async |browser| {
         let broken = "window.WebSocket = class extends EventTarget { \
              static CONNECTING = 0; static OPEN = 1; readyState = 3; \
              constructor() { super(); setTimeout(() => this.dispatchEvent(new Event('close'))) } close() {} }";
         browser.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": broken })).await;
-        browser.open(&format!("{}{PAGE}", service.url)).await;
+        browser.open(&format!("{}{PAGE}", service.pages)).await;
         sign_in(&browser, "admin", "admin-password").await;
         browser.until_text("#connection", |text| text == "Asking every 5 s").await;
         browser.click("#refresh").await;
@@ -318,7 +319,7 @@ async fn without_a_websocket_the_page_asks_again_and_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_that_died_without_a_word_is_given_up() {
-    let service = Service::with(fixtures()).ready().await;
+    let service = Service::with(fixtures()).on(STAGE).ready().await;
     in_browser(async |browser| {
         // The first one of a page hears its first message and nothing after it.
         let deaf = "window.sockets = 0; window.WebSocket = class extends WebSocket { \
@@ -326,7 +327,7 @@ async fn a_connection_that_died_without_a_word_is_given_up() {
              addEventListener(name, listener) { super.addEventListener(name, (event) => { \
                  if (name !== 'message' || this.#number > 1 || this.#heard++ === 0) listener(event) }) } }";
         browser.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": deaf })).await;
-        open_as_admin(&browser, &service.url).await;
+        open_as_admin(&browser, &service.pages).await;
         service.refresh().await;
         assert_eq!(browser.run("return sockets").await, 1);
         browser.run("document.dispatchEvent(new Event('visibilitychange'))").await;
@@ -342,13 +343,14 @@ async fn a_connection_that_died_without_a_word_is_given_up() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failure_long_ago_is_not_held_against_anybody() {
-    let service = Service::with(fixtures()).ready().await;
+    let service = Service::with(fixtures()).on(STAGE).ready().await;
     in_browser(async |browser| {
-        open_as_admin(&browser, &service.url).await;
+        open_as_admin(&browser, &service.pages).await;
         // Scrapes by their age in seconds, failures below zero.
         let judged = async |ages: &[i32]| {
             let script = format!(
-                "return import('/assets/diagnosis.js').then(({{ scrapersOf, verdict }}) => {{ \
+                "const diagnosis = new URL('assets/diagnosis.js', document.baseURI); \
+                 return import(diagnosis).then(({{ scrapersOf, verdict }}) => {{ \
                      const now = Date.now(), since = (at) => (now - Date.parse(at)) / 1000; \
                      const recent = {ages:?}.map((age) => ({{ client: '10.0.0.5', user_agent: 'Prometheus', \
                          at: new Date(now - Math.abs(age) * 1000).toISOString(), \
@@ -373,9 +375,9 @@ async fn a_failure_long_ago_is_not_held_against_anybody() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failed_scrape_appears_with_its_reason_and_its_fix() {
-    let service = Service::with(fixtures()).ready().await;
+    let service = Service::with(fixtures()).on(STAGE).ready().await;
     in_browser(async |browser| {
-        open_as_admin(&browser, &service.url).await;
+        open_as_admin(&browser, &service.pages).await;
         assert!(browser.text("#verdict").await.starts_with("Nothing has scraped"));
         let agent = "Prometheus/<script>alert(1)</script>\"'";
         let scrape = |token: &str| service.scrape_with(token).header("user-agent", agent).send();
@@ -402,9 +404,9 @@ async fn a_failed_scrape_appears_with_its_reason_and_its_fix() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_cause_of_a_refused_scrape_is_counted_and_explained_by_itself() {
-    let service = Service::with(fixtures()).ready().await;
+    let service = Service::with(fixtures()).on(STAGE).ready().await;
     in_browser(async |browser| {
-        open_as_admin(&browser, &service.url).await;
+        open_as_admin(&browser, &service.pages).await;
         // One answered scrape, of a client that is refused afterwards.
         service.text().await;
         browser.until_text("#scrape-totals", |text| text.ends_with("1 answered, 0 refused.")).await;
@@ -435,15 +437,15 @@ async fn each_cause_of_a_refused_scrape_is_counted_and_explained_by_itself() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn names_from_the_database_are_text() {
-    let service = Service::with(fixtures()).ready().await;
+    let service = Service::with(fixtures()).on(STAGE).ready().await;
     let name = "</strong><script>document.title = 'taken'</script>\"'\nadmin";
     let users = service.database.collection::<Document>("users");
     users.update_one(doc! { "username": "admin" }, doc! { "$set": { "username": name } }).await.unwrap();
     let session = service.session(name, "admin-password").await;
     in_browser(async |browser| {
-        browser.open(&format!("{}/login", service.url)).await;
-        browser.take_session(&service.url, &session).await;
-        browser.open(&format!("{}{PAGE}", service.url)).await;
+        browser.open(&format!("{}/login", service.pages)).await;
+        browser.take_session(&service.pages, &session).await;
+        browser.open(&format!("{}{PAGE}", service.pages)).await;
         browser.until_text("#connection", |text| text == "Live").await;
         let shown = browser.run("return document.querySelector('.who strong').textContent").await;
         assert_eq!(shown, name);
@@ -473,7 +475,8 @@ async fn names_from_the_database_are_text() {
             "scrapes": { "answered": {}, "failures": {}, "recent": [scrape(Some(hostile)), scrape(None)] },
         });
         let show = "const status = arguments[0]; return Promise.all(['snapshot', 'doctor'].map((name) => \
-             import(`/assets/${name}.js`).then((card) => card.show(status)))).then(() => true)";
+             import(new URL(`assets/${name}.js`, document.baseURI)).then((card) => card.show(status)))) \
+             .then(() => true)";
         assert_eq!(browser.client.execute(show, vec![status]).await.unwrap(), true);
         let places = ["#collectors .name", "#collectors .row-error", "#last-run", "#findings", "#scrapers", "#verdict"];
         for place in places {
@@ -488,9 +491,9 @@ async fn names_from_the_database_are_text() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_is_no_admin_sees_none_of_it() {
-    let service = Service::with(fixtures()).ready().await;
+    let service = Service::with(fixtures()).on(STAGE).ready().await;
     in_browser(async |browser| {
-        browser.open(&format!("{}{PAGE}", service.url)).await;
+        browser.open(&format!("{}{PAGE}", service.pages)).await;
         sign_in(&browser, "alice", "alice-password").await;
         browser.until_path(PAGE).await;
         let said = browser.text("body").await;
@@ -499,7 +502,7 @@ async fn who_is_no_admin_sees_none_of_it() {
             browser.run("return document.querySelectorAll('nav, table, [data-token], #snapshot').length").await,
             0
         );
-        for path in ["/api/settings/metrics", "/api/metrics/status"] {
+        for path in ["api/settings/metrics", "api/metrics/status"] {
             let status = browser.run(&format!("return fetch('{path}').then((answer) => answer.status)")).await;
             assert_eq!(status, 403, "{path}");
         }
@@ -511,16 +514,16 @@ async fn who_is_no_admin_sees_none_of_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn signing_out_ends_it_also_in_another_window() {
-    let service = Service::with(fixtures()).ready().await;
+    let service = Service::with(fixtures()).on(STAGE).ready().await;
     in_browser(async |browser| {
-        open_as_admin(&browser, &service.url).await;
+        open_as_admin(&browser, &service.pages).await;
         let here = browser.client.window().await.unwrap();
         let other = browser.client.new_window(true).await.unwrap().handle;
         browser.client.switch_to_window(other).await.unwrap();
-        browser.open(&format!("{}{PAGE}", service.url)).await;
+        browser.open(&format!("{}{PAGE}", service.pages)).await;
         browser.click("[data-sign-out]").await;
         browser.until_path("/login").await;
-        browser.open(&format!("{}{PAGE}", service.url)).await;
+        browser.open(&format!("{}{PAGE}", service.pages)).await;
         assert_eq!(browser.path().await, "/login");
         // The page asks how things are when it is seen again, and learns it then.
         browser.client.switch_to_window(here).await.unwrap();
@@ -532,13 +535,13 @@ async fn signing_out_ends_it_also_in_another_window() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_page_works_on_a_phone_and_with_the_keyboard() {
-    let service = Service::with(fixtures()).ready().await;
+    let service = Service::with(fixtures()).on(STAGE).ready().await;
     in_browser(async |browser| {
         let fits = "return document.documentElement.scrollWidth <= innerWidth";
         browser.look(360, 740, "light").await;
-        browser.open(&format!("{}{PAGE}", service.url)).await;
+        browser.open(&format!("{}{PAGE}", service.pages)).await;
         assert_eq!(browser.run(fits).await, true, "signing in fits");
-        open_as_admin(&browser, &service.url).await;
+        open_as_admin(&browser, &service.pages).await;
         browser.until_text("#collectors", |text| text.contains("playarr_active_users")).await;
         service.scrape_with("x").header("user-agent", "a".repeat(200)).send().await.unwrap();
         browser.until_text("#findings", |text| !text.is_empty()).await;
@@ -554,7 +557,7 @@ async fn the_page_works_on_a_phone_and_with_the_keyboard() {
         browser.until_true("return document.getElementById('sidebar').getBoundingClientRect().right <= 0").await;
 
         browser.look(1280, 800, "light").await;
-        browser.open(&format!("{}{PAGE}", service.url)).await;
+        browser.open(&format!("{}{PAGE}", service.pages)).await;
         browser.until_text("#connection", |text| text == "Live").await;
         browser.run("document.activeElement.blur()").await;
         browser.press("\u{e004}").await;
@@ -569,15 +572,15 @@ async fn the_page_works_on_a_phone_and_with_the_keyboard() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_chosen_theme_is_remembered() {
-    let service = Service::with(fixtures()).ready().await;
+    let service = Service::with(fixtures()).on(STAGE).ready().await;
     in_browser(async |browser| {
         let dark = "return getComputedStyle(document.body).backgroundColor === 'rgb(14, 16, 20)'";
         browser.look(1280, 800, "dark").await;
-        open_as_admin(&browser, &service.url).await;
+        open_as_admin(&browser, &service.pages).await;
         assert_eq!(browser.run(dark).await, true, "as the system has it");
         browser.click("[data-theme-toggle]").await;
         assert_eq!(browser.run(dark).await, false);
-        browser.open(&format!("{}{PAGE}", service.url)).await;
+        browser.open(&format!("{}{PAGE}", service.pages)).await;
         assert_eq!(browser.run(dark).await, false, "remembered");
         browser.click("[data-theme-toggle]").await;
         assert_eq!(browser.run(dark).await, true);
@@ -590,7 +593,7 @@ async fn a_chosen_theme_is_remembered() {
 /// Pictures to look at, in the directory that `PLAYARR_TEST_SCREENSHOTS` names; none without it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pictures_of_the_pages() {
-    let service = Service::with(fixtures()).ready().await;
+    let service = Service::with(fixtures()).on(STAGE).ready().await;
     let openmetrics = "application/openmetrics-text;version=1.0.0";
     let scrape = service.scrape_with(&service.token().await).header("user-agent", "Prometheus/2.42.0");
     let scrape = scrape.header("accept", openmetrics).header("accept-encoding", "gzip");
@@ -598,9 +601,9 @@ async fn pictures_of_the_pages() {
     let refused = service.scrape_with("an-old-token").header("user-agent", "Prometheus/3.4.1");
     refused.header("x-forwarded-for", "10.0.0.9").send().await.unwrap();
     in_browser(async |browser| {
-        browser.open(&format!("{}/login", service.url)).await;
+        browser.open(&format!("{}/login", service.pages)).await;
         browser.save("login").await;
-        open_as_admin(&browser, &service.url.replace("127.0.0.1", "playarr.test")).await;
+        open_as_admin(&browser, &service.pages.replace("127.0.0.1", "playarr.test")).await;
         for (name, width, scheme) in
             [("light", 1440, "light"), ("dark", 1440, "dark"), ("phone", 390, "light"), ("phone-dark", 390, "dark")]
         {
@@ -615,14 +618,14 @@ async fn pictures_of_the_pages() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn live_series_are_found_and_then_forgotten() {
-    let service = Service::with(fixtures()).ready().await;
+    let service = Service::with(fixtures()).on(STAGE).ready().await;
     let token = service.ingest_token().await;
     let event = |user| json!({ "type": "stream_request", "user": user, "media_type": "live", "duration_seconds": 1 });
     let batch = json!({ "events": [event("alice"), event("bob")] });
     let sent = service.post("/api/metrics/events").bearer_auth(&token).json(&batch).send().await.unwrap();
     assert_eq!(sent.status(), StatusCode::OK);
     in_browser(async |browser| {
-        open_as_admin(&browser, &service.url).await;
+        open_as_admin(&browser, &service.pages).await;
         browser.fill("#forget [name=selector]", "playarr_stream_requests_total{user=").await;
         browser.click("#forget [data-find]").await;
         browser.until_text("#forget-failure", |text| text.contains("cannot be read")).await;

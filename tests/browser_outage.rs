@@ -3,13 +3,14 @@
 use playarr_sandbox::Mongod;
 use serde_json::json;
 
+use super::STAGE;
 use crate::support::browser::{Browser, in_browser};
 use crate::support::library::fixtures;
 use crate::support::service::Service;
 
 async fn open_as_admin(browser: &Browser, service: &Service, page: &str) {
-    browser.take_session(&service.url, &service.session("admin", "admin-password").await).await;
-    browser.open(&format!("{}{page}", service.url)).await;
+    browser.take_session(&service.pages, &service.session("admin", "admin-password").await).await;
+    browser.open(&format!("{}{page}", service.pages)).await;
     browser.until_text("#connection", |text| text == "Live").await;
 }
 
@@ -25,7 +26,7 @@ fn tells_outage(text: &str, port: u16) -> bool {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_overview_says_since_when_mongod_is_away_and_goes_on_by_itself() {
     let mut mongod = Mongod::start().await.unwrap();
-    let service = Service::with(fixtures()).server(mongod.uri()).ready().await;
+    let service = Service::with(fixtures()).server(mongod.uri()).on(STAGE).ready().await;
     in_browser(async |browser| {
         open_as_admin(&browser, &service, "/overview").await;
         browser.until_text("#tile-titles", |text| text == "109").await;
@@ -56,7 +57,7 @@ async fn the_overview_says_since_when_mongod_is_away_and_goes_on_by_itself() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_page_opened_while_mongod_is_away_comes_when_it_is_back() {
     let mut mongod = Mongod::start().await.unwrap();
-    let service = Service::with(fixtures()).server(mongod.uri()).ready().await;
+    let service = Service::with(fixtures()).server(mongod.uri()).on(STAGE).ready().await;
     in_browser(async |browser| {
         open_as_admin(&browser, &service, "/settings/metrics").await;
         mongod.kill().await.unwrap();
@@ -74,14 +75,14 @@ async fn a_page_opened_while_mongod_is_away_comes_when_it_is_back() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_page_without_a_websocket_says_so_too() {
     let mut mongod = Mongod::start().await.unwrap();
-    let service = Service::with(fixtures()).server(mongod.uri()).ready().await;
+    let service = Service::with(fixtures()).server(mongod.uri()).on(STAGE).ready().await;
     in_browser(async |browser| {
         let no_websocket = json!({ "source": "window.WebSocket = class extends EventTarget { \
             static CONNECTING = 0; static OPEN = 1; readyState = 3; \
             constructor() { super(); setTimeout(() => this.dispatchEvent(new Event('close'))) } close() {} }" });
         browser.devtools("Page.addScriptToEvaluateOnNewDocument", no_websocket).await;
-        browser.take_session(&service.url, &service.session("admin", "admin-password").await).await;
-        browser.open(&format!("{}/settings/metrics", service.url)).await;
+        browser.take_session(&service.pages, &service.session("admin", "admin-password").await).await;
+        browser.open(&format!("{}/settings/metrics", service.pages)).await;
         browser.until_text("#connection", |text| text == "Asking every 5 s").await;
         mongod.kill().await.unwrap();
         let told = |text: &str| text.starts_with("MongoDB does not answer since ");
@@ -100,7 +101,7 @@ async fn a_database_without_playarrs_collections_is_said_on_each_page() {
     let client = mongodb::Client::with_uri_str(mongod.uri()).await.unwrap();
     client.database("playarr_home").create_collection("titles").await.unwrap();
     let admin = fixtures().into_iter().filter(|(collection, _)| collection == "users").collect();
-    let service = Service::with(admin).server(mongod.uri()).ready().await;
+    let service = Service::with(admin).server(mongod.uri()).on(STAGE).ready().await;
     in_browser(async |browser| {
         for page in ["/overview", "/settings/metrics"] {
             open_as_admin(&browser, &service, page).await;

@@ -4,6 +4,7 @@ use mongodb::bson::{Bson, Document, doc};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
+use super::STAGE;
 use crate::support::browser::{Browser, in_browser};
 use crate::support::home::{evening, home, stream};
 use crate::support::library::{Library, fixtures};
@@ -27,8 +28,8 @@ const CARDS: [&str; 13] = [
 ];
 
 async fn open_as_admin(browser: &Browser, service: &Service) {
-    browser.take_session(&service.url, &service.session("admin", "admin-password").await).await;
-    browser.open(&format!("{}{PAGE}", service.url)).await;
+    browser.take_session(&service.pages, &service.session("admin", "admin-password").await).await;
+    browser.open(&format!("{}{PAGE}", service.pages)).await;
     browser.until_text("#connection", |text| text == "Live").await;
     browser.until_text("#tile-titles", |text| text != "–").await;
 }
@@ -62,9 +63,9 @@ async fn numbers(browser: &Browser, card: &str, name: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_admin_is_led_to_the_charts_of_the_library() {
-    let service = Service::with(fixtures()).ready().await;
+    let service = Service::with(fixtures()).on(STAGE).ready().await;
     in_browser(async |browser| {
-        browser.open(&service.url).await;
+        browser.open(&service.pages).await;
         browser.until_path("/login").await;
         browser.fill("[name=username]", "admin").await;
         browser.fill("[name=password]", "admin-password").await;
@@ -104,7 +105,7 @@ async fn an_admin_is_led_to_the_charts_of_the_library() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn events_and_refreshes_move_the_charts_without_reloading() {
-    let service = Service::with(fixtures()).ready().await;
+    let service = Service::with(fixtures()).on(STAGE).ready().await;
     in_browser(async |browser| {
         open_as_admin(&browser, &service).await;
         browser.run("window.notReloaded = true").await;
@@ -146,7 +147,7 @@ async fn events_and_refreshes_move_the_charts_without_reloading() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_asked_while_nobody_looks() {
-    let service = Service::with(fixtures()).ready().await;
+    let service = Service::with(fixtures()).on(STAGE).ready().await;
     in_browser(async |browser| {
         open_as_admin(&browser, &service).await;
         let hide = |hidden: bool| {
@@ -194,7 +195,7 @@ async fn names_in_charts_are_text() {
     let users = library.get_mut("users").unwrap();
     let movies = vec![Bson::Int32(1); 99];
     users.push(doc! { "username": hostile, "watchlist": { "movies": movies, "tvshows": [], "live": [] } });
-    let service = Service::with(library).ready().await;
+    let service = Service::with(library).on(STAGE).ready().await;
     report(
         &service,
         vec![
@@ -235,7 +236,7 @@ async fn an_empty_library_says_what_to_do() {
             .cloned()
             .collect(),
     );
-    let service = Service::with(library).ready().await;
+    let service = Service::with(library).on(STAGE).ready().await;
     service
         .database
         .collection::<Document>("users")
@@ -273,7 +274,7 @@ async fn an_empty_library_says_what_to_do() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_charts_fit_any_screen() {
     for (name, library) in [("overview", home()), ("overview-messy", fixtures())] {
-        let service = Service::with(library).ready().await;
+        let service = Service::with(library).on(STAGE).ready().await;
         report(&service, evening()).await;
         in_browser(async |browser| {
             browser.look(1440, 900, "light").await;
@@ -302,7 +303,7 @@ async fn the_charts_fit_any_screen() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn charts_stand_without_colour_and_on_paper() {
-    let service = Service::with(home()).ready().await;
+    let service = Service::with(home()).on(STAGE).ready().await;
     report(&service, evening()).await;
     in_browser(async |browser| {
         browser.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": HOUR })).await;
@@ -338,7 +339,7 @@ async fn charts_stand_without_colour_and_on_paper() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keyboard_and_touch_read_what_pointing_shows() {
-    let service = Service::with(fixtures()).ready().await;
+    let service = Service::with(fixtures()).on(STAGE).ready().await;
     in_browser(async |browser| {
         open_as_admin(&browser, &service).await;
         browser.until_true("return document.querySelectorAll('#by-provider .bar rect').length > 0").await;
@@ -364,7 +365,7 @@ async fn keyboard_and_touch_read_what_pointing_shows() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_shown_is_in_the_address() {
-    let service = Service::with(fixtures()).ready().await;
+    let service = Service::with(fixtures()).on(STAGE).ready().await;
     report(&service, vec![stream("alice", "movies", 0.2)]).await;
     in_browser(async |browser| {
         open_as_admin(&browser, &service).await;
@@ -399,18 +400,18 @@ async fn what_is_shown_is_in_the_address() {
         browser.client.delete_all_cookies().await.unwrap();
         browser.until_path("/login").await;
         let next = browser.run("return document.getElementById('sign-in').dataset.next").await;
-        assert_eq!(next, "/overview?window=life&accounts=all&numbers=channels#providers");
+        assert_eq!(next, format!("{}/overview?window=life&accounts=all&numbers=channels#providers", STAGE.base()));
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_two_controls_have_the_same_name() {
-    let service = Service::with(fixtures()).ready().await;
+    let service = Service::with(fixtures()).on(STAGE).ready().await;
     in_browser(async |browser| {
         open_as_admin(&browser, &service).await;
         for page in [PAGE, "/settings/metrics"] {
-            browser.open(&format!("{}{page}", service.url)).await;
+            browser.open(&format!("{}{page}", service.pages)).await;
             browser.until_text("#connection", |text| text == "Live").await;
             // Those of closed dialogs and of closed parts as well.
             let names = "return [...document.querySelectorAll('main :is(button, summary):not(dialog [value])')] \
@@ -435,7 +436,7 @@ async fn what_hides_or_reorders_text_is_shown_as_an_escape() {
     library.insert("users".to_owned(), fixtures()["users"].clone());
     let name = "evil\u{202e}drowssap\u{200b}";
     library.insert("channels".to_owned(), vec![doc! { "provider_id": "a", "channel_id": 1, "group_title": name }]);
-    let service = Service::with(library).ready().await;
+    let service = Service::with(library).on(STAGE).ready().await;
     in_browser(async |browser| {
         open_as_admin(&browser, &service).await;
         let expected = "evil\\u{202e}drowssap\\u{200b}";
@@ -443,7 +444,7 @@ async fn what_hides_or_reorders_text_is_shown_as_an_escape() {
         assert!(says(&browser, "channels").await.contains(expected));
         assert!(numbers(&browser, "channels", expected).await.starts_with(expected));
         // The scripts escape what the service escapes in the pages that it renders: `text.rs` has the same numbers.
-        let escaped = "return import('/assets/text.js').then(({ visible }) => { \
+        let escaped = "return import(new URL('assets/text.js', document.baseURI)).then(({ visible }) => { \
              const codes = [...Array(0x110000).keys()].filter((code) => code < 0xd800 || code > 0xdfff); \
              const escaped = codes.filter((code) => visible(String.fromCodePoint(code)).startsWith('\\\\u{')); \
              return [escaped.length, escaped.reduce((sum, code) => sum + code, 0)]; })";

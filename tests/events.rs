@@ -292,6 +292,14 @@ async fn what_is_no_batch_of_events_is_refused_with_a_reason_and_nothing_is_coun
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_sends_too_much_reads_why() {
+    let service = Service::empty().ready().await;
+    for _ in 0..40 {
+        assert_eq!(post(&service, " ".repeat(12 << 20)).await.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_limits_are_the_most_that_is_taken() {
     let service = Service::empty().ready().await;
     let hit = r#"{"type":"cache_operation","operation":"hit"}"#;

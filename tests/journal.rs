@@ -582,7 +582,7 @@ async fn an_admin_forgets_series_in_every_instance_and_others_stay() {
 
     for (body, complaint) in [
         (json!({ "match": [] }), "1 to 100 are accepted"),
-        (json!({ "match": ["rate(a[5m])"] }), "more than a selector"),
+        (json!({ "match": ["rate(a[5m])"] }), "at character 5"),
         (json!({ "match": ["{user="] }), "cannot be read"),
         (json!({ "matches": ["a"] }), "unknown field"),
     ] {

@@ -4,21 +4,38 @@
 
 mod support;
 
+/// How a browser reaches the service in the stories of this file's modules.
+#[cfg(feature = "system-tests")]
+const STAGE: support::stage::Stage = support::stage::Stage::Direct;
+
 mod accounts;
+mod base_path;
 mod catalog;
+mod changes;
 mod collect;
 mod commands;
+mod custom;
+mod custom_collectors;
+mod custom_commands;
+mod custom_examples;
+mod custom_service;
 mod database_up;
 mod docs;
 mod events;
+mod export;
+mod freshness;
 mod golden;
 mod health;
+mod history;
 mod http;
 mod invalid_utf8;
 mod journal;
 mod ledger;
+mod limits;
 mod logging;
 mod one_generation;
+mod one_moment;
+mod openapi;
 mod outage;
 mod overview;
 mod packages;
@@ -29,16 +46,26 @@ mod reload;
 mod replica_set;
 mod scrape;
 mod secrets;
+mod series;
 mod sessions;
 mod settings;
 mod starting;
 mod status;
+mod tls;
 mod token_file;
 mod tokens;
 mod websocket;
 
 #[cfg(feature = "system-tests")]
+mod behind_nginx;
+#[cfg(feature = "system-tests")]
 mod browser;
+#[cfg(feature = "system-tests")]
+mod browser_changes;
+#[cfg(feature = "system-tests")]
+mod browser_custom;
+#[cfg(feature = "system-tests")]
+mod browser_explore;
 #[cfg(feature = "system-tests")]
 mod browser_outage;
 #[cfg(feature = "system-tests")]
@@ -47,6 +74,8 @@ mod browser_overview;
 mod clock;
 #[cfg(feature = "system-tests")]
 mod container;
+#[cfg(feature = "system-tests")]
+mod contract;
 #[cfg(feature = "system-tests")]
 mod demo;
 #[cfg(feature = "system-tests")]

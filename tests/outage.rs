@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use mongodb::bson::{Document, doc};
-use playarr_sandbox::Mongod;
+use playarr_sandbox::{Member, Mongod, ReplicaSet};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::support::exposition::value;
+use crate::support::guarded::{ROLE, guarded};
 use crate::support::library::{Library, fixtures, load};
 use crate::support::oracle::Gauges;
 use crate::support::program::{program, signal};
@@ -224,4 +225,80 @@ async fn with_mongod_away_at_start_the_log_says_so_once_and_when_that_is_over() 
     assert_one_line_each(&lines, &[reason]);
     signal(&service, "TERM").await;
     assert!(service.wait().await.unwrap().success());
+}
+
+/// The warnings and errors among these lines.
+fn complaints(lines: &[Value]) -> Vec<&str> {
+    let complaints = lines.iter().filter(|line| line["level"] == "WARN" || line["level"] == "ERROR");
+    complaints.map(|line| line["message"].as_str().unwrap()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_set_without_a_primary_is_one_log_line_and_its_end_another() {
+    let mut set = ReplicaSet::start(&[Member::Primary, Member::Secondary]).await.unwrap();
+    let client = mongodb::Client::with_uri_str(set.uri()).await.unwrap();
+    load(&client.database("playarr"), &fixtures()).await.unwrap();
+    let running = Running::start_at(&set.uri(), "playarr", &[]).await;
+    until_logged(&running, "refreshed").await;
+    let before = running.log_lines().len();
+
+    set.members[0].kill().await.unwrap();
+    let event = r#"{"type":"cache_operation","operation":"hit"}"#;
+    let report = || running.events().header("content-type", "application/x-ndjson").body(event).send();
+    // Long enough for everything that is tried again and again to have failed twice.
+    until("nothing is committed for long", Duration::from_secs(90), || async {
+        for path in ["/api/metrics/refresh", "/api/settings/metrics/regenerate"] {
+            running.request(Method::POST, path).header("x-api-key", "admin001").send().await.unwrap();
+        }
+        report().await.unwrap();
+        let series = running.series().await;
+        value(&series, "playarr_metrics_live_uncommitted_seconds", &[]).is_some_and(|seconds| seconds > 25.0)
+    })
+    .await;
+    let lines = running.log_lines().split_off(before);
+    let address = format!("127.0.0.1:{}", set.members[1].port());
+    let lost =
+        format!("MongoDB has no primary, only {address}: nothing can be written; trying again until this is over");
+    assert_eq!(complaints(&lines), [lost]);
+
+    set.members[0].restart().await.unwrap();
+    until("events are taken again", Duration::from_secs(60), || async {
+        report().await.is_ok_and(|answer| answer.status() == StatusCode::OK)
+    })
+    .await;
+    until_logged(&running, "MongoDB answers again").await;
+    let lines = running.log_lines().split_off(before);
+    assert_eq!(complaints(&lines).len(), 1, "{lines:#?}");
+    assert_eq!(messages(&lines).iter().filter(|line| line.starts_with("MongoDB answers again")).count(), 1);
+    assert!(running.end("TERM").await.success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_login_that_is_refused_during_an_outage_is_part_of_it() {
+    let (mut mongod, uri, root) = guarded(ROLE).await;
+    let playarr = root.database("playarr");
+    load(&playarr, &fixtures()).await.unwrap();
+    let settings = [("LOG_LEVEL", "info,playarr_jobs::database::health=debug")];
+    let running = Running::start_at(&uri, "playarr", &settings).await;
+    until_logged(&running, "refreshed").await;
+    let before = running.log_lines().len();
+    let password = |password: &str| {
+        let durable = doc! { "w": 1, "j": true };
+        let change = doc! { "updateUser": "playarr-metrics", "pwd": password, "writeConcern": durable };
+        let playarr = playarr.clone();
+        async move { playarr.run_command(change).await.unwrap() }
+    };
+    // Those who are connected stay so.
+    password("another").await;
+    mongod.kill().await.unwrap();
+    until_logged(&running, "trying again until this is over").await;
+    mongod.restart().await.unwrap();
+    until_logged(&running, "MongoDB refuses the login").await;
+    ask_for_everything(&running).await;
+    password("secret").await;
+    until_logged(&running, "MongoDB answers again").await;
+    let lines = running.log_lines().split_off(before);
+    assert_eq!(complaints(&lines).len(), 1, "{lines:#?}");
+    assert_eq!(messages(&lines).iter().filter(|line| line.starts_with("MongoDB answers again")).count(), 1);
+    assert!(running.end("TERM").await.success());
 }

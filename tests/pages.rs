@@ -1,6 +1,9 @@
 //! The pages as the server sends them: to whom, with which headers, and with what in them. What moves on them is
 //! tested in a browser.
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
 use mongodb::bson::{Document, doc};
 use reqwest::header::{COOKIE, HOST, HeaderMap, LOCATION};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
@@ -30,7 +33,7 @@ fn leads_to(response: &Response) -> &str {
 fn assert_guarded(headers: &HeaderMap) {
     let policy = headers["content-security-policy"].to_str().unwrap();
     assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self';"), "{policy}");
-    assert!(policy.ends_with("base-uri 'none'; frame-ancestors 'none'"), "{policy}");
+    assert!(policy.ends_with("base-uri 'self'; frame-ancestors 'none'"), "{policy}");
     assert!(!policy.contains("unsafe"), "{policy}");
     assert_eq!(headers["x-content-type-options"], "nosniff");
     assert_eq!(headers["referrer-policy"], "same-origin");
@@ -55,7 +58,7 @@ async fn an_admin_sees_the_page_and_everybody_else_is_told_why_not() {
     assert_eq!(forbidden.status(), StatusCode::FORBIDDEN);
     assert_guarded(forbidden.headers());
     let html = forbidden.text().await.unwrap();
-    assert!(html.contains("You are signed in as alice") && !html.contains("href=\"/settings"), "{html}");
+    assert!(html.contains("You are signed in as alice") && !html.contains("href=\"settings"), "{html}");
 
     assert_eq!(leads_to(&get(&service, "/").send().await.unwrap()), HOME);
 }
@@ -66,7 +69,7 @@ async fn an_unknown_path_is_a_page_that_names_it_and_a_trailing_slash_does_not_m
     let unknown = service.get("/settings/%3Cb%3E").header("accept", "text/html").send().await.unwrap();
     assert_eq!(unknown.status(), StatusCode::NOT_FOUND);
     let html = unknown.text().await.unwrap();
-    assert!(html.contains("There is no page at /settings/%3Cb%3E.") && html.contains("/overview"), "{html}");
+    assert!(html.contains("There is no page at /settings/%3Cb%3E.") && html.contains("href=\"overview\""), "{html}");
     let page = as_admin(&service, "/settings/metrics").await.text().await.unwrap();
     let with_slash = as_admin(&service, "/settings/metrics/").await;
     assert_eq!(with_slash.status(), StatusCode::OK);
@@ -203,5 +206,33 @@ async fn assets_are_asked_for_each_time_and_sent_once() {
     }
     for absent in ["/assets/nothing.js", "/assets/../Cargo.toml", "/assets/%2e%2e/mod.rs", "/assets/"] {
         assert_eq!(get(&service, absent).send().await.unwrap().status(), StatusCode::NOT_FOUND, "{absent}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_path_of_the_interface_that_pages_and_scripts_name_has_a_route() {
+    let service = Service::with(fixtures()).ready().await;
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/web");
+    let mut paths = BTreeSet::new();
+    for folder in ["assets", "pages", "templates"] {
+        for file in std::fs::read_dir(top.join(folder)).unwrap() {
+            let file = file.unwrap().path();
+            if file.is_file() {
+                let text = std::fs::read_to_string(file).unwrap();
+                // Addresses are relative to the base of the document.
+                let named = ['"', '`', '\''].map(|quote| format!("{quote}api/"));
+                let named = named.iter().flat_map(|start| text.split(start.as_str()).skip(1));
+                paths.extend(named.map(|rest| {
+                    let end = rest.find(|c: char| !(c.is_ascii_lowercase() || "/_-".contains(c)));
+                    format!("/api/{}", &rest[..end.unwrap_or(rest.len())])
+                }));
+            }
+        }
+    }
+    assert!(paths.contains("/api/metrics/overview") && paths.contains("/api/settings/metrics/regenerate"), "{paths:?}");
+    // What several scripts begin a path with.
+    paths.remove("/api/metrics");
+    for path in paths {
+        assert_ne!(service.status(&path).await, StatusCode::NOT_FOUND, "{path}");
     }
 }

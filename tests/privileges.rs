@@ -1,58 +1,23 @@
 //! The roles in `packaging/mongodb/`, against a MongoDB that asks who one is.
 
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use mongodb::bson::{Document, doc};
 use mongodb::{Client, Database, IndexModel};
-use playarr_sandbox::Mongod;
 use serde_json::{Value, json};
 
+use crate::support::guarded::{ROLE, guarded};
 use crate::support::library::{Library, fixtures, load};
 use crate::support::program::{complaint, run};
 use crate::support::service::Service;
 use crate::support::until;
 
-const ROLE: &str = include_str!("../packaging/mongodb/role.json");
 const READ_ONLY: &str = include_str!("../packaging/mongodb/role-read-only.json");
-
-/// A MongoDB with access control, a superuser, and a role of the package with a user who has it and nothing else.
-/// Returns the connection string of that user and a client of the superuser.
-async fn guarded(directory: &Path, role: &str) -> (Mongod, String, Client) {
-    // The sandbox's mongod, with one option more.
-    let plain = Mongod::start().await.unwrap();
-    let binary = std::fs::read_link(format!("/proc/{}/exe", plain.pid().unwrap())).unwrap();
-    drop(plain);
-    let wrapper = directory.join("mongod");
-    std::fs::write(&wrapper, format!("#!/bin/sh\nexec '{}' \"$@\" --auth\n", binary.display())).unwrap();
-    std::fs::set_permissions(&wrapper, PermissionsExt::from_mode(0o755)).unwrap();
-    let mongod = Mongod::builder().binary(wrapper).start().await.unwrap();
-
-    // While there are no users, whoever is on this machine may create the first one.
-    let uri = |user: &str, database: &str| {
-        mongod.uri().replace("://", &format!("://{user}:secret@")) + "&authSource=" + database
-    };
-    let create = doc! { "createUser": "root", "pwd": "secret", "roles": ["root"] };
-    Client::with_uri_str(mongod.uri()).await.unwrap().database("admin").run_command(create).await.unwrap();
-    let root = Client::with_uri_str(uri("root", "admin")).await.unwrap();
-    let role: Document = serde_json::from_str(role).unwrap();
-    let playarr = root.database("playarr");
-    playarr.run_command(role.clone()).await.unwrap();
-    let user = doc! {
-        "createUser": "playarr-metrics", "pwd": "secret",
-        "roles": [{ "role": role.get_str("createRole").unwrap(), "db": "playarr" }],
-    };
-    playarr.run_command(user).await.unwrap();
-    let own = uri("playarr-metrics", "playarr");
-    (mongod, own, root)
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_packaged_role_is_enough_for_everything_the_service_does() {
-    let directory = tempfile::tempdir().unwrap();
-    let (_mongod, uri, root) = guarded(directory.path(), ROLE).await;
+    let (_mongod, uri, root) = guarded(ROLE).await;
     let playarr = root.database("playarr");
     load(&playarr, &fixtures()).await.unwrap();
     // Nothing is there yet that the service makes itself.
@@ -67,6 +32,9 @@ async fn the_packaged_role_is_enough_for_everything_the_service_does() {
     assert!(history.find_one(doc! { "job_name": "UpdateMetricsJob" }).await.unwrap().is_some());
     let rotate = service.post("/api/settings/metrics/regenerate").header("x-api-key", "admin001").send();
     assert_eq!(rotate.await.unwrap().status(), 200);
+    let snapshots = playarr.collection::<Document>("playarr_metrics_snapshots");
+    let remembered = || async { snapshots.count_documents(doc! { "_id": { "$type": "string" } }).await.unwrap() == 3 };
+    until("the last snapshot, an hour and a day are remembered", Duration::from_secs(20), remembered).await;
     service.stop().await;
     let journal = playarr.collection::<Document>("playarr_metrics_journal");
     assert!(journal.find_one(doc! {}).await.unwrap().is_some(), "what was counted is kept");
@@ -76,8 +44,7 @@ async fn the_packaged_role_is_enough_for_everything_the_service_does() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_the_packaged_role_the_first_admin_can_be_made_and_nothing_of_playarrs_changed() {
-    let directory = tempfile::tempdir().unwrap();
-    let (_mongod, uri, root) = guarded(directory.path(), ROLE).await;
+    let (_mongod, uri, root) = guarded(ROLE).await;
     let service = Service::with(Library::new())
         .server(&uri)
         .setting("MONGODB_DB_NAME", "playarr")
@@ -100,8 +67,7 @@ async fn with_the_packaged_role_the_first_admin_can_be_made_and_nothing_of_playa
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_service_that_may_only_read_counts_in_memory_and_takes_no_events() {
-    let directory = tempfile::tempdir().unwrap();
-    let (_mongod, uri, root) = guarded(directory.path(), READ_ONLY).await;
+    let (_mongod, uri, root) = guarded(READ_ONLY).await;
     let playarr = root.database("playarr");
     load(&playarr, &fixtures()).await.unwrap();
     // An instance that may write has been here: it made the tokens and began the journal.
@@ -142,8 +108,7 @@ async fn sees_writes(database: &Database, collection: &str) -> bool {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_packaged_role_allows_a_journal_and_to_see_which_collections_changed() {
-    let directory = tempfile::tempdir().unwrap();
-    let (_mongod, uri, root) = guarded(directory.path(), ROLE).await;
+    let (_mongod, uri, root) = guarded(ROLE).await;
     load(&root.database("playarr"), &fixtures()).await.unwrap();
     let own = Client::with_uri_str(&uri).await.unwrap().database("playarr");
     for collection in ["titles", "provider_titles", "iptv_providers", "channels", "users"] {
@@ -159,8 +124,7 @@ async fn the_packaged_role_allows_a_journal_and_to_see_which_collections_changed
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_user_who_may_only_read_is_enough_for_refreshes_and_scrapes() {
-    let directory = tempfile::tempdir().unwrap();
-    let (_mongod, uri, root) = guarded(directory.path(), READ_ONLY).await;
+    let (_mongod, uri, root) = guarded(READ_ONLY).await;
     let playarr = root.database("playarr");
     let mut library = fixtures();
     let token = doc! { "_id": "metrics_token", "value": "made-by-playarr" };
@@ -199,9 +163,29 @@ async fn a_user_who_may_only_read_is_enough_for_refreshes_and_scrapes() {
 
     let own = Client::with_uri_str(&uri).await.unwrap().database("playarr");
     assert!(sees_writes(&own, "titles").await);
-    for collection in ["settings", "users", "job_history", "playarr_metrics", "playarr_metrics_journal"] {
+    service.until_value("playarr_metrics_snapshot_remembered", &[], 0.0).await;
+    for collection in
+        ["settings", "users", "job_history", "playarr_metrics", "playarr_metrics_journal", "playarr_metrics_snapshots"]
+    {
         let written = own.collection::<Document>(collection).insert_one(doc! { "x": 1 }).await;
         assert!(written.is_err(), "{collection} is only read");
     }
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_may_not_ask_for_writes_is_told_that_changes_are_not_noticed() {
+    let without = ROLE.replacen("\"collStats\"", "\"listIndexes\"", 1);
+    let (_mongod, uri, root) = guarded(&without).await;
+    load(&root.database("playarr"), &fixtures()).await.unwrap();
+    let service = Service::with(Library::new()).server(&uri).setting("CHANGE_DETECTION", "on").ready().await;
+    let detection = || async {
+        let status = service.get("/api/metrics/status").header("x-api-key", "admin001").send().await.unwrap();
+        status.json::<Value>().await.unwrap()["change_detection"].clone()
+    };
+    until("it is said", Duration::from_secs(20), || async { detection().await["state"] == "refused" }).await;
+    let reason = detection().await["reason"].to_string();
+    assert!(reason.contains("role.json"), "{reason}");
+    assert_eq!(service.refresh().await["success"], true);
     service.stop().await;
 }

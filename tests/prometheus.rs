@@ -6,6 +6,7 @@ use bytes::Bytes;
 use playarr_metrics::accounts::{TokenKind, Tokens};
 use playarr_metrics::catalog::{Catalog, DOCS, Output};
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
+use serde_json::json;
 use warp::Filter;
 
 use crate::support::library::fixtures;
@@ -55,6 +56,36 @@ async fn asks_for_text(url: &str) -> SocketAddr {
     let address = listener.local_addr().unwrap();
     tokio::spawn(warp::serve(filter).incoming(listener).run());
     address
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_jobs_with_complementary_selectors_scrape_everything_once() {
+    let service = Service::with(fixtures()).ready().await;
+    let address = service.url.strip_prefix("http://").unwrap().to_owned();
+    let large = r#"{__name__=~"playarr_(episodes|channels)_count|playarr_.*_bucket"}"#;
+    let rest = r#"{__name__!~"playarr_(episodes|channels)_count|playarr_.*_bucket",__name__!=""}"#;
+    let jobs = [("whole", &*address, ""), ("large", &address, large), ("rest", &address, rest)];
+    let prometheus = Prometheus::scraping_parts(&jobs, &service.token().await, "").await;
+    prometheus.until_it("scrapes all jobs", || async { prometheus.value("sum(up)").await == Some(3.0) }).await;
+    // What the service says of itself grows while it is scraped.
+    // Operators do not look at names.
+    let named = |job: &str| {
+        format!(r#"label_replace({{__name__=~"playarr_[^m].*",job="{job}"}}, "name", "$1", "__name__", "(.+)")"#)
+    };
+    let names = |job: &str| format!("count by (name) ({})", named(job));
+    let different = format!("{} != ({} or {})", names("whole"), names("large"), names("rest"));
+    let both = format!("{} and {}", names("large"), names("rest"));
+    prometheus
+        .until_it("has everything", || async {
+            prometheus.value(&format!("count({})", names("whole"))).await.is_some_and(|names| names > 20.0)
+                && prometheus.query(&different).await.is_empty()
+        })
+        .await;
+    assert!(prometheus.query(&both).await.is_empty(), "no series twice");
+    let count = |job: &str| format!("count(playarr_episodes_count{{job=\"{job}\"}})");
+    assert_eq!(prometheus.value(&count("large")).await, prometheus.value(&count("whole")).await);
+    assert_eq!(prometheus.value(&count("rest")).await, None);
+    service.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -143,6 +174,12 @@ async fn rules(prometheus: &Prometheus) -> Vec<serde_json::Value> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_query_of_the_dashboard_returns_data() {
     let (service, prometheus) = watched().await;
+    let users = json!({
+        "name": "playarr_custom_users", "help": "Users.", "unit": "users", "collection": "users", "labels": [],
+        "value": "count", "pipeline": [{ "$count": "count" }],
+    });
+    let put = service.client.put(format!("{}/api/metrics/custom/playarr_custom_users", service.url)).json(&users);
+    put.header("x-api-key", "admin001").send().await.unwrap().error_for_status().unwrap();
     // The first events make the series, the next ones make them grow.
     traffic::report(&service).await;
     let there = "count(playarr_authentication_failures_total{reason=\"bad_password\"})";
@@ -151,6 +188,8 @@ async fn every_query_of_the_dashboard_returns_data() {
     service.refresh().await;
     let grown = "count(playarr_authentication_failures_total{reason=\"bad_password\"} >= 2)";
     prometheus.until_it("sees more", || async { prometheus.value(grown).await == Some(2.0) }).await;
+    let custom = "count(playarr_custom_users)";
+    prometheus.until_it("sees the custom metric", || async { prometheus.value(custom).await == Some(2.0) }).await;
 
     let mut empty = Vec::new();
     for query in dashboard() {

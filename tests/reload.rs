@@ -30,13 +30,17 @@ impl Files {
 
 /// The service with its secrets and its log level in files.
 async fn running() -> (Running, Files) {
+    running_with(Files(tempfile::tempdir().unwrap()), &[]).await
+}
+
+async fn running_with(files: Files, more: &[(&str, &str)]) -> (Running, Files) {
     let database = playarr_sandbox::mongodb().await.unwrap().database();
     load(&database.connect().await.unwrap(), &fixtures()).await.unwrap();
-    let files = Files(tempfile::tempdir().unwrap());
     let key = files.write("key", "the first of two keys, 0123456789abcdef");
     let (level, uri) = (files.write("level", "info"), files.write("uri", database.uri()));
     let settings =
         [("MONGODB_URI", ""), ("MONGODB_URI_FILE", &*uri), ("JWT_SECRET_KEY_FILE", &*key), ("LOG_LEVEL_FILE", &*level)];
+    let settings = [&settings, more].concat();
     (Running::start_on(&database, &settings).await, files)
 }
 
@@ -119,5 +123,52 @@ async fn what_cannot_be_used_changes_nothing_and_what_needs_a_restart_says_so() 
     assert!(refused.starts_with("SIGHUP: everything stays as it is: JWT_SECRET_KEY_FILE="), "{refused}");
     running.series().await;
     assert!(!running.log.lock().unwrap().contains("hunter2"));
+    assert!(running.end("TERM").await.success());
+}
+
+/// A file of custom metrics: one that counts users, for each help text.
+fn custom(helps: &[&str]) -> String {
+    let metric = |(number, help): (usize, &&str)| {
+        format!(
+            "  - name: playarr_custom_users_{number}\n    help: {help}\n    collection: users\n    pipeline:\n      - \
+             $count: value\n"
+        )
+    };
+    format!("metrics:\n{}", helps.iter().enumerate().map(metric).collect::<String>())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_file_of_custom_metrics_is_read_again_and_a_mistake_leaves_everything() {
+    let files = Files(tempfile::tempdir().unwrap());
+    let path = files.write("custom.yaml", &custom(&["Users."]));
+    let (running, files) = running_with(files, &[("CUSTOM_METRICS_FILE", &*path)]).await;
+    let help = |name: &'static str, text: &'static str| {
+        let running = &running;
+        async move {
+            until(&format!("{name}: {text}"), Duration::from_secs(20), || async {
+                let scrape = running.request(Method::GET, "/metrics").bearer_auth(running.metrics_token());
+                let exposed = scrape.send().await.unwrap().text().await.unwrap();
+                exposed.contains(&format!("# HELP {name} {text}\n"))
+            })
+            .await;
+        }
+    };
+    help("playarr_custom_users_0", "Users.").await;
+    assert_eq!(hang_up(&running).await, "SIGHUP: CUSTOM_METRICS_FILE was read again and has 1 metric");
+
+    files.write("custom.yaml", &custom(&["All users.", "Users once more."]));
+    assert_eq!(hang_up(&running).await, "SIGHUP: CUSTOM_METRICS_FILE was read again and has 2 metrics");
+    help("playarr_custom_users_0", "All users.").await;
+    help("playarr_custom_users_1", "Users once more.").await;
+
+    files.write("custom.yaml", &custom(&["A user."]).replace("$count", "$out"));
+    let refused = hang_up(&running).await;
+    let expected = "SIGHUP: the custom metrics of the file stay as they are: ";
+    assert!(refused.starts_with(expected) && refused.contains("stage 1 ($out)"), "{refused}");
+    std::fs::remove_file(files.path().join("custom.yaml")).unwrap();
+    let refused = hang_up(&running).await;
+    assert!(refused.contains("the file cannot be read"), "{refused}");
+    help("playarr_custom_users_0", "All users.").await;
+    help("playarr_custom_users_1", "Users once more.").await;
     assert!(running.end("TERM").await.success());
 }

@@ -1,6 +1,7 @@
 //! Tokens on a replica set: reading suffices for scrapes, and a token counts once a majority has it.
 
-use std::time::Duration;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use mongodb::bson::{DateTime, Document, doc};
 use mongodb::options::WriteConcern;
@@ -11,6 +12,7 @@ use reqwest::StatusCode;
 use serde_json::Value;
 
 use crate::support::library::{fixtures, load};
+use crate::support::program::{Log, program, signal};
 use crate::support::service::Service;
 use crate::support::{awaited, until};
 
@@ -126,6 +128,43 @@ async fn a_secondary_by_direct_connection_is_enough_for_scrapes() {
     assert!(answer["error"].as_str().unwrap().contains("accepts no writes"), "{answer}");
     assert_eq!(scrape(&service, "made-by-playarr").await, StatusCode::OK);
     service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_secondary_is_asked_to_write_less_and_less_often_and_the_log_says_once_that_it_cannot() {
+    let set = ReplicaSet::start(&[Member::Primary, Member::Secondary]).await.unwrap();
+    library_with_token(&set).await;
+    let settings = [
+        ("MONGODB_URI", set.members[1].uri()),
+        ("MONGODB_DB_NAME", "playarr"),
+        ("LISTEN_ADDRESS", "127.0.0.1:0"),
+        ("LOG_FORMAT", "json"),
+        ("LOG_LEVEL", "info,playarr_metrics::journal=debug"),
+        // Only a primary tells of changes, which has a line of its own.
+        ("CHANGE_DETECTION", "off"),
+    ];
+    let mut child = program(&settings, &[]).stderr(Stdio::piped()).spawn().unwrap();
+    let log = Log::follow(&mut child);
+    let until_tried = |times: usize| {
+        let failed = "live metrics of other instances cannot be read";
+        let log = &log;
+        until("it was tried", Duration::from_secs(60), move || async move {
+            log.messages("DEBUG").iter().filter(|message| *message == failed).count() >= times
+        })
+    };
+    until_tried(1).await;
+    let first = Instant::now();
+    until_tried(4).await;
+    assert!(first.elapsed() > Duration::from_secs(6), "the pauses are 1, 2 and 4 s: {:?}", first.elapsed());
+    let address = format!("127.0.0.1:{}", set.members[1].port());
+    let expected = format!(
+        "MongoDB at {address} is a secondary, and MONGODB_URI connects to no other server: nothing can be written; \
+         trying again until this is over"
+    );
+    assert_eq!(log.messages("WARN"), [expected]);
+    assert_eq!(log.messages("ERROR"), [""; 0]);
+    signal(&child, "TERM").await;
+    assert!(child.wait().await.unwrap().success());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -53,6 +53,17 @@ async fn only_the_bearer_of_the_token_gets_the_metrics() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_selector_that_cannot_be_read_is_refused_after_the_token() {
+    let service = Service::empty().ready().await;
+    for query in ["match[]=%FF", "match[]={"] {
+        let stranger = service.get(&format!("/metrics?{query}")).send().await.unwrap();
+        assert_eq!(stranger.status(), StatusCode::UNAUTHORIZED, "{query}");
+        let scrape = service.get(&format!("/metrics?{query}")).bearer_auth(service.token().await);
+        assert_eq!(scrape.send().await.unwrap().status(), StatusCode::BAD_REQUEST, "{query}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn other_routes_and_methods_are_answered_in_json() {
     let service = Service::empty().start().await;
     let not_found = service.get("/nowhere").send().await.unwrap();

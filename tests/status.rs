@@ -160,7 +160,8 @@ async fn it_tells_who_scraped_in_which_form_and_how_much_it_was() {
     let scrapes = &status["scrapes"];
     assert_eq!(scrapes["answered"], json!({ "text": 1, "openmetrics": 1 }));
     let failures = json!({
-        "no_header": 0, "not_bearer": 0, "ingest_token": 0, "other_token": 0, "token_unknown": 0, "too_many": 0
+        "no_header": 0, "not_bearer": 0, "ingest_token": 0, "other_token": 0, "token_unknown": 0, "too_many": 0,
+        "bad_selector": 0
     });
     assert_eq!(scrapes["failures"], failures);
     for cause in failures.as_object().unwrap().keys() {
@@ -208,6 +209,24 @@ async fn each_failed_scrape_comes_with_its_fix() {
     for (_, failure, _) in &cases {
         assert_eq!(scrapes["failures"][failure], 1, "{failure}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_scrape_with_a_bad_selector_is_told_and_counted() {
+    let service = Service::with(fixtures()).ready().await;
+    let token = service.token().await;
+    let many: String = (0..101).map(|_| "match[]=up&").collect();
+    for query in ["match[]=up{", "match[]=up&match[]=%7Bjob%3D%7D", "match[]=", many.as_str()] {
+        let scrape = service.get(&format!("/metrics?{query}")).bearer_auth(&token);
+        assert_eq!(scrape.send().await.unwrap().status(), StatusCode::BAD_REQUEST, "{query}");
+    }
+    // The token comes first.
+    assert_eq!(service.status("/metrics?match[]=up{").await, StatusCode::UNAUTHORIZED);
+    let scrapes = status(&service).await["scrapes"].clone();
+    assert_eq!((&scrapes["failures"]["bad_selector"], &scrapes["failures"]["no_header"]), (&json!(4), &json!(1)));
+    assert_eq!(scrapes["recent"][1]["failure"], "bad_selector");
+    assert!(scrapes["recent"][1]["fix"].as_str().unwrap().contains("match[]"), "{scrapes}");
+    service.until_value("playarr_metrics_scrape_failures_total", &[("reason", "bad_selector")], 4.0).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

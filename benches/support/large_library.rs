@@ -156,7 +156,7 @@ pub(crate) async fn load_series(database: &Database, series: usize) -> mongodb::
         doc! { "title_key": format!("tvshows-{number}"), "type": "tvshows", "title": title, "media": media }
     });
     insert(database, "titles", shows).await?;
-    let admin = doc! { "username": "admin", "role": "admin", "api_key": "admin001" };
+    let admin = doc! { "username": "admin", "role": "admin", "status": "active", "api_key": "admin001" };
     insert(database, "users", std::iter::once(admin)).await
 }
 

@@ -4,6 +4,7 @@
 
 pub(crate) mod ingest;
 pub(crate) mod large_library;
+pub(crate) mod program;
 pub(crate) mod service;
 
 use std::time::Duration;

@@ -56,11 +56,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Waits until there is something to see.
+/// Waits until there is something to see and the traffic can be counted.
 async fn ready(address: &str) {
-    while reqwest::get(format!("{address}/-/ready")).await.is_ok_and(|response| !response.status().is_success()) {
+    while !is_ready(address).await.unwrap_or(false) {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+}
+
+async fn is_ready(address: &str) -> reqwest::Result<bool> {
+    let response = reqwest::get(format!("{address}/-/ready")).await?;
+    let is_success = response.status().is_success();
+    let answer: serde_json::Value = response.json().await?;
+    Ok(is_success && answer["live_metrics"] != "starting")
 }
 
 /// Says what to try.

@@ -5,7 +5,10 @@
 //! format or the environment.
 
 mod collect;
+pub mod custom;
 pub mod database;
 pub mod gauges;
 pub mod metric;
 pub mod refresh;
+pub mod remembered;
+pub mod tasks;

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Makes the secrets of compose.yaml in ./secrets, random ones, and leaves those that are there as they are.
+# Creates random secrets for compose.yaml in ./secrets. Existing ones stay as they are.
 #
-# Compose mounts the files as they are, so the users in the containers must be able to read them; the directory keeps
-# everybody else on this machine out.
+# Compose mounts the files with their permissions, so users in the containers must be able to read them. The permissions
+# of the directory keep everybody else on this machine out.
 set -eu
 umask 077
 cd "$(dirname "$0")"

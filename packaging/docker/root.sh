@@ -19,5 +19,5 @@ cp -L "$certificates" "$root$certificates"
 
 echo 'playarr-metrics:x:65532:65532::/nonexistent:/usr/sbin/nologin' >"$root/etc/passwd"
 echo 'playarr-metrics:x:65532:' >"$root/etc/group"
-# The file before the DNS, or localhost would be asked of a name server.
+# /etc/hosts comes before DNS, so that localhost is not looked up at a name server.
 echo 'hosts: files dns' >"$root/etc/nsswitch.conf"

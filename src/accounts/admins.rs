@@ -5,17 +5,32 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use mongodb::Database;
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
 
 use super::client::Client;
 use super::default_admin;
+use super::known::Known;
 use super::limiter::{Attempt, AttemptKind, Limiter};
-use super::password::{Busy, Passwords};
+use super::login_queue::{Busy, Turn};
+use super::password::Passwords;
 use super::sessions::{self, Sessions};
 use super::users::{Unavailable, User, Users};
 use crate::config::{Config, Secret};
+use crate::connections::{self, Network};
 
 /// The longest API key, in bytes. Playarr's have 8.
 const MAX_API_KEY: usize = 128;
+
+/// How many API keys are looked up at once for addresses that have failed often.
+const LIMITED_LOOKUPS: usize = 2;
+
+/// The longest that a login waits until it is checked.
+const QUEUE_TIME: Duration = Duration::from_secs(20);
+
+/// The time after which a login that is not looked at is told so. Who tries without a pause would wait
+/// for nothing else.
+const REFUSAL_TIME: Duration = Duration::from_secs(2);
 
 /// How a request proves whose it is.
 #[derive(Clone, Debug)]
@@ -33,10 +48,10 @@ pub struct Credentials {
 pub enum AuthError {
     /// Nobody, or nobody we know.
     #[error("Not logged in: sign in, or send the API key of an admin as X-API-Key")]
-    Unauthenticated(Reason),
+    Unauthenticated(AuthFailure),
     /// The login is wrong. In which way is for our metrics only.
     #[error("Invalid username or password")]
-    WrongLogin(Reason),
+    WrongLogin(AuthFailure),
     /// Somebody, but no active admin.
     #[error("Only an active admin may do this")]
     Forbidden,
@@ -61,10 +76,10 @@ pub enum AuthError {
 
 /// What was wrong with what a request sent as proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
+pub enum AuthFailure {
     /// There was none.
     Missing,
-    /// A session that has ended, was signed with another key or is none.
+    /// The session has expired, was signed with another key, or is not a session at all.
     BadSession,
     /// No user has this API key.
     BadApiKey,
@@ -76,7 +91,7 @@ pub enum Reason {
     InactiveUser,
 }
 
-impl Reason {
+impl AuthFailure {
     /// The name in metrics.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -108,6 +123,8 @@ pub struct Admins {
     passwords: Passwords,
     sessions: ArcSwap<Sessions>,
     limiter: Limiter,
+    known: Known,
+    limited_lookups: Semaphore,
 }
 
 impl Admins {
@@ -119,6 +136,8 @@ impl Admins {
             passwords: Passwords::new(),
             sessions: ArcSwap::from_pointee(Sessions::new(config)),
             limiter: Limiter::default(),
+            known: Known::new(),
+            limited_lookups: Semaphore::new(LIMITED_LOOKUPS),
         }
     }
 
@@ -135,13 +154,27 @@ impl Admins {
         sessions::explain(config);
     }
 
-    /// Signs in. Takes the same time whoever it is and whatever is wrong.
+    /// Signs in. Takes the same time whoever it is and whatever is wrong; what is wrong is answered the later, the more
+    /// has failed.
     ///
     /// # Errors
-    /// When the name or the password is wrong, the user is inactive, the address has failed too often, or the database
-    /// does not answer.
+    /// When the name or the password is wrong, the user is inactive, that name has failed too often from there, too
+    /// many sign in at once, or the database does not answer.
     pub async fn login(&self, client: Client, username: &str, password: Secret) -> Result<Login, AuthError> {
-        let attempt = self.begin(AttemptKind::Login, client).await?;
+        // Whoever signs in costs nothing but time: newcomers do not wait for those who wait here.
+        let _gives_way = connections::give_way();
+        let network = Network::from(client.address);
+        let attempt = self.limiter.begin(AttemptKind::Login(username), client);
+        let turn = match self.turn(&attempt, network, username).await {
+            Ok(turn) => turn,
+            Err(error) => {
+                attempt.forgive();
+                if matches!(error, AuthError::TooManyFailures { .. }) {
+                    sleep(REFUSAL_TIME).await;
+                }
+                return Err(error);
+            }
+        };
         let (user, cost) = match tokio::try_join!(self.users.by_name(username), self.users.password_cost()) {
             Ok(found) => found,
             Err(error) => {
@@ -150,24 +183,43 @@ impl Admins {
             }
         };
         let hash = user.as_ref().and_then(|user| user.password_hash.clone());
-        let matches = match self.passwords.matches(password, hash, cost).await {
-            Ok(matches) => matches,
-            Err(Busy) => {
+        let Ok(matches) = self.passwords.matches(password, hash, cost, turn).await else {
+            attempt.forgive();
+            return Err(AuthError::Busy);
+        };
+        let failure = match user {
+            None => AuthFailure::UnknownUser,
+            Some(_) if !matches => AuthFailure::BadPassword,
+            Some(user) if !user.is_active => AuthFailure::InactiveUser,
+            Some(user) => {
                 attempt.forgive();
-                return Err(AuthError::Busy);
+                self.known.add_login(network, username);
+                let sessions = self.sessions.load();
+                let session = sessions.sign(&user.username, user.role);
+                return Ok(Login { user, session, lifetime: sessions.lifetime() });
             }
         };
-        let user = user.ok_or(AuthError::WrongLogin(Reason::UnknownUser))?;
-        if !matches {
-            return Err(AuthError::WrongLogin(Reason::BadPassword));
+        sleep(attempt.fail(Instant::now())).await;
+        Err(AuthError::WrongLogin(failure))
+    }
+
+    /// Waits until it is this login's turn to be checked.
+    async fn turn(&self, attempt: &Attempt<'_>, network: Network, username: &str) -> Result<Turn, AuthError> {
+        let mut has_slot = false;
+        loop {
+            if !has_slot && attempt.is_limited(Instant::now()) {
+                let wait = attempt.slot(Instant::now());
+                sleep(wait.map_err(|retry_after| AuthError::TooManyFailures { retry_after })?).await;
+                has_slot = true;
+            }
+            let is_known = !has_slot && self.known.has_login(network, username);
+            let turn = timeout(QUEUE_TIME, self.passwords.turn(network, is_known)).await;
+            let turn = turn.unwrap_or(Err(Busy)).map_err(|Busy| AuthError::Busy)?;
+            // Those before it may have failed meanwhile.
+            if has_slot || !attempt.is_limited(Instant::now()) {
+                return Ok(turn);
+            }
         }
-        if !user.is_active {
-            return Err(AuthError::WrongLogin(Reason::InactiveUser));
-        }
-        attempt.forgive();
-        let sessions = self.sessions.load();
-        let session = sessions.sign(&user.username, user.role);
-        Ok(Login { user, session, lifetime: sessions.lifetime() })
     }
 
     /// The user whose credentials these are, active or not.
@@ -176,11 +228,24 @@ impl Admins {
     /// When they are nobody's, the address has failed too often, or the database does not answer.
     pub async fn user(&self, credentials: &Credentials) -> Result<User, AuthError> {
         let Some(api_key) = &credentials.api_key else { return self.user_of_session(credentials).await };
-        let attempt = self.begin(AttemptKind::ApiKey, credentials.client).await?;
+        let attempt = self.limiter.begin(AttemptKind::ApiKey, credentials.client);
+        let is_limited = !self.known.has_api_key(api_key.reveal()) && attempt.is_limited(Instant::now());
+        let lookup = if is_limited { self.limited_lookups.acquire().await.ok() } else { None };
         let user = self.user_of_key(api_key).await;
-        match user {
-            Err(AuthError::Unauthenticated(_)) => attempt.fail(),
-            _ => attempt.forgive(),
+        drop(lookup);
+        if let Err(AuthError::Unauthenticated(_)) = user {
+            self.known.set_api_key(api_key.reveal(), false);
+            let delay = attempt.fail(Instant::now());
+            let _gives_way = connections::give_way();
+            sleep(delay).await;
+            if is_limited {
+                return Err(AuthError::TooManyFailures { retry_after: delay.max(Duration::from_secs(1)) });
+            }
+            return user;
+        }
+        attempt.forgive();
+        if user.is_ok() {
+            self.known.set_api_key(api_key.reveal(), true);
         }
         user
     }
@@ -205,33 +270,24 @@ impl Admins {
         .and_then(admin)
     }
 
-    async fn begin(&self, kind: AttemptKind, client: Client) -> Result<Attempt<'_>, AuthError> {
-        let attempt = self.limiter.begin(kind, client, Instant::now());
-        let attempt = attempt.map_err(|retry_after| AuthError::TooManyFailures { retry_after })?;
-        if !attempt.pause().is_zero() {
-            tokio::time::sleep(attempt.pause()).await;
-        }
-        Ok(attempt)
-    }
-
     async fn user_of_key(&self, api_key: &Secret) -> Result<User, AuthError> {
         let user = match api_key.reveal() {
             // Nobody has one like that, so the database need not be bothered.
             long if long.len() > MAX_API_KEY => None,
             api_key => self.users.by_api_key(api_key).await?,
         };
-        user.ok_or(AuthError::Unauthenticated(Reason::BadApiKey))
+        user.ok_or(AuthError::Unauthenticated(AuthFailure::BadApiKey))
     }
 
     async fn user_of_session(&self, credentials: &Credentials) -> Result<User, AuthError> {
         if credentials.sessions.is_empty() {
-            return Err(AuthError::Unauthenticated(Reason::Missing));
+            return Err(AuthError::Unauthenticated(AuthFailure::Missing));
         }
         let known = self.sessions.load();
         let username = credentials.sessions.iter().find_map(|session| known.username(session));
-        let username = username.ok_or(AuthError::Unauthenticated(Reason::BadSession))?;
+        let username = username.ok_or(AuthError::Unauthenticated(AuthFailure::BadSession))?;
         let user = self.users.by_name(&username).await?;
-        user.ok_or(AuthError::Unauthenticated(Reason::UnknownUser))
+        user.ok_or(AuthError::Unauthenticated(AuthFailure::UnknownUser))
     }
 }
 

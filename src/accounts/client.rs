@@ -1,6 +1,6 @@
 //! From where a request comes, as far as that can be believed.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 
 /// The address behind a request, for limits and for people to read.
 ///
@@ -25,19 +25,6 @@ impl Client {
             Some(address) => Self { address, proxy: Some(peer) },
             None => Self { address: peer, proxy: None },
         }
-    }
-}
-
-/// What a limit holds for: an IPv4 address, or an IPv6 network of 64 bits, of which each household has at least one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Network(IpAddr);
-
-impl From<IpAddr> for Network {
-    fn from(address: IpAddr) -> Self {
-        Self(match address.to_canonical() {
-            IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into(),
-            v4 @ IpAddr::V4(_) => v4,
-        })
     }
 }
 
@@ -96,14 +83,5 @@ mod tests {
             assert_eq!(client("10.0.0.1", Some(forwarded)), address, "{forwarded}");
         }
         assert_eq!(client("::ffff:8.8.8.8", None), "8.8.8.8");
-    }
-
-    #[test]
-    fn an_ipv6_network_of_64_bits_is_one() {
-        let network = |address: &str| Network::from(address.parse::<IpAddr>().unwrap());
-        assert_eq!(network("2001:db8::1"), network("2001:db8::ffff:0:0:2"));
-        assert_ne!(network("2001:db8::1"), network("2001:db8:0:1::1"));
-        assert_ne!(network("1.2.3.4"), network("1.2.3.5"));
-        assert_eq!(network("::ffff:1.2.3.4"), network("1.2.3.4"));
     }
 }

@@ -26,14 +26,14 @@ pub(super) async fn ensure(config: &Config, users: &Users, passwords: &Passwords
     let mut pause = FIRST_RETRY;
     loop {
         match create(&config.default_admin_username, password, users, passwords).await {
-            Ok(Outcome::Created) => {
+            Ok(Creation::Created) => {
                 return tracing::info!(
                     username = config.default_admin_username,
                     "there were no users: created the admin"
                 );
             }
-            Ok(Outcome::Unneeded) => return,
-            Ok(Outcome::NotHashed) => tracing::warn!("the password of the default admin could not be hashed"),
+            Ok(Creation::Unneeded) => return,
+            Ok(Creation::NotHashed) => tracing::warn!("the password of the default admin could not be hashed"),
             // An outage is said once, by the database's health.
             Err(error) => {
                 tracing::debug!(%error, "it is not known yet whether there are users; asking again");
@@ -44,7 +44,7 @@ pub(super) async fn ensure(config: &Config, users: &Users, passwords: &Passwords
     }
 }
 
-enum Outcome {
+enum Creation {
     Created,
     Unneeded,
     NotHashed,
@@ -55,20 +55,20 @@ async fn create(
     password: &Secret,
     users: &Users,
     passwords: &Passwords,
-) -> Result<Outcome, DatabaseError> {
+) -> Result<Creation, DatabaseError> {
     let any = users.collection.find_one(doc! {}).projection(doc! { "_id": 1 });
     if ask(PATIENCE, any).await?.is_some() {
-        return Ok(Outcome::Unneeded);
+        return Ok(Creation::Unneeded);
     }
-    let Ok(hash) = passwords.hash(password.clone()).await else { return Ok(Outcome::NotHashed) };
+    let Ok(hash) = passwords.hash(password.clone()).await else { return Ok(Creation::NotHashed) };
     let durable = WriteConcern::builder().w(Acknowledgment::Majority).journal(true).build();
     let options = InsertOneOptions::builder().write_concern(durable).build();
     let admin = document(username, &hash);
     let insert = users.collection.insert_one(admin).with_options(options);
     match ask(PATIENCE, insert).await {
-        Ok(_) => Ok(Outcome::Created),
+        Ok(_) => Ok(Creation::Created),
         // Another instance, or Playarr itself, was faster.
-        Err(error) if error.is_duplicate_key() => Ok(Outcome::Unneeded),
+        Err(error) if error.is_duplicate_key() => Ok(Creation::Unneeded),
         Err(error) => Err(error),
     }
 }

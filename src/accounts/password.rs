@@ -8,51 +8,58 @@ use std::sync::Arc;
 
 use rand::Rng;
 use sha2::{Digest, Sha256};
-use tokio::sync::Semaphore;
 
+use super::login_queue::{Busy, LoginQueue, Turn};
 use crate::config::Secret;
+use crate::connections::Network;
 
 /// The work Playarr puts into a new hash: 2 to the power of this.
 pub(super) const USUAL_COST: u32 = 10;
 /// The costs a stored hash may have. The highest takes about a second; each step doubles it, so 31 would take days.
 pub(super) const COSTS: RangeInclusive<u32> = 4..=14;
-/// Checks that may wait for their turn.
-const MOST_WAITING: usize = 64;
 
-/// More passwords wait to be checked than there is room for.
+/// The thread that checks was stopped.
 #[derive(Debug)]
-pub(super) struct Busy;
+pub(super) struct Stopped;
 
 /// Checks passwords on threads for blocking work, a few at a time: scrapes need the rest of the machine.
 #[derive(Debug)]
 pub(super) struct Passwords {
-    turns: Arc<Semaphore>,
-    waiting: Semaphore,
+    queue: Arc<LoginQueue>,
 }
 
 impl Passwords {
     pub(super) fn new() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self { turns: Arc::new(Semaphore::new((cores / 2).clamp(1, 4))), waiting: Semaphore::new(MOST_WAITING) }
+        Self { queue: LoginQueue::new((cores / 2).clamp(1, 4)) }
+    }
+
+    /// Waits for the turn of a login from there, by a name that is or is not known to have signed in from there.
+    pub(super) async fn turn(&self, network: Network, is_known: bool) -> Result<Turn, Busy> {
+        self.queue.turn(network, is_known).await
     }
 
     /// Whether this is the password of a stored hash. Takes as long whatever the hash, if any: always the work of
     /// `cost`, which is the highest of all stored hashes.
-    pub(super) async fn matches(&self, password: Secret, hash: Option<Secret>, cost: u32) -> Result<bool, Busy> {
-        let _waiting = self.waiting.try_acquire().map_err(|_| Busy)?;
+    pub(super) async fn matches(
+        &self,
+        password: Secret,
+        hash: Option<Secret>,
+        cost: u32,
+        turn: Turn,
+    ) -> Result<bool, Stopped> {
         // The turn moves to the thread: it is over when the work is, even if nobody waits for that any more.
-        let turn = self.turns.clone().acquire_owned().await.map_err(|_| Busy)?;
         let check = tokio::task::spawn_blocking(move || {
             let _turn = turn;
             check(&password, hash.as_ref(), cost)
         });
-        check.await.map_err(|_| Busy)
+        check.await.map_err(|_| Stopped)
     }
 
     /// A hash of the password, as Playarr makes it.
-    pub(super) async fn hash(&self, password: Secret) -> Result<Secret, Busy> {
+    pub(super) async fn hash(&self, password: Secret) -> Result<Secret, Stopped> {
         let hash = tokio::task::spawn_blocking(move || bcrypt::hash(digest(&password), USUAL_COST));
-        hash.await.ok().and_then(Result::ok).map(Secret::from).ok_or(Busy)
+        hash.await.ok().and_then(Result::ok).map(Secret::from).ok_or(Stopped)
     }
 }
 
@@ -110,6 +117,7 @@ mod tests {
     async fn a_hash_that_would_take_hours_is_refused_at_once() {
         let hash = bcrypt::hash(b"x", 4).unwrap().replace("$2b$04", "$2b$31");
         let passwords = Passwords::new();
-        assert!(!passwords.matches("x".to_owned().into(), Some(hash.into()), 4).await.unwrap());
+        let turn = passwords.turn(std::net::IpAddr::from([127, 0, 0, 1]).into(), false).await.unwrap();
+        assert!(!passwords.matches("x".to_owned().into(), Some(hash.into()), 4, turn).await.unwrap());
     }
 }

@@ -4,19 +4,13 @@
 //! [`Spec`]s beside the code that updates them. Documentation, rules and the dashboard are made from this list alone; a
 //! test compares it with what a running service exposes.
 
-mod alert;
-mod dashboard;
-mod events;
-mod json;
-mod markdown;
-mod output;
-mod provider;
-mod rules;
-mod unreported;
+#[cfg(test)]
+mod contract;
+mod generate;
 
-pub use alert::AlertRule;
-pub use output::{DOCS, Output};
+pub use generate::{AlertRule, DOCS, Output};
 
+use playarr_jobs::custom::CustomMetric;
 use playarr_jobs::gauges::{self, EpisodesDetail};
 use playarr_jobs::metric::{Kind, LabelSpec, Monitoring, Panel, Recording, Spec, Text};
 
@@ -27,6 +21,8 @@ use crate::{live, telemetry};
 pub enum Origin {
     /// Computed from the database at each refresh.
     Database,
+    /// Computed from the database by a pipeline that an admin wrote.
+    Custom,
     /// Counted as things happen.
     Live,
     /// What the service says of itself.
@@ -35,13 +31,14 @@ pub enum Origin {
 
 impl Origin {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 3] = [Self::Database, Self::Live, Self::Service];
+    pub const ALL: [Self; 4] = [Self::Database, Self::Custom, Self::Live, Self::Service];
 
     /// The name in the JSON form.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Database => "database",
+            Self::Custom => "custom",
             Self::Live => "live",
             Self::Service => "service",
         }
@@ -107,6 +104,15 @@ impl Catalog {
         Self { entries: gauges.chain(live).chain(own).collect() }
     }
 
+    /// The catalog with the custom metrics of a file as well.
+    #[must_use]
+    pub fn with_custom(mut self, metrics: &[CustomMetric]) -> Self {
+        let first_other = self.entries.iter().position(|entry| entry.origin != Origin::Database);
+        let place = first_other.unwrap_or(self.entries.len());
+        self.entries.splice(place..place, metrics.iter().map(custom));
+        self
+    }
+
     /// Every panel, in the order of the families they stand beside.
     pub fn panels(&self) -> impl Iterator<Item = &'static Panel> {
         self.entries.iter().flat_map(|entry| entry.monitoring.panels)
@@ -131,6 +137,21 @@ impl Default for Catalog {
     }
 }
 
+fn custom(metric: &CustomMetric) -> CatalogEntry {
+    let label = |name: &String| CatalogLabel { name: name.clone().into(), values: &[] };
+    CatalogEntry {
+        name: metric.name.clone().into(),
+        kind: Kind::Gauge,
+        labels: metric.labels.iter().map(label).collect(),
+        unit: metric.unit.clone().into(),
+        bounds: &[],
+        help: metric.help.clone().into(),
+        origin: Origin::Custom,
+        note: None,
+        monitoring: Monitoring::NONE,
+    }
+}
+
 fn entry(spec: &Spec, origin: Origin) -> CatalogEntry {
     let label = |label: LabelSpec| CatalogLabel { name: label.name.into(), values: label.values };
     CatalogEntry {
@@ -141,7 +162,7 @@ fn entry(spec: &Spec, origin: Origin) -> CatalogEntry {
         bounds: spec.bounds,
         help: spec.help.into(),
         origin,
-        note: unreported::note(spec.name),
+        note: generate::note(spec.name),
         monitoring: spec.monitoring,
     }
 }

@@ -1,5 +1,6 @@
 //! The configuration: flags before environment variables before defaults. The only room that reads the environment.
 
+mod base_path;
 mod error;
 mod flags;
 mod log_filter;
@@ -12,10 +13,13 @@ mod uri_options;
 
 use std::env::VarError;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 
+pub use base_path::BasePath;
 pub use error::ConfigError;
 pub use flags::Flags;
 pub use log_filter::LogFilter;
+pub(crate) use reader::read_web_address;
 pub use secret::Secret;
 pub use settings::{Config, LogFormat};
 pub use uri::MongoUri;
@@ -40,6 +44,20 @@ impl Config {
         }
         // Compose files pass unset variables as empty ones.
         Self::read(|name| flags.get(name).or_else(|| variable(name).ok().filter(|value| !value.is_empty())))
+    }
+
+    /// `CUSTOM_METRICS_FILE` alone, whatever is wrong with other settings.
+    ///
+    /// # Errors
+    /// When its value is not accepted.
+    pub fn custom_metrics_file(flags: &Flags) -> Result<Option<PathBuf>, ConfigError> {
+        const NAME: &str = "CUSTOM_METRICS_FILE";
+        let value = match (flags.get(NAME), std::env::var(NAME)) {
+            (Some(value), _) | (None, Ok(value)) => Some(value).filter(|value| !value.is_empty()),
+            (None, Err(VarError::NotPresent)) => None,
+            (None, Err(VarError::NotUnicode(_))) => return Err(ConfigError::NotText { name: NAME.to_owned() }),
+        };
+        Self::read(|name| value.clone().filter(|_| name == NAME)).map(|config| config.custom_metrics_file)
     }
 
     /// The configuration by what `value` says of each environment variable.

@@ -2,6 +2,7 @@
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::secret::Secret;
@@ -80,6 +81,18 @@ pub(super) fn duration_or_never(least: Duration) -> Parser<Duration> {
     Parser::new(accepts, move |text| if text == "0" { Some(Duration::ZERO) } else { duration.parse(text).ok() })
 }
 
+/// Bytes as in `64MiB`, at least `least`, or 0 for none; a number without a unit is bytes.
+pub(super) fn bytes_or_none(least: u64) -> Parser<u64> {
+    let accepts = format!("0 (none) or a size of at least {least} bytes, such as 64MiB or 67108864,");
+    let units = [("KiB", 10), ("MiB", 20), ("GiB", 30)];
+    Parser::new(accepts, move |text| {
+        let unit = units.iter().find_map(|(unit, shift)| Some((text.strip_suffix(unit)?, *shift)));
+        let (number, shift) = unit.unwrap_or((text, 0));
+        let bytes = number.trim_end().parse::<u64>().ok()?.checked_mul(1 << shift)?;
+        (bytes == 0 || bytes >= least).then_some(bytes)
+    })
+}
+
 /// One of several words.
 pub(super) fn one_of<T: Copy + 'static>(words: &'static [(&'static str, T)]) -> Parser<T> {
     let names: Vec<_> = words.iter().map(|(name, _)| *name).collect();
@@ -92,6 +105,20 @@ pub(super) fn one_of<T: Copy + 'static>(words: &'static [(&'static str, T)]) -> 
 
 pub(super) fn text() -> Parser<String> {
     Parser::new("a text that is not empty", |text| (!text.is_empty()).then(|| text.to_owned()))
+}
+
+/// An address of a web page, without a slash at its end and without credentials, which would show in links.
+pub(super) fn web_address() -> Parser<String> {
+    Parser::new("an address such as https://prometheus.example:9090, without user and password,", |text| {
+        let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"))?;
+        let authority = rest.split('/').next().unwrap_or_default();
+        let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"<>?#\\".contains(&byte));
+        (is_plain && !authority.is_empty() && !authority.contains('@')).then(|| text.trim_end_matches('/').to_owned())
+    })
+}
+
+pub(super) fn path() -> Parser<PathBuf> {
+    Parser::new("the path of a file", |text| (!text.is_empty()).then(|| PathBuf::from(text)))
 }
 
 pub(super) fn secret() -> Parser<Secret> {
@@ -109,6 +136,31 @@ pub(super) fn database_name() -> Parser<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_has_a_scheme_and_a_host_and_no_password() {
+        let parser = web_address();
+        assert_eq!(parser.parse("https://grafana.example/sub/"), Ok("https://grafana.example/sub".to_owned()));
+        assert_eq!(parser.parse("http://[::1]:9090"), Ok("http://[::1]:9090".to_owned()));
+        for text in ["grafana.example", "javascript:alert(1)", "https://", "https://a:b@c", "http://a b", "http://a?b"]
+        {
+            assert!(parser.parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_size_has_a_unit_or_is_bytes() {
+        let parser = bytes_or_none(1 << 20);
+        for (text, bytes) in
+            [("64MiB", 64 << 20), ("1 GiB", 1 << 30), ("1048576", 1 << 20), ("0", 0), ("2048KiB", 2 << 20)]
+        {
+            assert_eq!(parser.parse(text), Ok(bytes), "{text}");
+        }
+        let complaint = "0 (none) or a size of at least 1048576 bytes, such as 64MiB or 67108864, is accepted";
+        for text in ["1", "1KiB", "64MB", "-1", "", "MiB", "1.5GiB", "99999999999GiB"] {
+            assert_eq!(parser.parse(text), Err(complaint.to_owned()), "{text}");
+        }
+    }
 
     #[test]
     fn a_duration_has_a_unit_or_is_seconds() {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::error::ConfigError;
-use super::parser::Parser;
+use super::parser::{Parser, web_address};
 use super::secret::Secret;
 use super::uri::redacted_uri;
 
@@ -41,7 +41,7 @@ impl Reader<'_> {
         let (text, shown) = match kind {
             SettingKind::Plain => {
                 let text = (self.value)(name).unwrap_or_else(|| default.to_owned());
-                (text.trim().to_owned(), text)
+                (text.trim().to_owned(), without_credentials(&text))
             }
             SettingKind::InFile => {
                 let text =
@@ -74,5 +74,37 @@ impl Reader<'_> {
             },
             Err(error) => Err(ConfigError::File { name, path, error }),
         }
+    }
+}
+
+/// A text to show, with `***` for what may be the credentials of an address in it.
+fn without_credentials(text: &str) -> String {
+    let Some((before, host)) = text.rsplit_once('@') else { return text.to_owned() };
+    let scheme = before.split_once("://").map_or(String::new(), |(scheme, _)| format!("{scheme}://"));
+    format!("{scheme}***@{host}")
+}
+
+/// Reads the address of a web page or service that a setting or a flag of this name has.
+///
+/// # Errors
+/// When it is none, or has a user and a password.
+pub(crate) fn read_web_address(name: &'static str, text: &str) -> Result<String, ConfigError> {
+    let invalid = |complaint| ConfigError::Invalid { name, value: without_credentials(text), complaint };
+    web_address().parse(text).map_err(invalid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_of_an_address_are_never_shown() {
+        for text in ["https://user:hunter2@host/x", "user:hunter2@host", "http://a@hunter2@b"] {
+            let error = read_web_address("PROMETHEUS_URL", text).unwrap_err().to_string();
+            assert!(error.starts_with("PROMETHEUS_URL=") && !error.contains("hunter2"), "{error}");
+        }
+        let reader = Reader { value: &|_| Some("mongodb://user:hunter2@host".to_owned()) };
+        let name = reader.read("MONGODB_DB_NAME", SettingKind::Plain, "", &crate::config::parser::database_name());
+        assert!(!name.unwrap_err().to_string().contains("hunter2"));
     }
 }

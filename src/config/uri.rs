@@ -1,11 +1,12 @@
-//! The connection string: everything that Playarr's driver (Node 6) accepts is accepted, and what is wrong is named.
+//! The connection string. It accepts everything that Playarr's driver (Node 6) accepts, and errors name what is wrong.
 
 use std::fmt;
 use std::fs;
 use std::path::Path;
 
+use mongodb::error::ErrorKind;
 use mongodb::options::ConnectionString;
-use percent_encoding::percent_decode_str;
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 
 use super::parser::Parser;
 use super::secret::Secret;
@@ -14,12 +15,18 @@ use super::uri_options::{Handling, handling, is_met_anyway, similar};
 /// The mechanisms of authentication that are supported.
 const MECHANISMS: [&str; 4] = ["SCRAM-SHA-256", "SCRAM-SHA-1", "MONGODB-X509", "PLAIN"];
 
+/// The shortest interval of heartbeats that the driver accepts, in milliseconds. Node's driver takes any interval.
+const SHORTEST_HEARTBEAT: u32 = 500;
+
+/// The longest `appName` that a server accepts, in bytes. Node's driver cuts it there.
+const MAX_APP_NAME: usize = 128;
+
 /// A connection string that was checked. Shown without credentials and options.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MongoUri {
     for_driver: Secret,
     shown: String,
-    /// Options that have no use here, a sentence each.
+    /// A sentence for each option that has no effect in this service.
     warnings: Vec<String>,
 }
 
@@ -30,7 +37,7 @@ impl MongoUri {
         self.for_driver.reveal()
     }
 
-    /// Options that have no use here, a sentence each.
+    /// A sentence for each option that has no effect in this service.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings
@@ -80,6 +87,8 @@ enum UriError {
     NoValue(String),
     #[error("the option {0} appears more than once")]
     Repeated(String),
+    #[error("the options tls and ssl contradict each other; remove one of them")]
+    Contradiction,
     #[error("the option {0} must be a number")]
     NotANumber(String),
     #[error("authMechanism={0} is not supported; {all} are", all = MECHANISMS.join(", "))]
@@ -111,7 +120,7 @@ impl Scheme {
     }
 }
 
-/// The parts of a connection string, none of them looked at yet.
+/// The parts of a connection string, not checked yet.
 struct Parts<'a> {
     scheme: Scheme,
     credentials: Option<&'a str>,
@@ -128,7 +137,7 @@ fn split(text: &str) -> Result<Parts<'_>, UriError> {
     let (before_options, options) = rest.split_once('?').unwrap_or((rest, ""));
     let (credentials, address) = match before_options.rsplit_once('@') {
         Some((credentials, address)) => (Some(credentials), address),
-        // What is before may be the beginning of a password.
+        // The text before the `?` may be the first part of a password.
         None if options.contains('@') => return Err(UriError::LateAt),
         None => (None, before_options),
     };
@@ -149,10 +158,14 @@ fn parse(text: &str) -> Result<MongoUri, UriError> {
             None => continue,
         }
     }
-    // Node's driver then ignores the others that concern TLS.
+    // With tls=false, Node's driver ignores all other options of TLS.
     let is_tls = |name: &str| name.eq_ignore_ascii_case("tls") || name.eq_ignore_ascii_case("ssl");
     if options.iter().any(|(name, value)| is_tls(name) && value == "false") {
         options.retain(|(name, _)| is_tls(name) || !name.to_lowercase().starts_with("tls"));
+    }
+    let tls: Vec<_> = options.iter().filter(|(name, _)| is_tls(name)).map(|(_, value)| value).collect();
+    if tls.windows(2).any(|pair| pair[0] != pair[1]) {
+        return Err(UriError::Contradiction);
     }
     let options: Vec<_> = options.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let credentials = match parts.credentials {
@@ -163,12 +176,15 @@ fn parse(text: &str) -> Result<MongoUri, UriError> {
     let for_driver = format!("{}{credentials}{hosts}/{database}?{}", scheme.prefix(), options.join("&"));
     let for_driver = for_driver.trim_end_matches('?').to_owned();
     if let Err(error) = ConnectionString::parse(&for_driver) {
-        return Err(UriError::Driver(error.kind.to_string()));
+        return Err(UriError::Driver(match *error.kind {
+            ErrorKind::InvalidArgument { message, .. } => message,
+            kind => kind.to_string(),
+        }));
     }
     Ok(MongoUri { for_driver: for_driver.into(), shown: redacted_uri(text), warnings })
 }
 
-/// Everything but letters, digits and a few signs is to be percent-encoded.
+/// Refuses reserved characters that are not percent-encoded (RFC 3986, section 2.2).
 fn check_credentials(credentials: &str) -> Result<(), UriError> {
     let (user, password) = credentials.split_once(':').unwrap_or((credentials, ""));
     for part in [user, password] {
@@ -199,7 +215,7 @@ fn check_hosts(parts: &Parts<'_>) -> Result<(), UriError> {
     Ok(())
 }
 
-/// The colons of an IPv6 address stand in brackets.
+/// Splits a host from its port. An IPv6 address is in brackets, so its colons separate no port.
 fn host_and_port(host: &str) -> (&str, Option<&str>) {
     match host.rsplit_once(':') {
         Some((name, port)) if !port.contains(']') => (name, Some(port)),
@@ -207,7 +223,10 @@ fn host_and_port(host: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// The options with their values, as they stand there.
+/// The options with their values, still percent-encoded.
+///
+/// # Errors
+/// When an option is not known, has no value or is repeated.
 fn pairs(options: &str) -> Result<Vec<(&str, &str)>, UriError> {
     let mut pairs: Vec<(&str, &str)> = Vec::new();
     for pair in options.split('&').filter(|pair| !pair.is_empty()) {
@@ -241,11 +260,18 @@ fn option(name: &str, value: &str, warnings: &mut Vec<String>) -> Result<Option<
         Some(Handling::Number) => {
             let digits = value.len() - value.trim_start_matches(|c: char| c.is_ascii_digit()).len();
             let number: u32 = value[..digits].parse().map_err(|_| UriError::NotANumber(name.to_owned()))?;
-            if number == 0 && ["maxPoolSize", "maxConnecting"].iter().any(|known| known.eq_ignore_ascii_case(name)) {
+            let is = |known: &str| known.eq_ignore_ascii_case(name);
+            if number == 0 && (is("maxPoolSize") || is("maxConnecting")) {
                 warnings.push(warning("connections are always limited in number"));
                 return Ok(None);
             }
-            Ok(Some(number.to_string()))
+            // For Node's driver, 0 is no limit; for this one, no time at all.
+            if number == 0 && is("serverSelectionTimeoutMS") {
+                warnings.push(warning("the search for a server always has a limit"));
+                return Ok(None);
+            }
+            let least = if is("heartbeatFrequencyMS") { SHORTEST_HEARTBEAT } else { 0 };
+            Ok(Some(number.max(least).to_string()))
         }
         Some(Handling::File) => {
             let path = decoded();
@@ -261,6 +287,11 @@ fn option(name: &str, value: &str, warnings: &mut Vec<String>) -> Result<Option<
                 _ => Err(UriError::Mechanism(mechanism)),
             }
         }
+        Some(Handling::Pass) if name.eq_ignore_ascii_case("appName") => {
+            let decoded = decoded();
+            let cut = &decoded[..decoded.floor_char_boundary(MAX_APP_NAME)];
+            Ok(Some(percent_encode(cut.as_bytes(), NON_ALPHANUMERIC).to_string()))
+        }
         Some(Handling::Pass) => Ok(Some(value.replace('+', "%20"))),
         None => Err(UriError::Unknown(name.to_owned())),
     }
@@ -275,8 +306,8 @@ fn check_pem(option: &str, path: &str) -> Result<(), UriError> {
     }
 }
 
-/// The scheme and the hosts of a connection string, `***` for everything that may be secret: the credentials, ports
-/// that are no numbers, and all of a text that cannot be told apart.
+/// The scheme and the hosts of a connection string, with `***` for everything that may be secret: the credentials,
+/// ports that are not numbers, and the whole text if it cannot be split.
 pub(super) fn redacted_uri(uri: &str) -> String {
     let Ok(parts) = split(uri.trim()) else { return "***".to_owned() };
     let hosts = parts.hosts.split(',').map(|host| match host_and_port(host) {

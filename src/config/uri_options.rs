@@ -1,8 +1,8 @@
-//! The options of a connection string: every one that Playarr's driver (Node 6) accepts, and what becomes of it here.
+//! The options of a connection string: every one that Playarr's driver (Node 6) accepts, and how they are handled here.
 
 use Handling::{File, Number, Pass, Unused};
 
-/// What becomes of an option.
+/// How an option is handled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Handling {
     /// The driver takes it as it is.
@@ -11,7 +11,7 @@ pub(super) enum Handling {
     Number,
     /// The driver takes it as the path of a PEM file.
     File,
-    /// It has no use here, for this reason.
+    /// It has no effect in this service, for this reason.
     Unused(&'static str),
 }
 

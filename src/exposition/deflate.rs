@@ -13,14 +13,14 @@ pub(crate) const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]
 
 /// How hard a part is compressed.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Level {
+pub(crate) enum CompressionLevel {
     /// As usual: a snapshot is compressed once for many scrapes.
     Snapshot,
     /// As fast as possible: the live part is compressed again for nearly each scrape.
     Live,
 }
 
-impl Level {
+impl CompressionLevel {
     fn compression(self) -> Compression {
         match self {
             Self::Snapshot => Compression::default(),
@@ -40,7 +40,7 @@ pub struct Deflated {
 
 /// Compresses a part. `prefix` goes before the blocks as it is.
 #[must_use]
-pub(crate) fn deflate(prefix: &[u8], text: &[u8], level: Level) -> Deflated {
+pub(crate) fn deflate(prefix: &[u8], text: &[u8], level: CompressionLevel) -> Deflated {
     let mut compress = Compress::new(level.compression(), false);
     let mut blocks = Vec::with_capacity(prefix.len() + text.len() / 8 + 64);
     blocks.extend_from_slice(prefix);
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     fn member(texts: &[&[u8]], end: &[u8]) -> Vec<u8> {
-        let parts: Vec<_> = texts.iter().map(|text| deflate(&[], text, Level::Snapshot)).collect();
+        let parts: Vec<_> = texts.iter().map(|text| deflate(&[], text, CompressionLevel::Snapshot)).collect();
         let mut member = GZIP_HEADER.to_vec();
         for part in &parts {
             member.extend_from_slice(&part.blocks);

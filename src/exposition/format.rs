@@ -2,7 +2,7 @@
 
 /// A text exposition format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub(crate) enum Format {
     /// The Prometheus text format.
     Text,
     /// OpenMetrics.
@@ -11,11 +11,11 @@ pub enum Format {
 
 impl Format {
     /// Both formats.
-    pub const ALL: [Self; 2] = [Self::Text, Self::OpenMetrics];
+    pub(crate) const ALL: [Self; 2] = [Self::Text, Self::OpenMetrics];
 
     /// The value of the `Content-Type` header.
     #[must_use]
-    pub fn content_type(self) -> &'static str {
+    pub(crate) fn content_type(self) -> &'static str {
         match self {
             Self::Text => "text/plain; version=0.0.4; charset=utf-8",
             Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
@@ -24,7 +24,7 @@ impl Format {
 
     /// What ends an exposition.
     #[must_use]
-    pub fn end(self) -> &'static [u8] {
+    pub(crate) fn end(self) -> &'static [u8] {
         match self {
             Self::Text => b"",
             Self::OpenMetrics => b"# EOF\n",
@@ -33,7 +33,7 @@ impl Format {
 
     /// The name in metrics.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Text => "text",
             Self::OpenMetrics => "openmetrics",

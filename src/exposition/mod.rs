@@ -3,8 +3,10 @@
 
 mod deflate;
 mod format;
+#[cfg(test)]
+mod read_back;
 mod render;
 
-pub(crate) use deflate::{Deflated, GZIP_HEADER, Level, deflate, gzip_trailer};
+pub(crate) use deflate::{CompressionLevel, Deflated, GZIP_HEADER, deflate, gzip_trailer};
 pub(crate) use format::Format;
-pub(crate) use render::render;
+pub(crate) use render::{header, histogram, part_header, render, sample, value};

@@ -48,17 +48,70 @@ pub(crate) fn render(family: &Family, format: Format, out: &mut Vec<u8>) {
     }
 }
 
-fn header(family: &Family, format: Format, out: &mut Vec<u8>) {
+/// Appends a family's HELP and TYPE.
+pub(crate) fn header(family: &Family, format: Format, out: &mut Vec<u8>) {
     let (kind, name) = match (family.kind, format) {
         (Kind::Gauge, _) => ("gauge", &*family.name),
         (Kind::Histogram, _) => ("histogram", &*family.name),
         (Kind::Counter, Format::Text) => ("counter", &*family.name),
         (Kind::Counter, Format::OpenMetrics) => ("counter", family.name.strip_suffix("_total").unwrap_or(&family.name)),
     };
+    help_and_type(name, &family.help, kind, format, out);
+}
+
+/// Appends HELP and TYPE of a family that is a part of a histogram and no histogram itself.
+pub(crate) fn part_header(family: &Family, format: Format, out: &mut Vec<u8>) {
+    let kind = match format {
+        Format::Text => "untyped",
+        Format::OpenMetrics => "unknown",
+    };
+    help_and_type(&family.name, &family.help, kind, format, out);
+}
+
+/// Appends a sample of a gauge or counter, or of a part of a histogram.
+pub(crate) fn sample<'a>(name: &str, labels: impl Iterator<Item = (&'a str, &'a str)>, point: f64, out: &mut Vec<u8>) {
+    out.extend_from_slice(name.as_bytes());
+    let before = out.len();
+    append_labels(labels, out);
+    if out.len() > before {
+        out.insert(before, b'{');
+        out.push(b'}');
+    }
+    out.push(b' ');
+    value(point, out);
+    out.push(b'\n');
+}
+
+/// Appends all samples of a row of a histogram.
+pub(crate) fn histogram<'a>(
+    name: &str,
+    labels: impl Iterator<Item = (&'a str, &'a str)>,
+    histogram: &Histogram,
+    format: Format,
+    out: &mut Vec<u8>,
+) {
+    let mut text = Vec::new();
+    append_labels(labels, &mut text);
+    lines(name.as_bytes(), &text, histogram, format, out);
+}
+
+fn append_labels<'a>(labels: impl Iterator<Item = (&'a str, &'a str)>, out: &mut Vec<u8>) {
+    for (position, (name, value)) in labels.enumerate() {
+        if position > 0 {
+            out.push(b',');
+        }
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(b"=\"");
+        escape(value, true, out);
+        out.push(b'"');
+    }
+}
+
+fn help_and_type(name: &str, help: &str, kind: &str, format: Format, out: &mut Vec<u8>) {
     out.extend_from_slice(b"# HELP ");
     out.extend_from_slice(name.as_bytes());
     out.push(b' ');
-    escape(&family.help, format == Format::OpenMetrics, out);
+    escape(help, format == Format::OpenMetrics, out);
     out.extend_from_slice(b"\n# TYPE ");
     out.extend_from_slice(name.as_bytes());
     out.push(b' ');
@@ -103,7 +156,7 @@ fn lines(name: &[u8], labels: &[u8], histogram: &Histogram, format: Format, out:
 
 /// A sample value: whole numbers without a point, as both formats allow and everybody reads.
 #[expect(clippy::cast_possible_truncation, reason = "only whole numbers within the exact range are cast")]
-fn value(value: f64, out: &mut Vec<u8>) {
+pub(crate) fn value(value: f64, out: &mut Vec<u8>) {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     if value.fract() == 0.0 && value.abs() <= EXACT {
         out.extend_from_slice(itoa::Buffer::new().format(value as i64).as_bytes());

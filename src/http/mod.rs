@@ -1,5 +1,8 @@
 //! The HTTP interface. `table` lists the routes; each resource has its file in `routes/`.
 
+#[cfg(test)]
+mod fuzz;
+mod openapi;
 mod reply;
 mod request;
 mod router;
@@ -8,6 +11,6 @@ mod server;
 mod starting;
 mod table;
 
-pub(crate) use server::serve;
+pub(crate) use server::{Acceptor, serve};
 pub(crate) use starting::serve_while_starting;
 pub(crate) use table::routes;

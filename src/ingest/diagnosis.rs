@@ -14,7 +14,7 @@ use crate::live::{
 
 /// Why this document is no batch; `error` is what the fast reader said.
 pub(super) fn of_document(body: &[u8], error: &serde_json::Error) -> BatchError {
-    let mut found = Found::default();
+    let mut found = ReadBatch::default();
     let mut json = serde_json::Deserializer::from_slice(body);
     let read = (&mut found).deserialize(&mut json).and_then(|()| json.end());
     if found.too_many {
@@ -60,7 +60,7 @@ pub(super) fn of_lines<'a>(lines: impl Iterator<Item = &'a [u8]>) -> BatchError 
 
 /// A document as far as it could be read.
 #[derive(Default)]
-struct Found<'a> {
+struct ReadBatch<'a> {
     id: Option<Cow<'a, str>>,
     events: Vec<&'a RawValue>,
     /// Whether it is the events that are being read.
@@ -68,7 +68,7 @@ struct Found<'a> {
     too_many: bool,
 }
 
-impl<'de> DeserializeSeed<'de> for &mut Found<'de> {
+impl<'de> DeserializeSeed<'de> for &mut ReadBatch<'de> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -76,7 +76,7 @@ impl<'de> DeserializeSeed<'de> for &mut Found<'de> {
     }
 }
 
-impl<'de> Visitor<'de> for &mut Found<'de> {
+impl<'de> Visitor<'de> for &mut ReadBatch<'de> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -85,10 +85,10 @@ impl<'de> Visitor<'de> for &mut Found<'de> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let (mut has_id, mut has_events) = (false, false);
-        while let Some(Text(name)) = map.next_key()? {
+        while let Some(BorrowedText(name)) = map.next_key()? {
             match &*name {
                 "batch_id" if !has_id => {
-                    self.id = map.next_value::<Option<Text<'de>>>()?.map(|Text(id)| id);
+                    self.id = map.next_value::<Option<BorrowedText<'de>>>()?.map(|BorrowedText(id)| id);
                     has_id = true;
                 }
                 "events" if !has_events => {
@@ -110,7 +110,7 @@ impl<'de> Visitor<'de> for &mut Found<'de> {
     }
 }
 
-struct Events<'f, 'a>(&'f mut Found<'a>);
+struct Events<'f, 'a>(&'f mut ReadBatch<'a>);
 
 impl<'de> DeserializeSeed<'de> for Events<'_, 'de> {
     type Value = ();
@@ -142,9 +142,9 @@ impl<'de> Visitor<'de> for Events<'_, 'de> {
 }
 
 /// A text, borrowed from the document if it stands there as it is.
-struct Text<'a>(Cow<'a, str>);
+struct BorrowedText<'a>(Cow<'a, str>);
 
-impl<'de> Deserialize<'de> for Text<'de> {
+impl<'de> Deserialize<'de> for BorrowedText<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_str(TextVisitor).map(Self)
     }

@@ -6,6 +6,8 @@
 mod batch;
 mod diagnosis;
 mod error;
+#[cfg(test)]
+mod fuzz;
 
 pub use batch::Batch;
 pub use error::{BatchError, EventError, MAX_EVENTS};

@@ -12,7 +12,7 @@ use mongodb::bson::{
 use serde::{Deserialize, Serialize};
 
 use super::position::{Position, WriterId, WriterPosition};
-use crate::live::{FamilySeries, Report, Totals};
+use crate::live::{ConnectionReport, FamilySeries, Totals};
 
 /// The form that this program writes. Documents of another form are left alone.
 pub(super) const FORM: i32 = 1;
@@ -37,7 +37,7 @@ pub(super) struct JournalEntry {
     pub(super) events: Vec<i32>,
     /// The connections that processes reported.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) reports: Vec<Report>,
+    pub(super) reports: Vec<ConnectionReport>,
 }
 
 /// Unique for each document, and the same when it is sent again.
@@ -65,7 +65,7 @@ pub(super) struct BaseHead {
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct StoredTotals {
     families: Vec<FamilySeries>,
-    reports: Vec<Report>,
+    reports: Vec<ConnectionReport>,
 }
 
 /// Why a document is not used.
@@ -142,7 +142,11 @@ impl BaseHead {
     }
 
     /// The document of the base with these totals. Takes milliseconds where there are many series.
-    pub(super) fn with_totals(&self, families: Vec<FamilySeries>, reports: Vec<Report>) -> Result<Document, FormError> {
+    pub(super) fn with_totals(
+        &self,
+        families: Vec<FamilySeries>,
+        reports: Vec<ConnectionReport>,
+    ) -> Result<Document, FormError> {
         let state = serialize_to_vec(&StoredTotals { families, reports }).map_err(damaged)?;
         let mut packed = ZlibEncoder::new(Vec::new(), Compression::default());
         packed.write_all(&state).map_err(damaged)?;
@@ -202,7 +206,7 @@ mod tests {
             families: vec![family()],
             batches: vec![-7],
             events: vec![10_000],
-            reports: vec![Report { reporter: "web-api".to_owned(), connections: 3, at: 0 }],
+            reports: vec![ConnectionReport { reporter: "web-api".to_owned(), connections: 3, at: 0 }],
         }
     }
 

@@ -79,8 +79,8 @@ impl Follower {
         Ok(())
     }
 
-    /// Reads what is new. To be called once or twice a second.
-    pub(super) async fn poll(&mut self) -> Result<(), JournalError> {
+    /// Reads what is new, and writes again what was lost if it may. To be called once or twice a second.
+    pub(super) async fn poll(&mut self, may_write: bool) -> Result<(), JournalError> {
         let head = self.store.base_head().await?;
         let head = head.as_ref().map(BaseHead::from_document).transpose()?;
         if head.as_ref().is_some_and(|head| head.epoch > self.base.epoch) {
@@ -107,10 +107,13 @@ impl Follower {
             self.reload().await?;
         }
         let is_lost = head.is_none() || self.is_lost(&heads).await?;
-        if is_lost && self.was_lost {
+        let was_lost = std::mem::replace(&mut self.was_lost, is_lost);
+        if !may_write {
+            return Ok(());
+        }
+        if is_lost && was_lost {
             self.restore().await?;
         }
-        self.was_lost = is_lost;
         if !self.has_indexes {
             self.store.ensure_indexes().await?;
             self.has_indexes = true;

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use tokio::sync::OwnedSemaphorePermit;
+
 use super::document::{EntryId, FORM, JournalEntry};
 use super::handle::{RecordError, Reply, WaitingBatch};
 use crate::live::Delta;
@@ -26,8 +28,9 @@ struct GroupedBatch {
     digest: Option<i64>,
     events: i32,
     delta: Delta,
-    /// Whoever waits for it; more than one if it came twice.
+    /// Where to send the answer; more than one receiver if the batch came twice.
     replies: Vec<Reply<usize>>,
+    _room: OwnedSemaphorePermit,
 }
 
 impl CommitGroup {
@@ -52,6 +55,7 @@ impl CommitGroup {
             events: batch.events,
             delta: batch.delta,
             replies: vec![batch.reply],
+            _room: batch.room,
         });
     }
 
@@ -114,7 +118,7 @@ impl CommitGroup {
         let waiting = self.batches.iter().filter(|batch| !batch.replies.is_empty()).count();
         for batch in &mut self.batches {
             for reply in std::mem::take(&mut batch.replies) {
-                // Whoever waited may be gone.
+                // The receiver may have stopped waiting.
                 let _ = reply.send(Err(error.clone()));
             }
         }
@@ -130,7 +134,7 @@ impl CommitGroup {
 impl GroupedBatch {
     fn answer(self, answer: &Result<usize, RecordError>) {
         for reply in self.replies {
-            // Whoever waited may be gone.
+            // The receiver may have stopped waiting.
             let _ = reply.send(answer.clone());
         }
     }

@@ -20,7 +20,7 @@ const BATCH_BYTES: usize = 8 + 2 + 4;
 /// The bytes of the checksum before the batches.
 const CHECKSUM_BYTES: usize = 4;
 
-/// The first version remembered batches for so long, in seconds.
+/// How long the first version remembered the ids of batches, in seconds.
 const MEMORY: u32 = 10 * 60;
 
 /// The most that old totals may hold when they are unpacked, in bytes.
@@ -97,7 +97,7 @@ async fn remember(store: &Store, batches: BTreeMap<i64, i32>, writer: WriterId, 
 }
 
 /// The series of a checkpoint; `None` if it is damaged.
-fn families(checkpoint: &Document) -> Option<Vec<FamilySeries>> {
+pub(super) fn families(checkpoint: &Document) -> Option<Vec<FamilySeries>> {
     let value = checkpoint.get_document("value").ok()?;
     if !value.contains_key("totals") {
         return Some(Vec::new());
@@ -133,7 +133,7 @@ impl OldSeries {
 }
 
 /// The batches of a checkpoint that are still remembered, by digest, with the number of events of each.
-fn recent_batches(checkpoint: &Document) -> Vec<(i64, i32)> {
+pub(super) fn recent_batches(checkpoint: &Document) -> Vec<(i64, i32)> {
     let batches = checkpoint.get_document("value").ok().and_then(|value| value.get_binary_generic("batches").ok());
     let Some((_, batches)) = batches.and_then(|bytes| bytes.split_at_checked(CHECKSUM_BYTES)) else {
         return Vec::new();

@@ -21,21 +21,30 @@
 //! **Loss.** A writer of which neither base nor journal has what the state has ([`position::Position::is_lost`])
 //! shows that something was dropped or restored. So does a document of this instance that is neither in the base nor
 //! in the journal. Then the state is written as the base and indexes are made again. What an instance wrote last it
-//! remembers itself, because no other may have read it.
+//! remembers itself, because no other may have read it. From a drop of the journal until the next poll there is no
+//! index over batches: one that is sent to two instances in that time is counted twice.
+//!
+//! **No writes.** A user who may not write counts in memory, until the service is started again. Servers that take no
+//! writes (a secondary by `directConnection`) are asked less and less often, and at once when there is a primary.
 
 mod base;
 mod batches;
 mod complaint;
 mod document;
 mod follower;
+#[cfg(test)]
+mod fuzz;
 mod group;
 mod handle;
 mod keeper;
 mod migration;
+#[cfg(test)]
+mod old_forms;
 mod position;
 mod state;
 mod store;
 mod task;
+mod upkeep;
 mod writer;
 
 pub(crate) use handle::{Journal, RecordError, SeriesFilter};

@@ -13,7 +13,7 @@ pub(super) type WriterId = i64;
 /// For how long a base names a writer that is silent, in seconds. Far longer than a document of it can be under way.
 const WRITER_LIFETIME: i64 = 7 * 24 * 60 * 60;
 
-/// After so long, in seconds, a base may not name a writer any more, although another instance still does.
+/// The age in seconds from which one base may have dropped a writer that another instance still lists.
 const MAYBE_FORGOTTEN: i64 = WRITER_LIFETIME - 24 * 60 * 60;
 
 /// The last document of each writer.
@@ -91,7 +91,8 @@ impl Position {
 
     /// How many documents this position is ahead of another one.
     pub(super) fn documents_since(&self, other: &Self) -> i64 {
-        self.iter().map(|(writer, number)| number.saturating_sub(other.last(writer)).max(0)).sum()
+        let ahead = self.iter().map(|(writer, number)| number.saturating_sub(other.last(writer)).max(0));
+        ahead.fold(0, i64::saturating_add)
     }
 
     /// Whether the database has less than this state: of some writer, neither the base nor the journal has the last
@@ -149,6 +150,13 @@ mod tests {
         position.advance(1, 5, NOW);
         position.advance(1, 3, NOW);
         assert_eq!(position.last(1), 5);
+    }
+
+    #[test]
+    fn a_damaged_number_at_the_end_of_its_range_is_taken_like_any_other() {
+        let position = at(&[(1, i64::MAX), (2, i64::MAX)]);
+        assert_eq!(position.place(1, i64::MAX), Place::Known);
+        assert_eq!(position.documents_since(&Position::default()), i64::MAX);
     }
 
     #[test]

@@ -101,3 +101,73 @@ impl Gap {
         Self { writer: entry.id.writer, last: entry.id.number - 1 }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::document::{EntryId, FORM};
+    use super::*;
+    use crate::live::{CacheOperation, CacheOutcome, ConnectionReport, Event, Label, MediaType, StreamRequest};
+
+    fn entries(events: &[(u8, u8, u16)]) -> Vec<JournalEntry> {
+        let live = Live::new();
+        let mut numbers = [0; 3];
+        let entry = |&(writer, kind, duration): &(u8, u8, u16)| {
+            let users = ["alice", "bob", "eve"];
+            let event: Event<'_> = if kind < 3 {
+                let duration_seconds = std::time::Duration::from_millis(duration.into()).into();
+                let user = Label::new(users[usize::from(kind)]).unwrap();
+                StreamRequest { user, media_type: MediaType::Movies, duration_seconds }.into()
+            } else {
+                CacheOperation { operation: CacheOutcome::Hit }.into()
+            };
+            let families = live.sum(&[event]).to_series();
+            let number = &mut numbers[usize::from(writer)];
+            *number += 1;
+            let report = ConnectionReport { reporter: format!("r{writer}"), connections: i64::from(kind), at: *number };
+            JournalEntry {
+                families,
+                at: *number,
+                reports: vec![report],
+                form: FORM,
+                ..JournalEntry::without_counts(EntryId { writer: writer.into(), number: *number })
+            }
+        };
+        events.iter().map(entry).collect()
+    }
+
+    fn shown(state: &State) -> (Vec<crate::live::FamilySeries>, Vec<ConnectionReport>) {
+        state.live.totals()
+    }
+
+    proptest! {
+        #[test]
+        fn in_whichever_order_writers_are_read_the_totals_are_the_same(
+            events in prop::collection::vec((0_u8..3, 0_u8..6, any::<u16>()), 1..40),
+            picks in prop::collection::vec(any::<prop::sample::Index>(), 200),
+        ) {
+            let all = entries(&events);
+            let state = || {
+                let live = Live::new();
+                live.keep_elsewhere();
+                live.show(Totals::default());
+                State::new(live)
+            };
+            let mut in_order = state();
+            prop_assert!(in_order.apply(&all).is_none());
+
+            // Documents come in any order, several times, and with gaps that are filled later.
+            let mut mixed = state();
+            for pick in picks {
+                let _ = mixed.apply(std::slice::from_ref(pick.get(&all)));
+            }
+            for writer in 0..3 {
+                let of_writer: Vec<_> = all.iter().filter(|entry| entry.id.writer == writer).cloned().collect();
+                prop_assert!(mixed.apply(&of_writer).is_none());
+            }
+            prop_assert_eq!(&mixed.position, &in_order.position);
+            prop_assert_eq!(shown(&mixed), shown(&in_order));
+        }
+    }
+}

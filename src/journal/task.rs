@@ -3,14 +3,14 @@
 use std::time::{Duration, Instant};
 
 use mongodb::Database;
-use playarr_jobs::database::DatabaseError;
-use tokio::sync::{mpsc, watch};
+use playarr_jobs::database::{Backoff, DatabaseError, Health, HealthState};
+use tokio::sync::{OwnedMutexGuard, mpsc, watch};
 use tokio::time::{Interval, MissedTickBehavior};
 
 use super::complaint::Complaint;
 use super::follower::{Follower, JournalError};
 use super::group::CommitGroup;
-use super::handle::{Forget, JournalState, RecordError, Request};
+use super::handle::{JournalRequest, JournalState, RecordError};
 use super::migration;
 use super::state::State;
 use super::store::Store;
@@ -24,17 +24,18 @@ const FOLLOW_INTERVAL: Duration = Duration::from_millis(500);
 /// The time between two looks at what can be folded and deleted.
 const FOLD_INTERVAL: Duration = Duration::from_secs(30);
 
-/// So many documents are folded at the next look, fewer after [`FOLD_AGE`].
-const FOLD_DOCUMENTS: i64 = 200;
-
-/// The longest time that documents stay beside the base.
-const FOLD_AGE: Duration = Duration::from_secs(10 * 60);
-
 /// The time between two looks for series that nobody has moved for long.
 const EXPIRY_INTERVAL: Duration = Duration::from_secs(60 * 60);
 
 /// The pause before the journal is read again when that failed.
 const RETRY: Duration = Duration::from_secs(1);
+
+/// The pause after a write that the servers refused. It doubles with each further one, and ends when there is a primary
+/// again: a secondary, say, need not be asked each second.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+/// The longest such pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// The time between two reports of this service's connections. Reports count for five minutes.
 const REPORT_INTERVAL: Duration = Duration::from_secs(2 * 60);
@@ -44,28 +45,31 @@ const REPORT_INTERVAL: Duration = Duration::from_secs(2 * 60);
 pub(crate) struct KeeperOptions {
     /// The longest time that something waits to be committed.
     pub(crate) commit_interval: Duration,
-    /// Series with open labels leave when they were not moved for so long; zero for never.
+    /// Series with open labels are removed after this time without events; never if it is zero.
     pub(crate) series_expiry: Duration,
 }
 
 /// Keeps live metrics.
 pub(super) struct Task {
-    follower: Follower,
+    pub(super) follower: Follower,
     writer: Writer,
     telemetry: Telemetry,
-    options: KeeperOptions,
-    requests: mpsc::Receiver<Request>,
+    health: Health,
+    pub(super) options: KeeperOptions,
+    requests: OwnedMutexGuard<mpsc::Receiver<JournalRequest>>,
+    /// When to write again.
+    writes: Backoff,
     state: watch::Sender<JournalState>,
     /// Since when something waits that could not be committed.
     uncommitted_since: Option<Instant>,
     /// When this instance last wrote the base, or started.
-    folded: Instant,
+    pub(super) folded: Instant,
     /// The connections of this service that were last reported, and when.
     reported: Option<(u64, Instant)>,
     /// What was last said to be wrong with each kind of work.
     committing: Complaint,
-    following: Complaint,
-    folding: Complaint,
+    pub(super) following: Complaint,
+    pub(super) folding: Complaint,
 }
 
 impl Task {
@@ -73,8 +77,9 @@ impl Task {
         live: Live,
         telemetry: Telemetry,
         database: &Database,
+        health: &Health,
         options: KeeperOptions,
-        requests: mpsc::Receiver<Request>,
+        requests: OwnedMutexGuard<mpsc::Receiver<JournalRequest>>,
         state: watch::Sender<JournalState>,
     ) -> Self {
         let store = Store::new(database);
@@ -83,15 +88,17 @@ impl Task {
             follower: Follower::new(store, State::new(live), writer.id),
             writer,
             telemetry,
+            health: health.clone(),
             options,
             requests,
+            writes: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE),
             state,
             uncommitted_since: None,
             folded: Instant::now(),
             reported: None,
-            committing: Complaint::new("live metrics wait until they can be kept"),
-            following: Complaint::new("live metrics of other instances cannot be read"),
-            folding: Complaint::new("documents of live metrics cannot be put together or removed"),
+            committing: Complaint::new("live metrics wait until they can be kept", health),
+            following: Complaint::new("live metrics of other instances cannot be read", health),
+            folding: Complaint::new("documents of live metrics cannot be put together or removed", health),
         }
     }
 
@@ -106,7 +113,7 @@ impl Task {
         }
         let mut commit = every(self.options.commit_interval);
         let (mut follow, mut fold) = (every(FOLLOW_INTERVAL), every(FOLD_INTERVAL));
-        let mut expire = every(EXPIRY_INTERVAL);
+        let (mut expire, mut health) = (every(EXPIRY_INTERVAL), self.health.subscribe());
         while !*stop.borrow() {
             // Whatever is due has the same chance, so that a flood of batches does not keep the rest from its turn.
             let worked = tokio::select! {
@@ -116,6 +123,10 @@ impl Task {
                 _ = follow.tick() => self.follow().await,
                 _ = fold.tick() => self.fold().await,
                 _ = expire.tick() => self.expire().await,
+                Ok(()) = health.changed() => {
+                    self.notice(&health.borrow_and_update());
+                    Ok(())
+                }
             };
             if let Err(reason) = worked {
                 return self.refuse(reason, stop).await;
@@ -130,48 +141,79 @@ impl Task {
 
     /// Reads the journal, however long that takes. Fails for the reason why the database keeps nothing.
     async fn read(&mut self) -> Result<(), String> {
+        let mut health = self.health.subscribe();
         loop {
             match self.start().await {
-                Ok(()) => {
+                Ok(true) => {
                     self.state.send_replace(JournalState::Keeping);
+                    if self.following.is_over() {
+                        tracing::info!("the live metrics can be read now");
+                    }
                     tracing::info!("read the live metrics");
                     return Ok(());
                 }
+                Ok(false) => {}
                 Err(JournalError::Database(error @ DatabaseError::NotAuthorized(_))) => {
                     return Err(error.to_string());
                 }
                 Err(JournalError::Form(error)) => {
                     return Err(format!("{error}; it has the _id live_base in the collection playarr_metrics"));
                 }
-                Err(error) => self.following.say(&error),
+                Err(error) => {
+                    self.refused(&error);
+                    self.following.say(&error);
+                }
             }
-            tokio::time::sleep(RETRY).await;
+            tokio::select! {
+                () = tokio::time::sleep(RETRY) => {}
+                Ok(()) = health.changed() => self.notice(&health.borrow_and_update()),
+            }
         }
     }
 
-    async fn start(&mut self) -> Result<(), JournalError> {
+    /// False if there is no base yet, and writing one has to wait.
+    async fn start(&mut self) -> Result<bool, JournalError> {
+        let may_write = self.writes.is_over();
+        let prepared = if may_write { self.writer.prepare().await } else { Ok(()) };
         // A user who may not write counts in memory, from 0 at each start. What was kept must not show before that: a
         // total that falls looks as if all of it had just happened.
-        if let Err(error @ DatabaseError::NotAuthorized(_)) = self.writer.prepare().await {
+        if let Err(error @ DatabaseError::NotAuthorized(_)) = prepared {
             return Err(error.into());
         }
         // Otherwise reading depends on no write: the first commit makes the indexes.
         while !self.follower.load().await? {
-            self.writer.prepare().await?;
+            if !may_write {
+                return Ok(false);
+            }
+            prepared.clone()?;
             migration::write_first_base(&mut self.follower, self.writer.id).await?;
         }
-        Ok(())
+        Ok(true)
+    }
+
+    /// The health of the database is another.
+    fn notice(&mut self, health: &HealthState) {
+        if *health == HealthState::Up {
+            self.writes.reset();
+        }
+    }
+
+    /// Something failed. If the servers take no writes, the next one waits.
+    fn refused(&mut self, error: &JournalError) {
+        if let JournalError::Database(DatabaseError::NotWritable(_) | DatabaseError::Refused { .. }) = error {
+            self.writes.fail();
+        }
     }
 
     /// Answers a request and those that wait behind it.
-    async fn serve(&mut self, request: Request) -> Result<(), String> {
+    async fn serve(&mut self, request: JournalRequest) -> Result<(), String> {
         match request {
-            Request::Batch(_) if self.writer.is_unsettled() => {
+            JournalRequest::Batch(_) if self.writer.is_unsettled() || !self.writes.is_over() => {
                 fail(request, &RecordError::Away);
                 Ok(())
             }
-            Request::Batch(_) => self.commit(Some(request)).await,
-            Request::Forget(forget) => {
+            JournalRequest::Batch(_) => self.commit(Some(request)).await,
+            JournalRequest::Forget(forget) => {
                 self.forget(forget).await;
                 Ok(())
             }
@@ -179,8 +221,13 @@ impl Task {
     }
 
     /// Commits what this service counted, and the batches that wait.
-    async fn commit(&mut self, first: Option<Request>) -> Result<(), String> {
+    async fn commit(&mut self, first: Option<JournalRequest>) -> Result<(), String> {
         let started = Instant::now();
+        if !self.writes.is_over() {
+            first.into_iter().for_each(|request| fail(request, &RecordError::Away));
+            self.show_uncommitted();
+            return Ok(());
+        }
         let settled = self.writer.settle(&mut self.follower.state).await;
         if self.writer.is_unsettled() {
             first.into_iter().for_each(|request| fail(request, &RecordError::Away));
@@ -195,8 +242,8 @@ impl Task {
         let mut next = first;
         while let Some(request) = next.take().or_else(|| self.requests.try_recv().ok()) {
             match request {
-                Request::Batch(batch) => group.push(batch),
-                Request::Forget(asked) => {
+                JournalRequest::Batch(batch) => group.push(batch),
+                JournalRequest::Forget(asked) => {
                     forget = Some(asked);
                     break;
                 }
@@ -213,7 +260,7 @@ impl Task {
         result
     }
 
-    /// Takes note of what became of a commit. Fails for the reason why the database keeps nothing.
+    /// Records the outcome of a commit. Fails if the database keeps nothing, with the reason.
     fn committed(&mut self, started: Instant, outcome: CommitOutcome) -> Result<(), String> {
         let journal = self.telemetry.journal();
         journal.batches(outcome.recorded, outcome.repeated, outcome.failed);
@@ -221,6 +268,7 @@ impl Task {
             None => {
                 if outcome.is_written {
                     journal.committed(started.elapsed());
+                    self.writes.reset();
                 }
                 self.uncommitted_since = None;
                 self.state
@@ -235,90 +283,33 @@ impl Task {
             Some(error) => {
                 journal.failed();
                 self.uncommitted_since.get_or_insert(started);
+                self.refused(&error);
                 self.state.send_if_modified(|state| std::mem::replace(state, JournalState::Away) != JournalState::Away);
                 self.committing.say(&error);
             }
         }
-        let uncommitted = self.uncommitted_since.map(|since| since.elapsed()).unwrap_or_default();
-        self.telemetry.journal().uncommitted(uncommitted);
+        self.show_uncommitted();
         Ok(())
     }
 
+    fn show_uncommitted(&self) {
+        let uncommitted = self.uncommitted_since.map(|since| since.elapsed()).unwrap_or_default();
+        self.telemetry.journal().uncommitted(uncommitted);
+    }
+
     async fn follow(&mut self) -> Result<(), String> {
-        match self.follower.poll().await {
+        match self.follower.poll(self.writes.is_over()).await {
             Ok(()) => {
                 if self.following.is_over() {
                     tracing::info!("the live metrics of other instances are read again");
                 }
             }
-            Err(error) => self.following.say(&error),
-        }
-        Ok(())
-    }
-
-    async fn fold(&mut self) -> Result<(), String> {
-        let folded = async {
-            self.follower.set_time().await?;
-            self.follower.doubt_indexes();
-            self.follower.clean().await?;
-            let unfolded = self.follower.unfolded();
-            let is_due = unfolded >= FOLD_DOCUMENTS || self.folded.elapsed() >= FOLD_AGE;
-            if unfolded > 0 && is_due && self.follower.fold().await? {
-                self.folded = Instant::now();
-            }
-            Ok::<_, JournalError>(())
-        };
-        match folded.await {
-            Ok(()) => drop(self.folding.is_over()),
-            Err(error) => self.folding.say(&error),
-        }
-        Ok(())
-    }
-
-    /// Removes series that nobody has moved for long.
-    async fn expire(&mut self) -> Result<(), String> {
-        self.follower.state.live.release_unshown();
-        let expiry = i64::try_from(self.options.series_expiry.as_secs()).unwrap_or(i64::MAX);
-        if expiry == 0 {
-            return Ok(());
-        }
-        let oldest = self.follower.state.clock.now().saturating_sub(expiry);
-        match self.follower.remove(|_, _, moved| moved < oldest).await {
-            Ok(Some(removed)) if removed > 0 => {
-                tracing::info!(series = removed, "removed live series that nobody had moved for long");
-            }
-            Ok(_) => {}
-            Err(error) => self.folding.say(&error),
-        }
-        Ok(())
-    }
-
-    /// Removes series that an admin chose.
-    async fn forget(&mut self, forget: Forget) {
-        let Forget { filter, is_dry_run, reply } = forget;
-        if is_dry_run {
-            let _ = reply.send(Ok(self.follower.count(|family, labels, _| filter(family, labels))));
-            return;
-        }
-        // Another instance may write a base meanwhile; then its base is read and the removal tried again.
-        for _ in 0..5 {
-            match self.follower.remove(|family, labels, _| filter(family, labels)).await {
-                Ok(Some(removed)) => {
-                    let _ = reply.send(Ok(removed));
-                    return;
-                }
-                Ok(None) => {}
-                Err(error) => {
-                    self.folding.say(&error);
-                    break;
-                }
-            }
-            if let Err(error) = self.follower.poll().await {
+            Err(error) => {
+                self.refused(&error);
                 self.following.say(&error);
-                break;
             }
         }
-        let _ = reply.send(Err(RecordError::Away));
+        Ok(())
     }
 
     /// The connections of this service, if they have to be reported now.
@@ -363,11 +354,11 @@ impl Task {
 }
 
 /// Tells whoever sent a request that it was not carried out.
-fn fail(request: Request, error: &RecordError) {
+fn fail(request: JournalRequest, error: &RecordError) {
     // Whoever waited may be gone.
     match request {
-        Request::Batch(batch) => drop(batch.reply.send(Err(error.clone()))),
-        Request::Forget(forget) => drop(forget.reply.send(Err(error.clone()))),
+        JournalRequest::Batch(batch) => drop(batch.reply.send(Err(error.clone()))),
+        JournalRequest::Forget(forget) => drop(forget.reply.send(Err(error.clone()))),
     }
 }
 

@@ -27,7 +27,7 @@ pub(super) struct Writer {
     has_indexes: bool,
 }
 
-/// What became of a commit.
+/// The outcome of a commit.
 #[derive(Debug, Default)]
 pub(super) struct CommitOutcome {
     /// Whether a document was written.
@@ -43,7 +43,7 @@ pub(super) struct CommitOutcome {
 }
 
 /// What an attempt to insert a document told.
-enum Attempt {
+enum CommitAttempt {
     Kept,
     /// Nothing of it was written.
     NotWritten(JournalError),
@@ -96,13 +96,13 @@ impl Writer {
         }
         let attempt = self.attempt(&mut group, may_be_written, &mut outcome, state).await;
         match attempt {
-            Attempt::Kept => outcome.recorded += group.answer_kept(),
-            Attempt::NotWritten(error) => {
+            CommitAttempt::Kept => outcome.recorded += group.answer_kept(),
+            CommitAttempt::NotWritten(error) => {
                 outcome.failed += group.answer_failed(&refusal(&error));
                 state.live.put_back(group.own());
                 outcome.error = Some(error);
             }
-            Attempt::Unknown(error) => {
+            CommitAttempt::Unknown(error) => {
                 outcome.failed += group.answer_failed(&RecordError::Away);
                 self.unsettled = Some(group);
                 outcome.error = Some(error);
@@ -117,16 +117,16 @@ impl Writer {
         mut may_be_written: bool,
         outcome: &mut CommitOutcome,
         state: &mut State,
-    ) -> Attempt {
+    ) -> CommitAttempt {
         let failed = |error: JournalError, may_be_written| {
-            if may_be_written { Attempt::Unknown(error) } else { Attempt::NotWritten(error) }
+            if may_be_written { CommitAttempt::Unknown(error) } else { CommitAttempt::NotWritten(error) }
         };
         if let Err(error) = self.prepare().await {
             return failed(error.into(), may_be_written);
         }
         for _ in 0..MAX_ATTEMPTS {
             if group.is_empty() {
-                return Attempt::Kept;
+                return CommitAttempt::Kept;
             }
             let entry = group.to_entry(EntryId { writer: self.id, number: self.number });
             let document = match entry.to_document() {
@@ -136,23 +136,23 @@ impl Writer {
             match self.store.insert(&document).await {
                 Ok(()) => {}
                 Err(InsertError::NotWritten(error)) => return failed(error.into(), may_be_written),
-                Err(InsertError::Unknown(error)) => return Attempt::Unknown(error.into()),
+                Err(InsertError::Unknown(error)) => return CommitAttempt::Unknown(error.into()),
                 Err(InsertError::Exists) => {
                     may_be_written = true;
                     match self.exists(group, outcome).await {
                         Ok(true) => {}
                         Ok(false) => continue,
-                        Err(error) => return Attempt::Unknown(error.into()),
+                        Err(error) => return CommitAttempt::Unknown(error.into()),
                     }
                 }
             }
             state.apply_own(entry);
             outcome.is_written = true;
             self.number += 1;
-            return Attempt::Kept;
+            return CommitAttempt::Kept;
         }
         let message = "the journal of live metrics changes while it is written".to_owned();
-        Attempt::Unknown(DatabaseError::Driver(message).into())
+        CommitAttempt::Unknown(DatabaseError::Driver(message).into())
     }
 
     /// Whether the document is in the journal, durably. If not, takes out the batches that are.

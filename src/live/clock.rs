@@ -1,8 +1,8 @@
-//! The time of the database, between two looks at it.
+//! The time of the database, estimated between two reads of it.
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-/// A time in seconds since the Unix epoch that was true at an instant, and is reckoned from there on.
+/// A time in seconds since the Unix epoch that was read at an instant and advances with the monotonic clock.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     seconds: i64,

@@ -7,10 +7,14 @@ use std::time::Duration;
 use foldhash::fast::RandomState;
 use playarr_jobs::metric::Spec;
 
-use super::admission::{Admission, Admissions, Origin};
-use super::event::{FAMILIES, FamilyId, Key, Sink, label_values};
-use super::series::{FamilySeries, Report, Series, stored};
+use super::event::{FAMILIES, FamilyId, LabelKey, Sink, label_values};
+use super::series::{ConnectionReport, FamilySeries, Series, stored};
+use super::series_budget::{Admission, Admissions, RecordedBy};
 use super::totals::MAX_REPORTERS;
+
+/// The memory that a row or a report takes beside its text and its counts: its places in a map and in a list, and the
+/// allocation of the text.
+const ROW_BYTES: usize = 96;
 
 /// What was recorded since some moment. Counts and durations are whole numbers (of nanoseconds), so sums are exact in
 /// whatever order they are made.
@@ -42,6 +46,14 @@ impl Delta {
         series.sum::<usize>() + self.reports.len()
     }
 
+    /// About how much memory it takes, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let families = self.families.iter().map(FamilyDelta::bytes);
+        let reports = self.reports.keys().map(|reporter| reporter.len() + ROW_BYTES);
+        size_of::<Self>() + families.chain(reports).sum::<usize>()
+    }
+
     /// Adds what another one holds; its reports count as the later ones.
     pub fn merge(&mut self, other: &Self) {
         self.is_empty &= other.is_empty;
@@ -69,8 +81,8 @@ impl Delta {
 
     /// The reports, in the form that is kept.
     #[must_use]
-    pub fn reports(&self) -> Vec<Report> {
-        let report = |(reporter, &connections): (&String, &u64)| Report {
+    pub fn reports(&self) -> Vec<ConnectionReport> {
+        let report = |(reporter, &connections): (&String, &u64)| ConnectionReport {
             reporter: reporter.clone(),
             connections: stored(connections),
             at: 0,
@@ -90,7 +102,7 @@ impl Delta {
 
     /// Records into this one, as far as the budget of series allows.
     #[inline]
-    pub(super) fn sink<'a>(&'a mut self, admissions: &'a Admissions, origin: Origin) -> DeltaSink<'a> {
+    pub(super) fn sink<'a>(&'a mut self, admissions: &'a Admissions, origin: RecordedBy) -> DeltaSink<'a> {
         self.is_empty = false;
         DeltaSink { delta: self, admissions, origin }
     }
@@ -100,12 +112,12 @@ impl Delta {
 pub(super) struct DeltaSink<'a> {
     delta: &'a mut Delta,
     admissions: &'a Admissions,
-    origin: Origin,
+    origin: RecordedBy,
 }
 
 impl Sink for DeltaSink<'_> {
     #[inline]
-    fn add_count(&mut self, family: FamilyId, key: &Key, combination: usize, amount: u64) {
+    fn add_count(&mut self, family: FamilyId, key: &LabelKey, combination: usize, amount: u64) {
         let delta = &mut self.delta.families[family.index()];
         let row = delta.row(family, key, 1, self.admissions, self.origin);
         let cell = row * delta.combinations + combination;
@@ -113,7 +125,7 @@ impl Sink for DeltaSink<'_> {
     }
 
     #[inline]
-    fn add_duration(&mut self, family: FamilyId, key: &Key, combination: usize, duration: Duration) {
+    fn add_duration(&mut self, family: FamilyId, key: &LabelKey, combination: usize, duration: Duration) {
         let delta = &mut self.delta.families[family.index()];
         let row = delta.row(family, key, 1, self.admissions, self.origin);
         let cell = row * delta.combinations + combination;
@@ -130,7 +142,14 @@ impl Sink for DeltaSink<'_> {
 
 impl DeltaSink<'_> {
     /// Adds a series as it was counted elsewhere: its counts as they stand in a cell, and its durations.
-    pub(super) fn add(&mut self, family: FamilyId, key: &Key, combination: usize, counts: &[u64], nanoseconds: u128) {
+    pub(super) fn add(
+        &mut self,
+        family: FamilyId,
+        key: &LabelKey,
+        combination: usize,
+        counts: &[u64],
+        nanoseconds: u128,
+    ) {
         let delta = &mut self.delta.families[family.index()];
         let events = counts.iter().fold(0, |sum: u64, &count| sum.saturating_add(count));
         let row = delta.row(family, key, events, self.admissions, self.origin);
@@ -171,9 +190,22 @@ impl FamilyDelta {
         }
     }
 
+    fn bytes(&self) -> usize {
+        let keys = self.keys.iter().map(|key| key.len() + ROW_BYTES).sum::<usize>();
+        let cells = size_of_val(&*self.counts) + size_of_val(&*self.nanoseconds) + size_of_val(&*self.bounds);
+        size_of::<Self>() + keys + cells
+    }
+
     /// The row of a set of open labels, which there is from now on.
     #[inline]
-    fn row(&mut self, family: FamilyId, key: &Key, events: u64, admissions: &Admissions, origin: Origin) -> usize {
+    fn row(
+        &mut self,
+        family: FamilyId,
+        key: &LabelKey,
+        events: u64,
+        admissions: &Admissions,
+        origin: RecordedBy,
+    ) -> usize {
         if !self.is_open && !self.keys.is_empty() {
             return 0;
         }

@@ -42,16 +42,16 @@
 //! # }
 //! ```
 
-mod admission;
 mod clock;
-mod connections;
 mod delta;
 mod event;
 mod recorder;
 mod series;
+mod series_budget;
 mod timer;
 mod totals;
 mod traffic;
+mod websocket_connections;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -61,9 +61,7 @@ use crossbeam_utils::CachePadded;
 use parking_lot::Mutex;
 use playarr_jobs::metric::Family;
 
-pub use admission::LIVE_SERIES_BUDGET;
 pub use clock::Clock;
-pub use connections::{MAX_CONNECTIONS, WebSocketConnection};
 pub use delta::Delta;
 pub use event::{
     AdminChange, ApiCall, ApiCallError, AuthenticationFailure, BestSourceSelected, CacheOperation, CacheOutcome,
@@ -73,22 +71,24 @@ pub use event::{
     Status, StatusCode, StreamRequest, TextVisitor, TitlesKind, TitlesProcessed, UserOperation, WatchlistChange,
     WatchlistOperation, WebsocketConnections,
 };
-pub use series::{FamilySeries, Report, Series};
+pub use series::{ConnectionReport, FamilySeries, Series};
+pub use series_budget::LIVE_SERIES_BUDGET;
 pub use timer::Timer;
 pub use totals::{FOLDED_TOTAL, Totals};
 pub use traffic::Traffic;
+pub use websocket_connections::WebSocketConnection;
 
-use admission::{Admissions, Origin};
 use event::FamilyId;
 use recorder::Recorder;
+use series_budget::{Admissions, RecordedBy};
 
 /// The live metrics. Clones are handles to the same ones.
 #[derive(Clone)]
 pub struct Live {
-    inner: Arc<Inner>,
+    inner: Arc<LiveState>,
 }
 
-struct Inner {
+struct LiveState {
     recorder: Recorder,
     admissions: Admissions,
     shown: Mutex<Shown>,
@@ -114,7 +114,7 @@ impl Live {
     #[must_use]
     pub fn new() -> Self {
         let shown = Shown { totals: Totals::default(), is_complete: true, clock: Clock::of_system() };
-        let inner = Inner {
+        let inner = LiveState {
             recorder: Recorder::new(),
             admissions: Admissions::new(LIVE_SERIES_BUDGET),
             shown: Mutex::new(shown),
@@ -145,7 +145,7 @@ impl Live {
     #[must_use]
     pub fn sum(&self, events: &[Event<'_>]) -> Delta {
         let mut delta = Delta::default();
-        let mut sink = delta.sink(&self.inner.admissions, Origin::Batch);
+        let mut sink = delta.sink(&self.inner.admissions, RecordedBy::Batch);
         for event in events {
             event.record_into(&mut sink);
         }
@@ -166,7 +166,7 @@ impl Live {
     /// Records requests to one endpoint that were counted elsewhere: how many were answered with `status`, by bucket of
     /// [`HTTP`], and the nanoseconds they took together. The next scrape need not show them.
     pub fn record_http_requests(&self, endpoint: &str, status: &str, buckets: &[u64], nanoseconds: u128) {
-        let Inner { recorder, admissions, .. } = &*self.inner;
+        let LiveState { recorder, admissions, .. } = &*self.inner;
         recorder.record_http_requests(endpoint, status, buckets, nanoseconds, admissions);
     }
 
@@ -259,7 +259,7 @@ impl Live {
     }
 
     /// Adds to the totals that are shown, as of a time in seconds since the Unix epoch.
-    pub fn add(&self, families: &[FamilySeries], reports: &[Report], at: i64) {
+    pub fn add(&self, families: &[FamilySeries], reports: &[ConnectionReport], at: i64) {
         let mut shown = self.inner.shown.lock();
         shown.totals.add(families, reports, at);
         for (family, key) in shown.totals.take_new_rows() {
@@ -276,7 +276,7 @@ impl Live {
 
     /// A copy of the totals that are shown, in the form that is kept.
     #[must_use]
-    pub fn totals(&self) -> (Vec<FamilySeries>, Vec<Report>) {
+    pub fn totals(&self) -> (Vec<FamilySeries>, Vec<ConnectionReport>) {
         let shown = self.inner.shown.lock();
         (shown.totals.to_series(), shown.totals.reports())
     }

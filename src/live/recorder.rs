@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crossbeam_utils::CachePadded;
 use parking_lot::Mutex;
 
-use super::admission::{Admissions, Origin};
 use super::delta::{Delta, DeltaSink};
-use super::event::{Event, FamilyId, Key, SEPARATOR};
+use super::event::{Event, FamilyId, LabelKey, SEPARATOR};
+use super::series_budget::{Admissions, RecordedBy};
 
 /// What was recorded in this process and not collected yet.
 pub(super) struct Recorder {
@@ -45,7 +45,7 @@ impl Recorder {
         if requests == 0 && nanoseconds == 0 {
             return;
         }
-        let mut key = Key::new();
+        let mut key = LabelKey::new();
         key.push_str(endpoint);
         self.with_sink(admissions, |sink| {
             sink.add(FamilyId::HTTP_REQUEST_DURATION, &key, 0, buckets, nanoseconds);
@@ -77,7 +77,7 @@ impl Recorder {
     #[inline]
     fn with_sink(&self, admissions: &Admissions, record: impl FnOnce(&mut DeltaSink<'_>)) {
         let mut shard = self.shards[thread_number() & (self.shards.len() - 1)].lock();
-        record(&mut shard.sink(admissions, Origin::Service));
+        record(&mut shard.sink(admissions, RecordedBy::Service));
     }
 }
 

@@ -41,7 +41,7 @@ pub struct Series {
 
 /// The WebSocket connections of a process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Report {
+pub struct ConnectionReport {
     /// The process.
     pub reporter: String,
     /// How many it has.

@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use playarr_jobs::metric::Spec;
 
-use super::admission::{Admissions, other_key};
 use super::event::{FAMILIES, FamilyId, label_values, place_of};
-use super::series::{FamilySeries, Report, Series, loaded, stored};
+use super::series::{ConnectionReport, FamilySeries, Series, loaded, stored};
+use super::series_budget::{Admissions, other_key};
 use reporters::Reporters;
 use unknown::UnknownSeries;
 
@@ -59,7 +59,7 @@ impl Default for Totals {
 
 impl Totals {
     /// Adds series that were moved, and takes the reports, as of a time in seconds since the Unix epoch.
-    pub fn add(&mut self, families: &[FamilySeries], reports: &[Report], at: i64) {
+    pub fn add(&mut self, families: &[FamilySeries], reports: &[ConnectionReport], at: i64) {
         self.combine(families, at, u64::saturating_add, u128::saturating_add);
         self.reporters.add(reports, at);
     }
@@ -85,7 +85,7 @@ impl Totals {
 
     /// The reports, in the form that is kept.
     #[must_use]
-    pub fn reports(&self) -> Vec<Report> {
+    pub fn reports(&self) -> Vec<ConnectionReport> {
         self.reporters.to_reports()
     }
 

@@ -17,9 +17,9 @@ pub(crate) struct Activity {
     /// Whether anything was reported, apart from the service's own job.
     pub(crate) any: bool,
     /// Requested streams by user.
-    pub(crate) streams: Ranking<Count>,
+    pub(crate) streams: Ranking<OccurrenceCount>,
     /// Times until streams started, by media type.
-    pub(crate) durations: Vec<Durations>,
+    pub(crate) durations: Vec<DurationSummary>,
     /// Cache operations.
     pub(crate) cache: Cache,
     /// Synchronisations by provider, those with most failures first.
@@ -30,7 +30,7 @@ pub(crate) struct Activity {
 
 /// A number of occurrences.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct Count {
+pub(crate) struct OccurrenceCount {
     /// The number.
     pub(crate) count: u64,
 }
@@ -44,7 +44,7 @@ pub(crate) struct Outcomes {
     pub(crate) failure: u64,
 }
 
-impl Amount for Count {
+impl Amount for OccurrenceCount {
     fn add(&mut self, other: &Self) {
         self.count = self.count.saturating_add(other.count);
     }
@@ -65,9 +65,9 @@ impl Amount for Outcomes {
     }
 }
 
-/// Durations of one media type.
+/// DurationSummary of one media type.
 #[derive(Debug, PartialEq, Serialize)]
-pub(crate) struct Durations {
+pub(crate) struct DurationSummary {
     /// `movies`, `tvshows` or `live`.
     pub(crate) media_type: String,
     /// The number of observations.
@@ -107,7 +107,7 @@ impl Activity {
             let sum = if operation == "hit" { &mut cache.hits } else { &mut cache.misses };
             *sum = sum.saturating_add(whole(count));
         }
-        let streams = streams.map(|([user], count)| (user, Count { count: whole(count) }));
+        let streams = streams.map(|([user], count)| (user, OccurrenceCount { count: whole(count) }));
         let streams = Ranking::of(MAX_SHOWN, streams);
         let syncs = Ranking::of_providers(MAX_SHOWN, directory, syncs.map(outcomes));
         let jobs = Ranking::of(MAX_SHOWN, jobs.map(outcomes));
@@ -115,7 +115,7 @@ impl Activity {
             || cache.hits.saturating_add(cache.misses) > 0
             || syncs.total.rank() > (0, 0)
             || jobs.shown.iter().any(|job| job.name != JOB_NAME);
-        let durations = durations.map(|([media_type], histogram)| Durations::of(media_type, histogram)).collect();
+        let durations = durations.map(|([media_type], histogram)| DurationSummary::of(media_type, histogram)).collect();
         Self { any, streams, durations, cache, syncs, jobs }
     }
 }
@@ -128,7 +128,7 @@ fn outcomes(([name, status], count): ([&str; 2], f64)) -> (&str, Outcomes) {
     }
 }
 
-impl Durations {
+impl DurationSummary {
     fn of(media_type: &str, histogram: &Histogram) -> Self {
         Self {
             media_type: media_type.to_owned(),

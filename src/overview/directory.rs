@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use playarr_jobs::metric::OTHER;
+use playarr_jobs::refresh::Snapshot;
 use serde::Serialize;
 
 use super::families::Families;
@@ -48,6 +49,11 @@ pub(crate) struct ProviderTag {
 }
 
 impl Directory {
+    /// The providers of a snapshot.
+    pub(crate) fn of_snapshot(snapshot: &Snapshot) -> Self {
+        Self::of(&Families::new(snapshot.collectors.iter().filter_map(|collector| collector.family.as_deref())))
+    }
+
     pub(super) fn of(families: &Families<'_>) -> Self {
         let mut names: BTreeMap<&str, &str> = BTreeMap::new();
         for ([id, name], _) in families.numbers("playarr_provider_info", ["provider_id", "provider_name"]) {
@@ -83,8 +89,13 @@ impl Directory {
     }
 
     /// The name to show for an id: the provider's name, with the id where several have that name, or the id alone.
-    pub(super) fn name(&self, id: &str) -> String {
+    pub(crate) fn name(&self, id: &str) -> String {
         self.providers.get(id).map_or(id, |provider| &provider.name).to_owned()
+    }
+
+    /// Whether Playarr has a provider with this id.
+    pub(crate) fn has(&self, id: &str) -> bool {
+        self.providers.contains_key(id)
     }
 
     pub(super) fn tag(&self, id: &str) -> ProviderTag {

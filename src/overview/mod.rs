@@ -14,12 +14,12 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use parking_lot::Mutex;
 use playarr_jobs::refresh::Snapshot;
 
+pub(crate) use directory::Directory;
 pub(crate) use timeline::{TimelineView, Window};
 
 use crate::live::Live;
 
 use activity::Activity;
-use directory::Directory;
 use families::Families;
 use library::Library;
 use providers::Providers;

@@ -10,7 +10,7 @@ use playarr_jobs::metric::Family;
 use playarr_jobs::refresh::{Published, SnapshotStore};
 
 use super::snapshot_page::SnapshotPage;
-use crate::exposition::{Format, Level, deflate, gzip_trailer, render};
+use crate::exposition::{CompressionLevel, Format, deflate, gzip_trailer, render};
 use crate::live::Live;
 use crate::telemetry::Telemetry;
 
@@ -19,6 +19,9 @@ use crate::telemetry::Telemetry;
 /// The process's own readings change all the time; without this, a hundred scrapers at once would each render the same
 /// few kilobytes again.
 const LIVE_PART_AGE: Duration = Duration::from_millis(50);
+
+/// A body up to this length, in bytes, is one frame: to copy it costs less than to send two frames.
+const ONE_FRAME: usize = 128 << 10;
 
 /// The bodies of scrapes, each from one consistent state.
 pub(crate) struct Exposition {
@@ -29,14 +32,16 @@ pub(crate) struct Exposition {
     joining: Mutex<()>,
 }
 
-/// The body of an answer: two frames, to be sent one after the other.
+/// The body of an answer: one frame or two, to be sent one after the other.
 #[derive(Clone, Debug)]
 pub(crate) struct Body {
-    /// The snapshot, shared with every other answer, and the live part with what ends the exposition.
+    /// Where the body is large, the snapshot, shared with every other answer.
+    pub first: Option<Bytes>,
+    /// The live part with what ends the exposition, after the snapshot where that is no frame of its own.
     ///
     /// In this order, because the end cannot be shared: gzip's checksum is of both parts, and `# EOF` of one format.
-    pub frames: [Bytes; 2],
-    /// The length of both frames, in bytes.
+    pub last: Bytes,
+    /// The length of the whole body, in bytes.
     pub length: usize,
 }
 
@@ -56,6 +61,13 @@ impl Exposition {
             return current.body(format, gzip).clone();
         }
         self.join(now).body(format, gzip).clone()
+    }
+
+    /// The snapshot and the other families that a scrape which began `now` shows.
+    #[must_use]
+    pub(crate) fn parts(&self, now: Instant) -> (Arc<Published<SnapshotPage>>, Vec<Arc<Family>>) {
+        let joined = self.join(now);
+        (joined.published.clone(), joined.live.clone())
     }
 
     fn is_fresh(&self, joined: &Joined, now: Instant) -> bool {
@@ -78,7 +90,7 @@ impl Exposition {
             gathered: Instant::now(),
             live: {
                 carry_scrapes(&self.telemetry, &self.live);
-                [self.live.gather(), self.telemetry.gather()].concat()
+                self.live.gather().into_iter().chain(self.telemetry.gather()).map(Arc::new).collect()
             },
             bodies: Default::default(),
         });
@@ -98,7 +110,7 @@ pub(crate) fn carry_scrapes(telemetry: &Telemetry, live: &Live) {
 struct Joined {
     published: Arc<Published<SnapshotPage>>,
     gathered: Instant,
-    live: Vec<Family>,
+    live: Vec<Arc<Family>>,
     /// By format, plain and compressed.
     bodies: [[OnceLock<Body>; 2]; Format::ALL.len()],
 }
@@ -111,17 +123,21 @@ impl Joined {
             for family in &self.live {
                 render(family, format, &mut text);
             }
-            let frames = if gzip {
-                let live = deflate(&[], &text, Level::Live);
+            let (snapshot, live) = if gzip {
+                let live = deflate(&[], &text, CompressionLevel::Live);
                 let parts = [(&page.deflated, page.text.len()), (&live, text.len())];
                 let trailer = gzip_trailer(parts, format.end());
-                [page.deflated.blocks.clone(), [&*live.blocks, &*trailer].concat().into()]
+                (&page.deflated.blocks, [&*live.blocks, &*trailer].concat())
             } else {
                 text.extend_from_slice(format.end());
-                [page.text.clone(), text.into()]
+                (&page.text, text)
             };
-            let length = frames.iter().map(Bytes::len).sum();
-            Body { frames, length }
+            let length = snapshot.len() + live.len();
+            if length <= ONE_FRAME {
+                Body { first: None, last: [snapshot, &*live].concat().into(), length }
+            } else {
+                Body { first: Some(snapshot.clone()), last: live.into(), length }
+            }
         })
     }
 }

@@ -67,7 +67,7 @@ static UNCOMMITTED: Spec = Spec::new(
 });
 
 /// Records how live metrics are kept.
-pub struct JournalMetrics {
+pub(crate) struct JournalMetrics {
     commits: IntCounterVec,
     commit_duration: Histogram,
     batches: IntCounterVec,
@@ -93,18 +93,18 @@ impl JournalMetrics {
     }
 
     /// Records a commit that succeeded.
-    pub fn committed(&self, duration: Duration) {
+    pub(crate) fn committed(&self, duration: Duration) {
         self.commits.with_label_values(&["success"]).inc();
         self.commit_duration.observe(duration.as_secs_f64());
     }
 
     /// Records a commit that failed.
-    pub fn failed(&self) {
+    pub(crate) fn failed(&self) {
         self.commits.with_label_values(&["failure"]).inc();
     }
 
-    /// Records batches by what became of them.
-    pub fn batches(&self, recorded: usize, repeated: usize, failed: usize) {
+    /// Records batches, by outcome.
+    pub(crate) fn batches(&self, recorded: usize, repeated: usize, failed: usize) {
         for (outcome, batches) in [("recorded", recorded), ("repeated", repeated), ("failed", failed)] {
             if batches > 0 {
                 self.batches.with_label_values(&[outcome]).inc_by(batches as u64);
@@ -113,7 +113,7 @@ impl JournalMetrics {
     }
 
     /// Records for how long something has waited that could not be committed.
-    pub fn uncommitted(&self, duration: Duration) {
+    pub(crate) fn uncommitted(&self, duration: Duration) {
         self.uncommitted.set(duration.as_secs_f64());
     }
 }

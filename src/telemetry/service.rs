@@ -1,15 +1,15 @@
-//! What the service says of its build, its refreshes and its bugs.
+//! What the service says of its build and its refreshes.
 
 use std::time::Duration;
 
 use playarr_jobs::metric::{Alert, Kind, Monitoring, Panel, PanelKind, Section, Severity, Spec, Unit};
 use playarr_jobs::refresh::{Report, Trigger};
-use prometheus::{Gauge, GaugeVec, Histogram, IntCounter, IntCounterVec, Registry};
+use prometheus::{Gauge, GaugeVec, Histogram, IntCounterVec, Registry};
 
 use super::gathered::{histogram_opts, opts, register};
 
 /// The families that are registered here.
-pub(super) const SPECS: [&Spec; 5] = [&BUILD_INFO, &REFRESH_INTERVAL, &REFRESHES, &REFRESH_DURATION, &PANICS];
+pub(super) const SPECS: [&Spec; 5] = [&BUILD_INFO, &REFRESH_INTERVAL, &CHANGES_NOTICED, &REFRESHES, &REFRESH_DURATION];
 
 static BUILD_INFO: Spec =
     Spec::new(Kind::Gauge, "playarr_metrics_build_info", "always 1", "Which build of the service this is; always 1.")
@@ -41,6 +41,13 @@ static REFRESH_INTERVAL: Spec = Spec::new(
     "playarr_metrics_refresh_interval_seconds",
     "seconds",
     "Interval between scheduled refreshes, without jitter.",
+);
+
+static CHANGES_NOTICED: Spec = Spec::new(
+    Kind::Gauge,
+    "playarr_metrics_change_detection",
+    "1 or 0",
+    "Whether changes in the database are noticed within seconds (1), or show with the next scheduled refresh (0).",
 );
 
 static REFRESHES: Spec = Spec::new(
@@ -84,39 +91,12 @@ static REFRESH_DURATION: Spec =
             ..Monitoring::NONE
         });
 
-static PANICS: Spec = Spec::new(
-    Kind::Counter,
-    "playarr_metrics_panics_total",
-    "requests",
-    "Requests whose handler panicked; each was answered with 500 and is a bug of this service.",
-)
-.monitoring(Monitoring {
-    panels: &[Panel::new(
-        Section::Service,
-        PanelKind::Bars,
-        Unit::Count,
-        "Panics",
-        "Requests in the time shown whose handler panicked. Each is a bug: the log says where.",
-        &[("sum by (instance) (increase(playarr_metrics_panics_total[$__range]))", "{{instance}}")],
-    )],
-    alerts: &[Alert {
-        name: "PlayarrMetricsPanics",
-        severity: Severity::Warning,
-        hold: "1m",
-        expr: "increase(playarr_metrics_panics_total[1h]) > 0",
-        summary: "A bug in {{ $labels.instance }} made requests fail.",
-        description: "{{ $value | humanize }} requests to {{ $labels.instance }} in the last hour ended in a panic and \
-                      were answered with 500; its log says where.",
-    }],
-    ..Monitoring::NONE
-});
-
-/// Counts refreshes and handlers that panicked.
-pub struct ServiceMetrics {
+/// Counts refreshes.
+pub(crate) struct ServiceMetrics {
     refresh_interval: Gauge,
+    changes_noticed: Gauge,
     refreshes: IntCounterVec,
     refresh_duration: Histogram,
-    panics: IntCounter,
 }
 
 impl ServiceMetrics {
@@ -124,6 +104,7 @@ impl ServiceMetrics {
         let build = register(registry, GaugeVec::new(opts(&BUILD_INFO), BUILD_INFO.labels)?)?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION"), env!("BUILD_REVISION"), env!("BUILD_RUSTC")]).set(1.0);
         let refresh_interval = register(registry, Gauge::with_opts(opts(&REFRESH_INTERVAL))?)?;
+        let changes_noticed = register(registry, Gauge::with_opts(opts(&CHANGES_NOTICED))?)?;
         let refreshes = register(registry, IntCounterVec::new(opts(&REFRESHES), REFRESHES.labels)?)?;
         for trigger in Trigger::ALL {
             for status in ["success", "failure"] {
@@ -131,23 +112,23 @@ impl ServiceMetrics {
             }
         }
         let refresh_duration = register(registry, Histogram::with_opts(histogram_opts(&REFRESH_DURATION))?)?;
-        let panics = register(registry, IntCounter::with_opts(opts(&PANICS))?)?;
-        Ok(Self { refresh_interval, refreshes, refresh_duration, panics })
+        Ok(Self { refresh_interval, changes_noticed, refreshes, refresh_duration })
     }
 
     /// Sets the interval between scheduled refreshes.
-    pub fn scheduled_every(&self, interval: Duration) {
+    pub(crate) fn scheduled_every(&self, interval: Duration) {
         self.refresh_interval.set(interval.as_secs_f64());
     }
 
+    /// Sets whether changes in the database are noticed.
+    pub(crate) fn changes_noticed(&self, are_noticed: bool) {
+        self.changes_noticed.set(f64::from(u8::from(are_noticed)));
+    }
+
     /// Records a refresh.
-    pub fn refreshed(&self, report: &Report) {
+    pub(crate) fn refreshed(&self, report: &Report) {
         let status = if report.is_success() { "success" } else { "failure" };
         self.refreshes.with_label_values(&[report.trigger.as_str(), status]).inc();
         self.refresh_duration.observe(report.duration.as_secs_f64());
-    }
-
-    pub(super) fn panicked(&self) {
-        self.panics.inc();
     }
 }

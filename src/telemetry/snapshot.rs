@@ -6,7 +6,8 @@ use playarr_jobs::metric::{Alert, Family, Kind, Level, Monitoring, Panel, PanelK
 use playarr_jobs::refresh::{Collector, Snapshot};
 
 /// All of them, in the order in which they are exposed.
-pub(super) const SPECS: [&Spec; 6] = [&TAKEN_AT, &SUCCESS, &DURATION, &LAST_SUCCESS, &SERIES, &FOLDED];
+pub(super) const SPECS: [&Spec; 8] =
+    [&TAKEN_AT, &CONSISTENT, &LAG, &SUCCESS, &DURATION, &LAST_SUCCESS, &SERIES, &FOLDED];
 
 static TAKEN_AT: Spec = Spec::new(
     Kind::Gauge,
@@ -37,6 +38,22 @@ static TAKEN_AT: Spec = Spec::new(
     }],
     ..Monitoring::NONE
 });
+
+static CONSISTENT: Spec = Spec::new(
+    Kind::Gauge,
+    "playarr_metrics_refresh_consistent",
+    "1 or 0",
+    "Whether all queries of the last refresh read the database at one moment (1), as they do on a replica set, or each \
+     when it came (0).",
+);
+
+static LAG: Spec = Spec::new(
+    Kind::Gauge,
+    "playarr_metrics_secondary_lag_seconds",
+    "seconds",
+    "How far the secondary of the replica set that is furthest behind was behind the primary at the last refresh; 0 \
+     without secondaries. One beyond MAX_STALENESS is not read.",
+);
 
 static SUCCESS: Spec = Spec::new(
     Kind::Gauge,
@@ -130,15 +147,20 @@ static FOLDED: Spec = Spec::new(
 ///
 /// These are part of the snapshot, so that one response tells one story.
 #[must_use]
-pub fn snapshot_families(snapshot: &Snapshot) -> [Family; 6] {
+pub(crate) fn snapshot_families(snapshot: &Snapshot) -> [Family; 8] {
     let collectors = |spec: &Spec, value: &dyn Fn(&Collector) -> Option<f64>| {
         let samples =
             snapshot.collectors.iter().filter_map(|collector| Some((vec![&*collector.name], value(collector)?)));
         Family::numbers(spec.name, spec.help, spec.kind, spec.labels, samples)
     };
+    let consistent = snapshot.taken_at.map(|_| (Vec::<&str>::new(), f64::from(u8::from(snapshot.read.is_consistent))));
+    let lag = snapshot.read.lags.iter().map(|lag| lag.lag).max().unwrap_or_default();
+    let lag = snapshot.taken_at.map(|_| (Vec::<&str>::new(), lag.as_secs_f64()));
     let taken_at = snapshot.taken_at.map(|taken_at| (Vec::<&str>::new(), unix_seconds(taken_at.time())));
     [
         Family::numbers(TAKEN_AT.name, TAKEN_AT.help, TAKEN_AT.kind, TAKEN_AT.labels, taken_at),
+        Family::numbers(CONSISTENT.name, CONSISTENT.help, CONSISTENT.kind, CONSISTENT.labels, consistent),
+        Family::numbers(LAG.name, LAG.help, LAG.kind, LAG.labels, lag),
         collectors(&SUCCESS, &|collector| Some(f64::from(u8::from(collector.is_successful())))),
         collectors(&DURATION, &|collector| Some(collector.duration.as_secs_f64())),
         collectors(&LAST_SUCCESS, &|collector| collector.last_success.map(|success| unix_seconds(success.time()))),

@@ -39,7 +39,7 @@ static STORED: Spec = Spec::new(
 .labels(&["token"]);
 
 /// Records the checks of the tokens.
-pub struct TokenMetrics {
+pub(crate) struct TokenMetrics {
     restored: IntCounter,
     stored: IntGaugeVec,
 }
@@ -55,12 +55,12 @@ impl TokenMetrics {
     }
 
     /// Records how often a token was restored since the start.
-    pub fn restored(&self, total: u64) {
+    pub(crate) fn restored(&self, total: u64) {
         self.restored.inc_by(total.saturating_sub(self.restored.get()));
     }
 
     /// Records whether a token is as it should be in the database.
-    pub fn stored(&self, token: &str, is_stored: bool) {
+    pub(crate) fn stored(&self, token: &str, is_stored: bool) {
         self.stored.with_label_values(&[token]).set(is_stored.into());
     }
 }

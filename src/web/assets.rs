@@ -13,11 +13,15 @@ macro_rules! assets {
 }
 
 const FILES: &[(&str, &str, &str)] = assets! {
-    CSS: "base.css" "cards.css" "charts.css" "overview.css" "print.css" "settings_metrics.css" "shell.css";
-    JAVASCRIPT: "activity.js" "ages.js" "api.js" "card.js" "chart_reader.js" "charts.js" "clock.js"
-        "configuration.js" "connection.js" "copy.js" "diagnosis.js" "doctor.js" "dom.js" "forget.js" "format.js"
-        "health.js" "library.js" "login.js" "metrics.js" "overview.js" "providers.js" "retry.js" "session.js"
-        "shell.js" "snapshot.js" "text.js" "theme.js" "timeline.js" "tokens.js" "url_state.js";
+    CSS: "base.css" "cards.css" "changes.css" "charts.css" "custom_metrics.css" "explore.css" "overview.css"
+        "print.css" "settings_metrics.css" "shell.css";
+    JAVASCRIPT: "activity.js" "ages.js" "api.js" "card.js" "changes.js" "chart_reader.js" "charts.js" "clock.js"
+        "configuration.js" "connection.js" "copy.js" "custom_editor.js" "custom_metrics.js" "diagnosis.js"
+        "doctor.js" "dom.js" "explore.js"
+        "explore_cardinality.js" "explore_exports.js" "explore_families.js" "explore_series.js" "explore_url.js"
+        "forget.js" "format.js" "health.js" "library.js" "login.js" "metrics.js" "overview.js" "providers.js" "retry.js"
+        "selector_text.js" "session.js" "shell.js" "since_yesterday.js" "snapshot.js" "spark.js" "text.js" "theme.js"
+        "timeline.js" "tokens.js" "url_state.js";
     SVG: "icon.svg";
 };
 

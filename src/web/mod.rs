@@ -5,12 +5,14 @@
 //! as text. Nothing is loaded from other hosts.
 
 mod assets;
+mod links;
 mod pages;
 mod shell;
 mod sidebar;
 mod text;
 
 pub(crate) use assets::{Asset, asset};
+pub(crate) use links::QueryLinks;
 pub use pages::{Block, Configuration, Target, configurations};
 pub(crate) use pages::{LoginPage, NoticePage};
 pub(crate) use shell::{Page, Visit};

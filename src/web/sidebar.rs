@@ -1,11 +1,13 @@
 //! The pages in the side bar.
 
-use super::pages::{OVERVIEW, SETTINGS_METRICS};
-use super::shell::{Group, Page, Shell, Visit};
+use super::pages::{CHANGES, CUSTOM_METRICS, EXPLORE, OVERVIEW, SETTINGS_METRICS};
+use super::shell::{Page, Shell, SidebarGroup, Visit};
 
 /// Every page, by group, in the order of the side bar.
-const GROUPS: &[Group] =
-    &[Group { label: "Library", pages: &[OVERVIEW] }, Group { label: "Settings", pages: &[SETTINGS_METRICS] }];
+const GROUPS: &[SidebarGroup] = &[
+    SidebarGroup { label: "Library", pages: &[OVERVIEW, EXPLORE, CHANGES] },
+    SidebarGroup { label: "Settings", pages: &[SETTINGS_METRICS, CUSTOM_METRICS] },
+];
 
 /// The page that `/` and signing in lead to.
 pub(crate) const HOME: Page = OVERVIEW;

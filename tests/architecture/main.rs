@@ -7,7 +7,7 @@
 
 mod imports;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -19,22 +19,28 @@ const FLOORS: &[&[&str]] = &[
     &["src/lib.rs"],
     &["src/commands"],
     &["src/serve.rs"],
-    &["src/http/mod.rs"],
-    &["src/http/table.rs", "src/http/server.rs", "src/http/starting.rs"],
+    &["src/http/mod.rs", "src/http/fuzz.rs"],
+    &["src/http/table.rs", "src/http/starting.rs"],
+    &["src/http/server"],
     &["src/http/router.rs", "src/http/routes"],
     &["src/http/request"],
-    &["src/http/reply"],
+    &["src/http/reply", "src/http/openapi"],
     &["src/app.rs"],
+    &["src/changes"],
+    &["src/explore"],
     &["src/web", "src/overview", "src/scrape"],
     &["src/catalog"],
-    &["src/journal"],
+    &["src/journal", "src/custom"],
     &["src/telemetry", "src/accounts", "src/ingest"],
-    &["src/live", "src/exposition", "src/selector.rs", "src/database.rs", "src/logging.rs"],
-    &["src/config"],
+    &["src/live", "src/exposition", "src/selector", "src/database.rs", "src/logging.rs", "src/connections", "src/tls"],
+    &["src/config", "src/memory.rs"],
     &["jobs/src/lib.rs"],
+    &["jobs/src/remembered"],
     &["jobs/src/refresh"],
+    &["jobs/src/custom"],
     &["jobs/src/gauges"],
     &["jobs/src/collect"],
+    &["jobs/src/tasks.rs"],
     &["jobs/src/database"],
     &["jobs/src/metric"],
 ];
@@ -147,6 +153,38 @@ fn the_lower_rooms_know_no_http_and_no_prometheus_crate() {
 fn names_crate(line: &str, name: &str) -> bool {
     let line = line.trim_start();
     !line.starts_with("//") && (line.contains(&format!("{name}::")) && !line.contains(&format!("_{name}::")))
+}
+
+/// Whoever searches for the name of a type finds one type.
+#[test]
+fn no_two_types_share_a_name() {
+    let mut types = BTreeMap::<String, Vec<String>>::new();
+    for (path, text) in code() {
+        for name in imports::without_tests(&text).lines().filter_map(declared_type) {
+            types.entry(name.to_owned()).or_default().push(path.clone());
+        }
+    }
+    let shared = types.into_iter().filter(|(_, paths)| paths.len() > 1);
+    check("declared more than once", shared.map(|(name, paths)| format!("{name} in {}", paths.join(" and "))));
+}
+
+/// The name of the type that a line declares. Associated types, which are indented, are not types of their own.
+fn declared_type(line: &str) -> Option<&str> {
+    let declaration = line.trim_start();
+    let declaration = match declaration.strip_prefix("pub") {
+        // `pub(in crate::http) struct` has a space within the parentheses.
+        Some(rest) if rest.starts_with('(') => rest.split_once(") ")?.1,
+        Some(rest) => rest.trim_start(),
+        None => declaration,
+    };
+    let (keyword, rest) = declaration.split_once(' ')?;
+    let is_type = match keyword {
+        "struct" | "enum" | "trait" | "union" => true,
+        "type" => !line.starts_with(' '),
+        _ => false,
+    };
+    let name = rest.split(|character: char| !character.is_alphanumeric() && character != '_').next()?;
+    (is_type && !name.is_empty()).then_some(name)
 }
 
 #[test]

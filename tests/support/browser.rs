@@ -17,6 +17,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use warp::http::Method;
 
+use super::stage::Stage;
 use super::until;
 
 /// How long a page may take to show something.
@@ -43,6 +44,16 @@ pub(crate) async fn in_browser<F: Future<Output = ()>>(story: impl FnOnce(Browse
 
 /// Starts the driver on a free port, which it tells. What it and the browser leave behind goes with the profile.
 async fn start_driver(profile: &TempDir) -> (Child, u16) {
+    // It needs the same port for IPv4 and IPv6, and ends where somebody has one of the two.
+    for _ in 0..5 {
+        if let Some(driver) = try_driver(profile).await {
+            return driver;
+        }
+    }
+    panic!("chromedriver did not start");
+}
+
+async fn try_driver(profile: &TempDir) -> Option<(Child, u16)> {
     let mut driver = Command::new("chromedriver")
         .arg("--port=0")
         .env("TMPDIR", profile.path())
@@ -58,10 +69,10 @@ async fn start_driver(profile: &TempDir) -> (Child, u16) {
             let port = port.trim_end_matches('.').parse().unwrap();
             // What else it says must be read, or it would wait for that at some time.
             tokio::spawn(async move { while let Ok(Some(_)) = said.next_line().await {} });
-            return (driver, port);
+            return Some((driver, port));
         }
     }
-    panic!("chromedriver did not start");
+    None
 }
 
 fn capabilities(profile: &TempDir) -> Capabilities {
@@ -81,6 +92,8 @@ fn capabilities(profile: &TempDir) -> Capabilities {
     ]);
     let capabilities = json!({
         "browserName": "chrome",
+        // That of a proxy of a test, which nobody vouches for.
+        "acceptInsecureCerts": true,
         "goog:chromeOptions": { "args": arguments },
         "goog:loggingPrefs": { "browser": "ALL" },
     });
@@ -106,9 +119,10 @@ impl Browser {
         self.devtools("Network.setCookie", cookie).await;
     }
 
-    /// The path of the page.
+    /// The path of the page, below the base path if there is one.
     pub(crate) async fn path(&self) -> String {
-        self.client.current_url().await.unwrap().path().to_owned()
+        let url = self.client.current_url().await.unwrap();
+        url.path().strip_prefix(Stage::BehindNginx.base()).unwrap_or(url.path()).to_owned()
     }
 
     pub(crate) async fn until_path(&self, path: &str) {

@@ -36,6 +36,20 @@ pub(crate) fn fixtures() -> Library {
         .collect()
 }
 
+/// The fixtures, and shows with so many series between them, whose names are of this length.
+pub(crate) fn fixtures_with(series: usize, name_length: usize) -> Library {
+    const SEASONS: usize = 50;
+    let mut library = fixtures();
+    let shows = (0..series.div_ceil(SEASONS)).map(|show| {
+        let season = |season: usize| doc! { "season": season as i32, "sources": [{ "provider_id": "p" }] };
+        let media: Vec<_> = (0..SEASONS).map(season).collect();
+        let title = format!("{show} {}", "x".repeat(name_length));
+        doc! { "title_key": format!("many-{show}"), "type": "tvshows", "title": title, "media": media }
+    });
+    library.entry("titles".to_owned()).or_default().extend(shows);
+    library
+}
+
 /// Writes every document of the library.
 pub(crate) async fn load(database: &Database, library: &Library) -> Result<()> {
     for (collection, documents) in library {

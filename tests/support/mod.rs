@@ -2,9 +2,14 @@
 
 #[cfg(feature = "system-tests")]
 pub(crate) mod browser;
+pub(crate) mod certificates;
+#[cfg(feature = "system-tests")]
+pub(crate) mod dns;
 pub(crate) mod exposition;
+pub(crate) mod guarded;
 #[cfg(feature = "system-tests")]
 pub(crate) mod home;
+pub(crate) mod hostile;
 pub(crate) mod library;
 pub(crate) mod oracle;
 pub(crate) mod program;
@@ -14,7 +19,10 @@ pub(crate) mod promql;
 pub(crate) mod random_library;
 pub(crate) mod running;
 pub(crate) mod service;
+#[cfg(feature = "system-tests")]
+pub(crate) mod stage;
 pub(crate) mod traffic;
+pub(crate) mod two_days;
 
 use std::time::{Duration, Instant};
 

@@ -28,6 +28,23 @@ pub(crate) struct Prometheus {
 impl Prometheus {
     /// Starts one that scrapes these jobs (a name and an address) every second, with this token and these rules.
     pub(crate) async fn scraping(jobs: &[(&str, &str)], token: &str, rules: &str) -> Self {
+        let jobs: Vec<_> = jobs.iter().map(|&(name, address)| (name, address, "")).collect();
+        Self::scraping_parts(&jobs, token, rules).await
+    }
+
+    /// Starts one whose jobs scrape only what a selector chooses, or everything without one.
+    pub(crate) async fn scraping_parts(jobs: &[(&str, &str, &str)], token: &str, rules: &str) -> Self {
+        let params = |selector| match selector {
+            "" => String::new(),
+            selector => format!("params: {{ 'match[]': ['{selector}'] }}"),
+        };
+        let jobs: Vec<_> = jobs.iter().map(|&(name, address, selector)| (name, address, params(selector))).collect();
+        let jobs: Vec<_> = jobs.iter().map(|(name, address, params)| (*name, *address, &**params)).collect();
+        Self::scraping_as(&jobs, token, rules).await
+    }
+
+    /// Starts one whose jobs have more lines of configuration, or none.
+    pub(crate) async fn scraping_as(jobs: &[(&str, &str, &str)], token: &str, rules: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
         let mut config = format!(
@@ -35,11 +52,12 @@ impl Prometheus {
              rule_files: [{}]\nscrape_configs:\n",
             path("rules.yml")
         );
-        for (name, address) in jobs {
+        for (name, address, more) in jobs {
             let token = path("token");
+            let more = if more.is_empty() { String::new() } else { format!("{more}\n    ") };
             writeln!(
                 config,
-                "  - job_name: {name}\n    \
+                "  - job_name: {name}\n    {more}\
                  authorization: {{ type: Bearer, credentials_file: {token} }}\n    \
                  static_configs: [{{ targets: [\"{address}\"] }}]"
             )

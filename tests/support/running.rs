@@ -10,7 +10,7 @@ use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::Child;
+use tokio::process::{Child, Command};
 
 use super::exposition::parse;
 use super::oracle::Gauges;
@@ -38,14 +38,25 @@ impl Running {
 
     /// Starts it on the database of this name at this address.
     pub(crate) async fn start_at(uri: &str, name: &str, settings: &[(&str, &str)]) -> Self {
+        Self::start_by(|settings| program(settings, &[]), uri, name, settings).await
+    }
+
+    /// Starts it by a command that is given the settings.
+    pub(crate) async fn start_by(
+        command: impl FnOnce(&[(&str, &str)]) -> Command,
+        uri: &str,
+        name: &str,
+        settings: &[(&str, &str)],
+    ) -> Self {
         let mut all = vec![
+            ("CHANGE_DETECTION", "off"),
             ("MONGODB_URI", uri),
             ("MONGODB_DB_NAME", name),
             ("LISTEN_ADDRESS", "127.0.0.1:0"),
             ("LOG_FORMAT", "json"),
         ];
         all.extend(settings);
-        let mut child = program(&all, &[]).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command(&all).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let log = Arc::new(Mutex::new(String::new()));
         let mut address = None;
@@ -77,6 +88,19 @@ impl Running {
         parse(&request.send().await.unwrap().error_for_status().unwrap().text().await.unwrap())
     }
 
+    /// The token for scrapes.
+    pub(crate) fn metrics_token(&self) -> &str {
+        &self.metrics_token
+    }
+
+    /// The bytes of its memory that no file on disk backs: all but the program itself.
+    pub(crate) fn anonymous_memory(&self) -> usize {
+        let pid = self.child.id().expect("it runs");
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("Linux tells");
+        line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
+    }
+
     /// The lines of the log so far.
     pub(crate) fn log_lines(&self) -> Vec<Value> {
         let log = self.log.lock().unwrap();
@@ -89,7 +113,6 @@ impl Running {
     }
 
     /// The token for events.
-    #[cfg(feature = "system-tests")]
     pub(crate) fn ingest_token(&self) -> &str {
         &self.ingest_token
     }

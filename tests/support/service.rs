@@ -18,6 +18,8 @@ use tokio::task::JoinHandle;
 
 use super::library::{Library, load};
 use super::oracle::Gauges;
+#[cfg(feature = "system-tests")]
+use super::stage::{Nginx, Stage};
 use super::{awaited, exposition, until};
 
 /// What the service is started with.
@@ -25,9 +27,18 @@ pub(crate) struct Builder {
     library: Library,
     settings: BTreeMap<String, String>,
     uri: Option<String>,
+    #[cfg(feature = "system-tests")]
+    stage: Stage,
 }
 
 impl Builder {
+    /// What stands between browsers and the service.
+    #[cfg(feature = "system-tests")]
+    pub(crate) fn on(mut self, stage: Stage) -> Self {
+        self.stage = stage;
+        if stage == Stage::BehindNginx { self.setting("BASE_PATH", stage.base()) } else { self }
+    }
+
     /// A setting, by its environment variable.
     pub(crate) fn setting(mut self, name: &str, value: &str) -> Self {
         self.settings.insert(name.to_owned(), value.to_owned());
@@ -58,7 +69,7 @@ impl Builder {
         load(&database, &self.library).await.unwrap();
 
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        let url = format!("http://{}{}", listener.local_addr().unwrap(), config.base_path.as_str());
         let (stop, stopped) = oneshot::channel::<()>();
         let server = tokio::spawn(async move {
             let shutdown = async {
@@ -67,7 +78,26 @@ impl Builder {
             serve::serve(&config, listener, shutdown).await.unwrap();
         });
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        Service { url, database, client, stop, server, own }
+        #[cfg(feature = "system-tests")]
+        let (pages, nginx) = match self.stage {
+            Stage::Direct => (url.clone(), None),
+            Stage::BehindNginx => {
+                let nginx = Nginx::before(url.strip_suffix(self.stage.base()).unwrap()).await;
+                (format!("{}{}", nginx.url, self.stage.base()), Some(nginx))
+            }
+        };
+        Service {
+            url,
+            #[cfg(feature = "system-tests")]
+            pages,
+            #[cfg(feature = "system-tests")]
+            _nginx: nginx,
+            database,
+            client,
+            stop,
+            server,
+            own,
+        }
     }
 
     /// Starts the service and waits until it answers scrapes, with live metrics or without.
@@ -116,6 +146,11 @@ pub(crate) async fn is_ready(client: &reqwest::Client, url: &str) -> bool {
 /// A running service.
 pub(crate) struct Service {
     pub(crate) url: String,
+    /// Where browsers find it.
+    #[cfg(feature = "system-tests")]
+    pub(crate) pages: String,
+    #[cfg(feature = "system-tests")]
+    _nginx: Option<Nginx>,
     pub(crate) database: Database,
     pub(crate) client: reqwest::Client,
     stop: oneshot::Sender<()>,
@@ -125,7 +160,15 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) fn with(library: Library) -> Builder {
-        Builder { library, settings: BTreeMap::new(), uri: None }
+        // Tests say themselves when something is counted, apart from those of changes.
+        let settings = BTreeMap::from([("CHANGE_DETECTION".to_owned(), "off".to_owned())]);
+        Builder {
+            library,
+            settings,
+            uri: None,
+            #[cfg(feature = "system-tests")]
+            stage: Stage::Direct,
+        }
     }
 
     pub(crate) fn empty() -> Builder {
@@ -138,6 +181,12 @@ impl Service {
 
     pub(crate) fn get(&self, path: &str) -> RequestBuilder {
         self.client.get(format!("{}{path}", self.url))
+    }
+
+    /// A request with parameters in its query string.
+    pub(crate) fn query(&self, path: &str, parameters: &[(&str, &str)]) -> RequestBuilder {
+        let url = format!("{}{path}", self.url);
+        self.client.get(reqwest::Url::parse_with_params(&url, parameters).unwrap())
     }
 
     pub(crate) fn post(&self, path: &str) -> RequestBuilder {

@@ -8,10 +8,11 @@ use mongodb::bson::{Bson, Document, RawBsonRef, RawDocument, doc};
 use mongodb::raw_batch_cursor::RawBatch;
 use tokio::sync::mpsc;
 
-use super::budget::{self, Budgeted};
 use super::definition::{Counted, Definition, NestedField, Query};
 use super::expression::labelable;
+use super::reading::Reading;
 use super::series::SeriesTable;
+use super::series_budget::{self, Budgeted};
 use super::source::{Source, SourceError, raw_field};
 use crate::metric::{Text, label_text, label_value, sample_value};
 
@@ -30,12 +31,16 @@ const MAX_OPEN_VALUES: usize = 500;
 /// When a query fails or the whole takes longer than `timeout`.
 pub(crate) async fn collect(
     database: &Database,
+    reading: &Reading,
     definition: &Definition,
     budget: usize,
     timeout: Duration,
 ) -> Result<Budgeted, SourceError> {
-    let source = Source::new(database.clone(), &definition.name, timeout);
+    let source = Source::new(database.clone(), reading.clone(), &definition.name, timeout);
     let work = async {
+        if definition.without_views {
+            source.refuse_views(&definition.collections()).await?;
+        }
         let mut table = SeriesTable::new(definition.labels.len(), definition.merge);
         for query in &definition.queries {
             table = match query {
@@ -44,15 +49,14 @@ pub(crate) async fn collect(
                     table
                 }
                 Query::Rows { collection, pipeline } => {
-                    let labels = definition.labels.clone();
-                    read(&source, collection, pipeline, table, move |table, row| add_row(table, &labels, row)).await?
+                    let (labels, most_bytes) = (definition.labels.clone(), definition.most_bytes);
+                    let add = move |table: &mut SeriesTable, row: &RawDocument| add_row(table, &labels, row);
+                    read(&source, collection, pipeline, table, most_bytes, add).await?
                 }
                 Query::Nested { collection, pipeline, arrays, labels } => {
                     let mut walk = Walk::new(arrays.clone(), labels);
-                    read(&source, collection, pipeline, table, move |table, document| {
-                        walk.add(table, document, 0);
-                    })
-                    .await?
+                    let add = move |table: &mut SeriesTable, document: &RawDocument| walk.add(table, document, 0);
+                    read(&source, collection, pipeline, table, definition.most_bytes, add).await?
                 }
                 Query::Counted(counted) => count(&source, counted, table).await?,
             };
@@ -62,18 +66,19 @@ pub(crate) async fn collect(
     // The server keeps to the deadline by itself; this is for a server that no longer answers.
     let table = tokio::time::timeout(timeout, work).await.map_err(|_| SourceError::Timeout(timeout))??;
     let definition = definition.clone();
-    tokio::task::spawn_blocking(move || budget::fold(&table, &definition, budget))
+    tokio::task::spawn_blocking(move || series_budget::fold(&table, &definition, budget))
         .await
         .map_err(|_| SourceError::Cancelled)
 }
 
 /// Feeds every document of a pipeline to `add`, on a thread of its own: the server prepares the next batch while
-/// this one is counted, and requests are served meanwhile.
+/// this one is counted, and requests are served meanwhile. Fails where the table takes more than `most_bytes`.
 async fn read(
     source: &Source,
     collection: &str,
     pipeline: &[Document],
     mut table: SeriesTable,
+    most_bytes: Option<usize>,
     mut add: impl FnMut(&mut SeriesTable, &RawDocument) + Send + 'static,
 ) -> Result<SeriesTable, SourceError> {
     let (sender, mut receiver) = mpsc::channel::<RawBatch>(BATCHES_IN_FLIGHT);
@@ -84,11 +89,14 @@ async fn read(
                     add(&mut table, document);
                 }
             }
+            if most_bytes.is_some_and(|most| table.bytes() > most) {
+                return Err(SourceError::TooManySeries { series: table.len() });
+            }
         }
         Ok(table)
     });
     let mut batches = source.aggregate(collection, pipeline).await?;
-    while let Some(batch) = batches.try_next().await? {
+    while let Some(batch) = batches.next().await? {
         if sender.send(batch).await.is_err() {
             break; // the counting failed and says why below
         }
@@ -220,5 +228,6 @@ async fn group(
         doc! { "$project": projection },
     ];
     let labels: Vec<Text> = fields.cloned().collect();
-    read(source, collection, &pipeline, table, move |table, row| add_row(table, &labels, row)).await
+    let add = move |table: &mut SeriesTable, row: &RawDocument| add_row(table, &labels, row);
+    read(source, collection, &pipeline, table, None, add).await
 }

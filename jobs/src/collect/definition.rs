@@ -1,13 +1,15 @@
 //! What a gauge is: its name, help and labels, and the queries its samples come from. Definitions are data; the
 //! collector executes all of them in the same way.
 
-use mongodb::bson::Document;
+use std::collections::BTreeSet;
+
+use mongodb::bson::{Bson, Document};
 
 use super::series::Merge;
 use crate::metric::{Monitoring, Text};
 
 /// A gauge computed from the database.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Definition {
     /// The family name; the collector that computes it is known by the same name.
     pub name: Text,
@@ -18,18 +20,24 @@ pub struct Definition {
     pub labels: Vec<Text>,
     /// The label that survives when series are folded into `_other`.
     pub(crate) keep: Option<Text>,
+    /// How many series it may have; as many as every gauge (`SERIES_BUDGET`) without a number of its own.
+    pub(crate) budget: Option<usize>,
     /// What its values count or measure.
     pub unit: Text,
     /// Panels, recording rules and alerts.
     pub monitoring: Monitoring,
     /// How rows with equal labels are merged.
     pub(crate) merge: Merge,
+    /// Whether it fails where one of its collections is a view, which may show any other one.
+    pub(crate) without_views: bool,
+    /// The most bytes that its series may take before the budget folds them; `None` for any number.
+    pub(crate) most_bytes: Option<usize>,
     /// Where the rows come from. A row of value 0 is a known zero: a series that shows 0.
     pub(crate) queries: Vec<Query>,
 }
 
 /// A query that yields rows.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Query {
     /// An aggregation pipeline of which every document is one row: `{<label>: any, ..., value: number}`.
     /// A document whose `value` is no finite number gives no sample.
@@ -60,7 +68,7 @@ pub(crate) enum Query {
 }
 
 /// A field of a document (`depth` 0) or of an element of the array at `depth` 1, 2, ...
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct NestedField {
     /// How many arrays deep the field lies.
     pub(crate) depth: usize,
@@ -72,7 +80,7 @@ pub(crate) struct NestedField {
 ///
 /// An index cannot tell the BSON type symbol, deprecated since MongoDB 2, from the string of its letters; counted
 /// through one, a symbol is a text.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Counted {
     /// The collection to count.
     pub(crate) collection: Text,
@@ -95,9 +103,12 @@ impl Definition {
             help: help.into(),
             labels: Vec::new(),
             keep: None,
+            budget: None,
             merge: Merge::Sum,
             unit: unit.into(),
             monitoring: Monitoring::NONE,
+            without_views: false,
+            most_bytes: None,
             queries: Vec::new(),
         }
     }
@@ -120,6 +131,27 @@ impl Definition {
     #[must_use]
     pub(crate) fn keeping(mut self, label: impl Into<Text>) -> Self {
         self.keep = Some(label.into());
+        self
+    }
+
+    /// Sets how many series it may have, the folded ones included.
+    #[must_use]
+    pub fn within(mut self, budget: usize) -> Self {
+        self.budget = Some(budget);
+        self
+    }
+
+    /// Makes it fail where one of its collections is a view.
+    #[must_use]
+    pub(crate) fn without_views(mut self) -> Self {
+        self.without_views = true;
+        self
+    }
+
+    /// Makes it fail where its series take more bytes than this before the budget folds them.
+    #[must_use]
+    pub(crate) fn holding_at_most(mut self, bytes: usize) -> Self {
+        self.most_bytes = Some(bytes);
         self
     }
 
@@ -148,5 +180,72 @@ impl Definition {
     #[must_use]
     pub(crate) fn kept_label(&self) -> Option<usize> {
         self.labels.iter().position(|label| Some(label) == self.keep.as_ref())
+    }
+
+    /// The collections that its queries read, those of `$lookup` and the like included.
+    #[must_use]
+    pub fn collections(&self) -> BTreeSet<Text> {
+        let mut collections = BTreeSet::new();
+        for query in &self.queries {
+            match query {
+                Query::Rows { collection, pipeline } | Query::Nested { collection, pipeline, .. } => {
+                    collections.insert(collection.clone());
+                    pipeline.iter().for_each(|stage| add_joined(stage, &mut collections));
+                }
+                Query::Counted(counted) => _ = collections.insert(counted.collection.clone()),
+                Query::Fixed(_) => {}
+            }
+        }
+        collections
+    }
+}
+
+/// Adds the collections that a stage, or a stage within it, joins. What only looks like such a stage costs a look at
+/// one more collection, no more.
+fn add_joined(document: &Document, collections: &mut BTreeSet<Text>) {
+    for (key, value) in document {
+        let named = match (key.as_str(), value) {
+            ("$lookup" | "$graphLookup", Bson::Document(join)) => join.get_str("from").ok(),
+            ("$unionWith", Bson::Document(union)) => union.get_str("coll").ok(),
+            ("$unionWith", Bson::String(name)) => Some(name.as_str()),
+            _ => None,
+        };
+        collections.extend(named.map(|name| Text::Owned(name.to_owned())));
+        add_joined_within(value, collections);
+    }
+}
+
+fn add_joined_within(value: &Bson, collections: &mut BTreeSet<Text>) {
+    match value {
+        Bson::Document(document) => add_joined(document, collections),
+        Bson::Array(values) => values.iter().for_each(|value| add_joined_within(value, collections)),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mongodb::bson::doc;
+
+    use super::*;
+
+    #[test]
+    fn it_knows_every_collection_that_its_queries_read() {
+        let deep = doc! { "$facet": { "one": [
+            { "$lookup": { "from": "users", "as": "x", "pipeline": [{ "$unionWith": { "coll": "channels" } }] } },
+            { "$graphLookup": { "from": "iptv_providers", "as": "y" } },
+        ] } };
+        let definition = Definition::new("a", "b", "c")
+            .rows("titles", [deep, doc! { "$unionWith": "plain" }])
+            .query(Query::Fixed(vec![]))
+            .query(Query::Counted(Counted {
+                collection: "provider_titles".into(),
+                filter: doc! {},
+                open: None,
+                closed: "type".into(),
+                usual: vec![],
+            }));
+        let expected = ["channels", "iptv_providers", "plain", "provider_titles", "titles", "users"];
+        assert_eq!(definition.collections(), expected.map(Text::from).into());
     }
 }

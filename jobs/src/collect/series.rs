@@ -98,6 +98,13 @@ impl SeriesTable {
         self.values.len()
     }
 
+    /// About how many bytes of memory it takes.
+    #[must_use]
+    pub(crate) fn bytes(&self) -> usize {
+        let texts: usize = self.labels.iter().map(|label| label.texts.bytes()).sum();
+        texts + size_of_val(&*self.keys) + size_of_val(&*self.values)
+    }
+
     /// The interned label values of a series.
     pub(crate) fn key(&self, row: u32) -> &[u32] {
         let width = self.width();

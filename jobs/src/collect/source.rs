@@ -1,15 +1,18 @@
 //! Queries to MongoDB on behalf of a collector: each one has a time limit, names the collector in a comment, may spill
-//! to disk and prefers a secondary.
+//! to disk, and reads when and where the refresh does.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt;
-use mongodb::bson::{Document, RawBsonRef, RawDocument, doc};
-use mongodb::options::{ReadPreference, SelectionCriteria};
-use mongodb::raw_batch_cursor::RawBatchCursor;
-use mongodb::{Collection, Database};
+use mongodb::bson::{Bson, Document, RawBsonRef, RawDocument, doc};
+use mongodb::error::ErrorKind;
+use mongodb::raw_batch_cursor::{RawBatch, RawBatchCursor, SessionRawBatchCursor};
+use mongodb::{ClientSession, Collection, Database};
 
+use super::reading::Reading;
 use crate::database::{DatabaseError, plain_message};
+use crate::metric::Text;
 
 /// Why a query gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -17,26 +20,69 @@ pub(crate) enum SourceError {
     /// The driver or the server refused or failed.
     #[error("{}", plain_message(.0))]
     MongoDb(#[from] mongodb::error::Error),
+    /// There is nothing to read from.
+    #[error(transparent)]
+    Database(DatabaseError),
     /// The reply was not BSON as it should be.
     #[error("MongoDB sent a reply that is no valid BSON: {0}")]
     Bson(#[from] mongodb::bson::error::Error),
     /// The collector's time is used up.
     #[error("timed out after {}; raise COLLECTOR_TIMEOUT or look at the load of MongoDB", seconds(.0))]
     Timeout(Duration),
+    /// What should be a collection is a view.
+    #[error(
+        "{0} is a view, and custom metrics read collections only, since a view may show secrets under another name; \
+         give the view another name, or read another collection"
+    )]
+    View(String),
+    /// The rows have more different labels than there is memory for.
+    #[error(
+        "the pipeline gives {series} series and more, which is more than can be held before the budget folds them; \
+         group the documents, or drop a label"
+    )]
+    TooManySeries {
+        /// How many there were when the memory was used up.
+        series: usize,
+    },
     /// The task that reads the rows was ended from outside.
     #[error("the task reading the rows was cancelled")]
     Cancelled,
 }
 
 impl SourceError {
+    /// Whether the time was up, by this program's clock or by the server's.
+    #[must_use]
+    pub(crate) fn is_timeout(&self) -> bool {
+        const MAX_TIME_MS_EXPIRED: i32 = 50;
+        match self {
+            Self::Timeout(_) => true,
+            Self::MongoDb(error) => {
+                matches!(&*error.kind, ErrorKind::Command(command) if command.code == MAX_TIME_MS_EXPIRED)
+            }
+            Self::Database(error) => matches!(error, DatabaseError::Timeout(_)),
+            Self::Bson(_) | Self::View(_) | Self::TooManySeries { .. } | Self::Cancelled => false,
+        }
+    }
+
     /// The error as one of the database, unless it is one of this program.
     #[must_use]
     pub(crate) fn database_error(&self) -> Option<DatabaseError> {
         match self {
             Self::MongoDb(error) => Some(error.into()),
+            Self::Database(error) => Some(error.clone()),
             Self::Timeout(time) => Some(DatabaseError::Timeout(*time)),
-            Self::Bson(_) | Self::Cancelled => None,
+            Self::Bson(_) | Self::View(_) | Self::TooManySeries { .. } | Self::Cancelled => None,
         }
+    }
+}
+
+impl SourceError {
+    /// Whether the moment that was to be read is gone: too old, or before an index or the collection was made.
+    #[must_use]
+    pub(crate) fn is_moment_gone(&self) -> bool {
+        let Self::MongoDb(error) = self else { return false };
+        // SnapshotTooOld, SnapshotUnavailable
+        matches!(&*error.kind, ErrorKind::Command(command) if matches!(command.code, 239 | 246))
     }
 }
 
@@ -48,6 +94,7 @@ fn seconds(duration: &Duration) -> String {
 #[derive(Clone, Debug)]
 pub(crate) struct Source {
     database: Database,
+    reading: Reading,
     comment: String,
     deadline: Instant,
     timeout: Duration,
@@ -56,30 +103,30 @@ pub(crate) struct Source {
 impl Source {
     /// A source for the named collector, whose queries may take `timeout` in all, from now.
     #[must_use]
-    pub(crate) fn new(database: Database, collector: &str, timeout: Duration) -> Self {
+    pub(crate) fn new(database: Database, reading: Reading, collector: &str, timeout: Duration) -> Self {
         let comment = format!("playarr-metrics {collector}");
-        Self { database, comment, deadline: Instant::now() + timeout, timeout }
+        Self { database, reading, comment, deadline: Instant::now() + timeout, timeout }
     }
 
     /// Runs a pipeline and streams its raw replies, a batch at a time.
     ///
     /// # Errors
     /// When the server refuses, fails or takes too long.
-    pub(crate) async fn aggregate(
-        &self,
-        collection: &str,
-        pipeline: &[Document],
-    ) -> Result<RawBatchCursor, SourceError> {
-        let cursor = self
-            .collection(collection)
+    pub(crate) async fn aggregate(&self, collection: &str, pipeline: &[Document]) -> Result<Batches, SourceError> {
+        let collection = self.collection(collection);
+        let aggregate = collection
             .aggregate(pipeline.iter().cloned())
             .allow_disk_use(true)
             .comment(self.comment.as_str())
             .max_time(self.remaining()?)
-            .selection_criteria(secondary_preferred())
-            .batch()
-            .await?;
-        Ok(cursor)
+            .selection_criteria(self.reading.server());
+        Ok(match self.reading.session(&self.database).await? {
+            None => Batches::Plain(Box::new(aggregate.batch().await?)),
+            Some((mut session, concern)) => {
+                let batches = aggregate.read_concern(concern).session(&mut session).batch().await?;
+                Batches::InSession(Box::new((batches, session)))
+            }
+        })
     }
 
     /// The distinct texts in a field, without values of other types and texts that are not valid UTF-8; `None` if the
@@ -101,7 +148,7 @@ impl Source {
         let pipeline = [doc! { "$group": { "_id": format!("${field}") } }, doc! { "$limit": limit }];
         let mut batches = self.aggregate(collection, &pipeline).await?;
         let (mut texts, mut values) = (Vec::new(), 0);
-        while let Some(batch) = batches.try_next().await? {
+        while let Some(batch) = batches.next().await? {
             for document in batch.doc_slices()? {
                 values += 1;
                 if let Some(RawBsonRef::String(text)) = document?.as_document().and_then(|row| raw_field(row, "_id")) {
@@ -117,14 +164,16 @@ impl Source {
     /// # Errors
     /// When the server refuses, fails or takes too long.
     pub(crate) async fn count(&self, collection: &str, filter: Document) -> Result<u64, SourceError> {
-        let count = self
-            .collection(collection)
+        let collection = self.collection(collection);
+        let count = collection
             .count_documents(filter)
             .comment(self.comment.as_str())
             .max_time(self.remaining()?)
-            .selection_criteria(secondary_preferred())
-            .await?;
-        Ok(count)
+            .selection_criteria(self.reading.server());
+        Ok(match self.reading.session(&self.database).await? {
+            None => count.await?,
+            Some((mut session, concern)) => count.read_concern(concern).session(&mut session).await?,
+        })
     }
 
     /// Whether counting by this filter reads nothing but keys of an index that has one key for each document.
@@ -139,9 +188,35 @@ impl Source {
             "comment": &self.comment,
             "maxTimeMS": max_time,
         };
-        let explained = self.database.run_command(command).selection_criteria(secondary_preferred()).await?;
+        let explained = self.database.run_command(command).selection_criteria(self.reading.server()).await?;
         let plan = explained.get_document("queryPlanner").and_then(|planner| planner.get_document("winningPlan"));
         Ok(plan.is_ok_and(is_plain_count_scan))
+    }
+
+    /// Succeeds if none of these is a view. One that is not there is empty, which is fine.
+    ///
+    /// # Errors
+    /// When one is a view, or the server refuses, fails or takes too long.
+    pub(crate) async fn refuse_views(&self, names: &BTreeSet<Text>) -> Result<(), SourceError> {
+        let names: Vec<&str> = names.iter().map(|name| &**name).collect();
+        // In this form, the command needs no role beyond those for the collections themselves.
+        let list = doc! {
+            "listCollections": 1,
+            "nameOnly": true,
+            "authorizedCollections": true,
+            "filter": { "name": { "$in": names }, "type": { "$ne": "collection" } },
+            "comment": &self.comment,
+        };
+        let listed = self.database.run_command(list);
+        let remaining = self.remaining()?;
+        let listed =
+            tokio::time::timeout(remaining, listed).await.map_err(|_| SourceError::Timeout(self.timeout))??;
+        let views = listed.get_document("cursor").and_then(|cursor| cursor.get_array("firstBatch"));
+        let first = views.ok().and_then(|views| views.first()).and_then(Bson::as_document);
+        match first {
+            None => Ok(()),
+            Some(view) => Err(SourceError::View(view.get_str("name").unwrap_or_default().to_owned())),
+        }
     }
 
     fn collection(&self, name: &str) -> Collection<Document> {
@@ -156,14 +231,32 @@ impl Source {
     }
 }
 
+/// The replies to a query, a batch at a time.
+pub(crate) enum Batches {
+    Plain(Box<RawBatchCursor>),
+    InSession(Box<(SessionRawBatchCursor, ClientSession)>),
+}
+
+impl Batches {
+    /// The next one; `None` after the last.
+    ///
+    /// # Errors
+    /// When the server fails or takes too long.
+    pub(crate) async fn next(&mut self) -> Result<Option<RawBatch>, SourceError> {
+        Ok(match self {
+            Self::Plain(batches) => batches.try_next().await?,
+            Self::InSession(in_session) => {
+                let (batches, session) = &mut **in_session;
+                batches.stream(session).try_next().await?
+            }
+        })
+    }
+}
+
 /// A field of a document. A value that cannot be decoded, such as a text that is not valid UTF-8, counts as missing:
 /// one odd document must not fail the whole gauge.
 pub(super) fn raw_field<'a>(document: &'a RawDocument, name: &str) -> Option<RawBsonRef<'a>> {
     document.iter_elements().map_while(Result::ok).find(|element| element.key().as_str() == name)?.value().ok()
-}
-
-fn secondary_preferred() -> SelectionCriteria {
-    SelectionCriteria::ReadPreference(ReadPreference::SecondaryPreferred { options: None })
 }
 
 /// An index with several keys a document (multikey) would count a document once for each of its array's values; a

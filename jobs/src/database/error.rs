@@ -5,7 +5,7 @@ use std::time::Duration;
 use mongodb::bson::Document;
 use mongodb::error::{Error, ErrorKind, WriteConcernError, WriteFailure};
 
-use super::words;
+use super::driver_messages;
 
 /// Why the database gave no answer, or refused.
 ///
@@ -55,7 +55,8 @@ impl DatabaseError {
     }
 
     /// Whether an outage, or a time without a primary, can be the cause.
-    pub(super) fn may_be_an_outage(&self) -> bool {
+    #[must_use]
+    pub fn may_be_an_outage(&self) -> bool {
         self.is_away() || matches!(self, Self::Login | Self::NotWritable(_) | Self::NoMajority(_))
     }
 
@@ -93,12 +94,14 @@ impl From<&Error> for DatabaseError {
                 }
             }
             ErrorKind::Authentication { .. } => Self::Login,
-            ErrorKind::ServerSelection { message, .. } if words::is_login(message) => Self::Login,
-            ErrorKind::ServerSelection { message, .. } => Self::Away(words::unreachable(message)),
+            ErrorKind::ServerSelection { message, .. } if driver_messages::is_login(message) => Self::Login,
+            ErrorKind::ServerSelection { message, .. } => Self::Away(driver_messages::unreachable(message)),
             ErrorKind::Io(_) | ErrorKind::ConnectionPoolCleared { .. } | ErrorKind::DnsResolve { .. } => {
-                Self::Away(format!("MongoDB {}", words::cause(&error.kind.to_string())))
+                Self::Away(format!("MongoDB {}", driver_messages::cause(&error.kind.to_string())))
             }
-            other => Self::Driver(format!("the MongoDB driver failed: {}", words::shortened(&other.to_string()))),
+            other => {
+                Self::Driver(format!("the MongoDB driver failed: {}", driver_messages::shortened(&other.to_string())))
+            }
         }
     }
 }
@@ -116,12 +119,12 @@ pub fn is_duplicate_key(error: &Error) -> bool {
 }
 
 fn refusal(code: i32, message: &str, error: &Error) -> DatabaseError {
-    let message = words::shortened(message);
+    let message = driver_messages::shortened(message);
     match code {
         11000 | 11001 | 12582 => DatabaseError::DuplicateKey(key(error).unwrap_or_default()),
         18 => DatabaseError::Login,
         // 8000 is what Atlas says.
-        13 | 8000 => DatabaseError::NotAuthorized(words::not_authorized(&message)),
+        13 | 8000 => DatabaseError::NotAuthorized(driver_messages::not_authorized(&message)),
         10107 | 13435 | 10058 | 11600 | 11602 | 13436 | 189 | 91 => DatabaseError::NotWritable(message),
         64 | 79 | 100 => DatabaseError::NoMajority(message),
         _ => DatabaseError::Refused { code, message },
@@ -130,7 +133,7 @@ fn refusal(code: i32, message: &str, error: &Error) -> DatabaseError {
 
 /// By what the concern waited for; a step-down while it waited leaves the write unconfirmed as well.
 fn not_confirmed(concern: &WriteConcernError) -> DatabaseError {
-    DatabaseError::NoMajority(words::shortened(&concern.message))
+    DatabaseError::NoMajority(driver_messages::shortened(&concern.message))
 }
 
 /// The key that exists already, as the server names it.

@@ -2,7 +2,7 @@
 
 use mongodb::bson::{Document, doc};
 
-use super::detail::EpisodesDetail;
+use super::episodes_detail::EpisodesDetail;
 use super::providers::not_deleted;
 use crate::collect::{Counted, Definition, NestedField, Query, is_text};
 use crate::metric::{Alert, Monitoring, Panel, PanelKind, Recording, Section, Severity, Unit};

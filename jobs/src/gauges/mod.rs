@@ -1,15 +1,13 @@
 //! The gauges, by domain. A new gauge is one more entry in the list of its domain's file.
 
 mod channels;
-mod detail;
+mod episodes_detail;
 mod library;
-mod provider_queries;
 mod providers;
 mod users;
 
-pub use detail::EpisodesDetail;
-pub use provider_queries::{PROVIDER_NAMES, RECORDED_PROVIDER_NAMES};
-pub use providers::ENABLED_PROVIDERS;
+pub use episodes_detail::EpisodesDetail;
+pub use providers::{ENABLED_PROVIDERS, PROVIDER_NAMES, RECORDED_PROVIDER_NAMES};
 
 pub use crate::collect::Definition;
 

@@ -4,7 +4,6 @@
 
 use mongodb::bson::{Bson, Document, doc};
 
-use super::provider_queries;
 use crate::collect::{Definition, Merge, is_object};
 use crate::metric::{Alert, Level, Monitoring, Panel, PanelKind, Recording, Section, Severity, Unit};
 
@@ -17,7 +16,7 @@ pub(super) fn definitions() -> Vec<Definition> {
         )
         .labels(["provider_id", "provider_name", "provider_type"])
         .merging(Merge::Max)
-        .monitoring(Monitoring { recordings: &[provider_queries::RECORDING], ..Monitoring::NONE })
+        .monitoring(Monitoring { recordings: &[RECORDED_NAMES], ..Monitoring::NONE })
         .rows(
             "iptv_providers",
             [
@@ -99,6 +98,44 @@ fn detail(name: &'static str, unit: &'static str, help: &'static str, value: Bso
 pub(super) fn not_deleted() -> Document {
     doc! { "$match": { "$expr": { "$ne": ["$deleted", true] } } }
 }
+
+/// The names to show for providers by `provider_id`, for panels: their queries drop the label `job`.
+///
+/// The query has a series of value 1 for each provider, with the text to show in the label `provider`: the name, with
+/// the id where several providers have that name, or the id alone where the name is unknown. `topk` leaves one name for
+/// an id: of several instances, those that refreshed before a renaming still show the old one.
+pub const PROVIDER_NAMES: &str = r#"label_replace(label_join(
+  topk by (provider_id) (1, max by (provider_id, provider_name) (playarr_provider_info{provider_name!="unknown"}))
+  and on (provider_name)
+  count by (provider_name) (max by (provider_id, provider_name) (playarr_provider_info{provider_name!="unknown"})) > 1,
+"provider", " (", "provider_name", "provider_id"), "provider", "$1)", "provider", "(.*)")
+or on (provider_id) label_replace(
+  topk by (provider_id) (1, max by (provider_id, provider_name) (playarr_provider_info{provider_name!="unknown"})),
+"provider", "$1", "provider_name", "(.*)")
+or on (provider_id) label_replace(
+  max by (provider_id, provider_name) (playarr_provider_info{provider_name="unknown"}),
+"provider", "$1", "provider_id", "(.*)")"#;
+
+/// The recorded names to show for providers by `job` and `provider_id`, for the texts of alerts.
+pub const RECORDED_PROVIDER_NAMES: &str = "provider:playarr_provider_info:name";
+
+const RECORDED_NAMES: Recording = Recording {
+    name: RECORDED_PROVIDER_NAMES,
+    expr: r#"label_replace(label_join(
+  topk by (job, provider_id) (1,
+    max by (job, provider_id, provider_name) (playarr_provider_info{provider_name!="unknown"}))
+  and on (job, provider_name)
+  count by (job, provider_name) (
+    max by (job, provider_id, provider_name) (playarr_provider_info{provider_name!="unknown"})) > 1,
+"provider", " (", "provider_name", "provider_id"), "provider", "$1)", "provider", "(.*)")
+or on (job, provider_id) label_replace(
+  topk by (job, provider_id) (1,
+    max by (job, provider_id, provider_name) (playarr_provider_info{provider_name!="unknown"})),
+"provider", "$1", "provider_name", "(.*)")
+or on (job, provider_id) label_replace(
+  max by (job, provider_id, provider_name) (playarr_provider_info{provider_name="unknown"}),
+"provider", "$1", "provider_id", "(.*)")"#,
+};
 
 /// What is recorded of providers that exist: 1 for those that were enabled during all of the last hour, else 0.
 ///
@@ -293,3 +330,14 @@ const EXPIRATION: Monitoring = Monitoring {
         },
     ],
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn panels_and_alerts_show_the_same_names() {
+        let words = |text: &str| text.split_whitespace().collect::<String>();
+        assert_eq!(words(&RECORDED_NAMES.expr.replace("job, ", "")), words(PROVIDER_NAMES));
+    }
+}

@@ -19,6 +19,18 @@ pub enum Kind {
     Histogram,
 }
 
+impl Kind {
+    /// The name, as Prometheus and OpenMetrics have it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Gauge => "gauge",
+            Self::Counter => "counter",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
 /// One histogram: cumulative counts per upper bound, without the `+Inf` bucket, which is `count`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Histogram {
@@ -178,6 +190,12 @@ impl Texts {
         self.buffer.push_str(text);
         self.ends.push(u32::try_from(self.buffer.len()).expect("label texts stay below 4 GiB"));
         self.len() - 1
+    }
+
+    /// The bytes of all texts and of their positions.
+    #[must_use]
+    pub(crate) fn bytes(&self) -> usize {
+        self.buffer.len() + size_of_val(&*self.ends)
     }
 
     /// Gives back spare capacity.

@@ -12,7 +12,7 @@
 //! providers only.
 
 /// The monitoring of a family.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Monitoring {
     /// Panels of the dashboard.
     pub panels: &'static [Panel],
@@ -27,7 +27,7 @@ impl Monitoring {
     pub const NONE: Self = Self { panels: &[], recordings: &[], alerts: &[] };
 }
 
-/// A row of the dashboard.
+/// A row of the dashboard. The layout of the dashboard says in which order rows come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Section {
     /// What to see first.
@@ -42,15 +42,13 @@ pub enum Section {
     Streams,
     /// Jobs.
     Jobs,
+    /// What admins defined themselves.
+    Custom,
     /// The metrics service itself and what it runs on.
     Service,
 }
 
 impl Section {
-    /// Every row, from the top.
-    pub const ALL: [Self; 7] =
-        [Self::Overview, Self::Providers, Self::Library, Self::Users, Self::Streams, Self::Jobs, Self::Service];
-
     /// The heading.
     #[must_use]
     pub const fn title(self) -> &'static str {
@@ -61,6 +59,7 @@ impl Section {
             Self::Users => "Users",
             Self::Streams => "Streams",
             Self::Jobs => "Jobs",
+            Self::Custom => "Custom",
             Self::Service => "The metrics service",
         }
     }
@@ -112,7 +111,7 @@ pub enum Level {
 }
 
 /// A panel of the dashboard.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Panel {
     /// The row it stands in.
     pub section: Section,
@@ -153,7 +152,7 @@ impl Panel {
 }
 
 /// A recording rule.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Recording {
     /// The name of what is recorded, `<labels>:<what>:<how>`.
     pub name: &'static str,
@@ -185,7 +184,7 @@ impl Severity {
 }
 
 /// An alerting rule.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Alert {
     /// Its name, which is also its heading in the runbook.
     pub name: &'static str,

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use futures_util::future::join_all;
 
-use super::report::Report;
+use super::report::{Report, Trigger};
 use crate::database::{DatabaseError, Health};
 use crate::metric::Text;
 
@@ -17,6 +17,8 @@ pub(super) struct Failure {
     pub(super) message: String,
     /// Why, if it was the database.
     pub(super) error: Option<DatabaseError>,
+    /// Whether its last run failed in the same way.
+    pub(super) is_known: bool,
 }
 
 /// Logs one line for a refresh that began at `started`, and one for each thing that went wrong: what fails every
@@ -29,7 +31,11 @@ pub(super) async fn log_refresh(report: &Report, failures: &[Failure], health: &
         }
     }));
     let mut by_message: BTreeMap<(bool, &str), Vec<&str>> = BTreeMap::new();
+    let is_by_change = report.trigger == Trigger::Change;
     for (failure, is_explained) in failures.iter().zip(explained.await) {
+        if is_by_change && failure.is_known {
+            continue;
+        }
         by_message.entry((is_explained, &failure.message)).or_default().push(&failure.collector);
     }
     let mut is_outage = false;
@@ -59,5 +65,5 @@ pub(super) async fn log_refresh(report: &Report, failures: &[Failure], health: &
             )
         };
     }
-    if is_outage { log!(debug) } else { log!(info) }
+    if is_outage || is_by_change { log!(debug) } else { log!(info) }
 }

@@ -1,16 +1,28 @@
 //! All families to one snapshot: `UpdateMetricsJob` runs the collectors, publishes the snapshot and reports; the
 //! scheduler says when.
 
+mod changes;
+mod group;
 mod job_history;
+mod last_run;
 mod log;
 mod moment;
+mod options;
 mod report;
+mod runner;
 mod scheduler;
 mod snapshot;
+mod turns;
 mod update;
+mod writes;
 
+pub use changes::watch_changes;
 pub use moment::Moment;
-pub use report::{CollectorReport, Progress, Report, Trigger};
+pub use options::{Hooks, Prepare, RefreshOptions};
+pub use report::{CollectorReport, Progress, Report, Scope, Trigger};
+pub use runner::Recall;
 pub use scheduler::{MAX_INTERVAL, MIN_INTERVAL, Schedule, ScheduleError, schedule_refreshes};
-pub use snapshot::{Collector, Published, Snapshot, SnapshotStore};
-pub use update::{Hooks, JOB_NAME, RefreshError, RefreshOptions, UpdateMetricsJob};
+pub use snapshot::{Collector, Published, ReadReport, Snapshot, SnapshotStore};
+
+pub use crate::collect::Lag;
+pub use update::{ChangeDetection, JOB_NAME, RefreshError, UpdateMetricsJob};

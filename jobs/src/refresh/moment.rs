@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-/// How far the wall clock may drift before a moment's time is worked out anew. Below this, a moment always shows the
-/// same time.
+/// How far the wall clock may drift before the time of a moment is computed again. Below this, a moment always shows
+/// the same time.
 const MAX_DRIFT: Duration = Duration::from_secs(1);
 
 /// A moment: its age by the monotonic clock, its time by the wall clock.
@@ -27,6 +27,12 @@ impl Moment {
     #[must_use]
     pub fn after(pause: Duration) -> Self {
         Self { instant: Instant::now() + pause, recorded: SystemTime::now() + pause }
+    }
+
+    /// A moment in the past; `None` if it is before what the monotonic clock can tell.
+    #[must_use]
+    pub fn before(age: Duration) -> Option<Self> {
+        Some(Self { instant: Instant::now().checked_sub(age)?, recorded: SystemTime::now().checked_sub(age)? })
     }
 
     /// The moment by the monotonic clock.

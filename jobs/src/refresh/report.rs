@@ -1,4 +1,4 @@
-//! What a refresh tells of itself: what set it off, each step while it goes on, and in the end what it did.
+//! What a refresh reports: its trigger, each step while it runs, and its result.
 
 use std::fmt;
 use std::sync::Arc;
@@ -72,6 +72,9 @@ pub struct CollectorReport {
     pub duration: Duration,
     /// Why it failed; its last good values stay.
     pub error: Option<String>,
+    /// Whether it did not run, because nothing was written to its collections since it last did. The rest tells of that
+    /// run.
+    pub is_kept: bool,
 }
 
 impl Report {
@@ -88,6 +91,15 @@ impl Report {
     }
 }
 
+/// What a refresh counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scope {
+    /// The gauges whose collections may have changed since they were counted; all of them where that is not known.
+    Changed,
+    /// All gauges.
+    All,
+}
+
 /// What a refresh tells those who watch it, while it goes on.
 #[derive(Clone, Debug)]
 pub enum Progress {
@@ -97,11 +109,16 @@ pub enum Progress {
         generation: u64,
         /// What set it off.
         trigger: Trigger,
+        /// How many collectors it runs.
+        collectors: usize,
     },
     /// A collector is done.
     Collected(CollectorReport),
     /// The snapshot is published.
     Finished(Arc<Report>),
+    /// Some gauges were counted again outside of a refresh, and are published: custom metrics, or gauges whose data
+    /// changed.
+    Updated(Arc<Report>),
 }
 
 impl CollectorReport {
@@ -114,6 +131,7 @@ impl CollectorReport {
             folded: collector.folded,
             duration: collector.duration,
             error: collector.error.clone(),
+            is_kept: false,
         }
     }
 }

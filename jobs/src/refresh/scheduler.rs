@@ -14,8 +14,9 @@ use tokio::task::JoinHandle;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
 use super::moment::Moment;
-use super::report::{Report, Trigger};
+use super::report::{Report, Scope, Trigger};
 use super::update::UpdateMetricsJob;
+use crate::tasks::restart_after_panics;
 
 /// The shortest interval accepted.
 pub const MIN_INTERVAL: Duration = Duration::from_secs(5 * 60);
@@ -78,8 +79,10 @@ pub async fn schedule_refreshes<P: Send + Sync + 'static>(
         async move { job.end_abandoned_runs().await }
     });
     let (planned, next_run) = watch::channel(None);
-    let proposals = Proposals::new(scheduler.clone());
-    let planning = tokio::spawn(plan(job, interval, proposals, planned));
+    let proposing = scheduler.clone();
+    let planning = tokio::spawn(restart_after_panics(move || {
+        plan(job.clone(), interval, Proposals::new(proposing.clone()), planned.clone())
+    }));
     Ok(Schedule { scheduler, planning, next_run })
 }
 
@@ -95,7 +98,7 @@ async fn plan<P: Send + Sync + 'static>(
     let mut trigger = Trigger::Startup;
     let mut failures = 0_u32;
     let mut due: Option<Instant> = None;
-    job.start(trigger);
+    job.start(Scope::All, trigger);
     loop {
         tokio::select! {
             change = ended.changed() => {
@@ -103,9 +106,9 @@ async fn plan<P: Send + Sync + 'static>(
                     return;
                 }
                 let report = ended.borrow_and_update().clone();
-                let outcome = Outcome::of(report.as_deref());
-                failures = if outcome == Outcome::Success { 0 } else { failures.saturating_add(1) };
-                if outcome != Outcome::TotalFailure {
+                let outcome = RefreshOutcome::of(report.as_deref());
+                failures = if outcome == RefreshOutcome::Success { 0 } else { failures.saturating_add(1) };
+                if outcome != RefreshOutcome::TotalFailure {
                     trigger = Trigger::Schedule;
                 }
                 let next = Moment::after(pause(interval, outcome, failures, rand::rng().random_range(0.0..=1.0)));
@@ -117,7 +120,7 @@ async fn plan<P: Send + Sync + 'static>(
                 if let Some(moment) = due && Instant::now() + EARLY < moment {
                     proposals.at(moment).await;
                 } else if due.take().is_some() {
-                    job.start(trigger);
+                    job.start(Scope::All, trigger);
                 }
             }
         }
@@ -180,13 +183,13 @@ impl Proposals {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Outcome {
+enum RefreshOutcome {
     Success,
     SomeFailed,
     TotalFailure,
 }
 
-impl Outcome {
+impl RefreshOutcome {
     fn of(report: Option<&Report>) -> Self {
         match report {
             Some(report) if report.is_success() => Self::Success,
@@ -197,13 +200,13 @@ impl Outcome {
 }
 
 /// How long to wait for the next refresh after this many failed ones in a row; `random` is a number from 0 to 1.
-fn pause(interval: Duration, outcome: Outcome, failures: u32, random: f64) -> Duration {
+fn pause(interval: Duration, outcome: RefreshOutcome, failures: u32, random: f64) -> Duration {
     let retry = FIRST_RETRY.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1)));
     let regular = interval.mul_f64(1.0 + MAX_JITTER * random);
     match outcome {
-        Outcome::Success => regular,
-        Outcome::SomeFailed => retry.min(regular),
-        Outcome::TotalFailure => retry.min(MAX_RETRY_WHILE_AWAY),
+        RefreshOutcome::Success => regular,
+        RefreshOutcome::SomeFailed => retry.min(regular),
+        RefreshOutcome::TotalFailure => retry.min(MAX_RETRY_WHILE_AWAY),
     }
 }
 
@@ -211,24 +214,24 @@ fn pause(interval: Duration, outcome: Outcome, failures: u32, random: f64) -> Du
 mod tests {
     use super::*;
 
-    fn pauses(outcome: Outcome) -> Vec<u64> {
+    fn pauses(outcome: RefreshOutcome) -> Vec<u64> {
         (1..=10).map(|failures| pause(MIN_INTERVAL, outcome, failures, 0.5).as_secs()).collect()
     }
 
     #[test]
     fn the_jitter_adds_up_to_a_tenth() {
-        assert_eq!(pause(MIN_INTERVAL, Outcome::Success, 0, 0.0), Duration::from_secs(300));
-        assert_eq!(pause(MIN_INTERVAL, Outcome::Success, 0, 1.0), Duration::from_secs(330));
+        assert_eq!(pause(MIN_INTERVAL, RefreshOutcome::Success, 0, 0.0), Duration::from_secs(300));
+        assert_eq!(pause(MIN_INTERVAL, RefreshOutcome::Success, 0, 1.0), Duration::from_secs(330));
     }
 
     #[test]
     fn while_the_database_is_away_it_is_asked_every_half_a_minute() {
-        assert_eq!(pauses(Outcome::TotalFailure), [2, 4, 8, 16, 30, 30, 30, 30, 30, 30]);
-        assert_eq!(pause(MIN_INTERVAL, Outcome::TotalFailure, u32::MAX, 0.5).as_secs(), 30);
+        assert_eq!(pauses(RefreshOutcome::TotalFailure), [2, 4, 8, 16, 30, 30, 30, 30, 30, 30]);
+        assert_eq!(pause(MIN_INTERVAL, RefreshOutcome::TotalFailure, u32::MAX, 0.5).as_secs(), 30);
     }
 
     #[test]
     fn a_collector_that_keeps_failing_soon_waits_for_the_interval() {
-        assert_eq!(pauses(Outcome::SomeFailed), [2, 4, 8, 16, 32, 64, 128, 256, 315, 315]);
+        assert_eq!(pauses(RefreshOutcome::SomeFailed), [2, 4, 8, 16, 32, 64, 128, 256, 315, 315]);
     }
 }

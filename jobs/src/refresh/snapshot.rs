@@ -6,6 +6,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use super::moment::Moment;
+use crate::collect::Lag;
 use crate::metric::{Family, Text};
 
 /// The gauges of one refresh.
@@ -15,8 +16,20 @@ pub struct Snapshot {
     pub generation: u64,
     /// When a refresh last brought new values, even if from a single collector only.
     pub taken_at: Option<Moment>,
-    /// One collector for each gauge, in the order of the definitions.
+    /// One collector for each gauge that was counted yet: the built-in ones in the order of their definitions, then
+    /// custom metrics.
     pub collectors: Vec<Collector>,
+    /// How the last refresh of built-in gauges read the database.
+    pub read: ReadReport,
+}
+
+/// How a refresh read the database.
+#[derive(Clone, Debug, Default)]
+pub struct ReadReport {
+    /// Whether all its queries read at one moment.
+    pub is_consistent: bool,
+    /// How far each secondary was behind the primary.
+    pub lags: Vec<Lag>,
 }
 
 /// A gauge and how it was collected.
@@ -41,6 +54,12 @@ impl Snapshot {
     #[must_use]
     pub fn is_taken(&self) -> bool {
         self.taken_at.is_some()
+    }
+
+    /// The gauge of this name.
+    #[must_use]
+    pub fn collector(&self, name: &str) -> Option<&Collector> {
+        self.collectors.iter().find(|collector| collector.name == name)
     }
 }
 

@@ -1,20 +1,27 @@
 //! `UpdateMetricsJob`: one refresh at a time. Collectors run side by side, and their results are published together.
+//!
+//! Custom metrics never delay the built-in gauges: their collectors begin when the built-in ones are published, run one
+//! after the other, and are published as they come. One that takes long delays none of the others.
 
-use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::collections::BTreeSet;
+use std::sync::{Arc, OnceLock};
 
-use futures_util::StreamExt;
 use mongodb::Database;
 use parking_lot::Mutex;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
+use super::group::{Group, Selection};
 use super::job_history::JobHistory;
-use super::log::{Failure, log_refresh};
-use super::moment::Moment;
-use super::report::{CollectorReport, Progress, Report, Trigger};
-use super::snapshot::{Collector, Published, Snapshot, SnapshotStore};
-use crate::collect::{Budgeted, Definition, collect};
+use super::options::{Hooks, RefreshOptions};
+use super::report::{Report, Scope, Trigger};
+use super::runner::{Recall, Runner};
+use super::snapshot::SnapshotStore;
+use super::turns::Turns;
+use super::writes::LookError;
+use crate::collect::Definition;
 use crate::database::Health;
+use crate::metric::Text;
 
 /// The name under which Playarr knows the job.
 pub const JOB_NAME: &str = "UpdateMetricsJob";
@@ -24,23 +31,19 @@ pub const JOB_NAME: &str = "UpdateMetricsJob";
 #[error("the refresh ended without a result; see the log for the reason, then refresh again")]
 pub struct RefreshError;
 
-/// The limits of a refresh.
-#[derive(Clone, Debug)]
-pub struct RefreshOptions {
-    /// How many collectors run at once.
-    pub concurrency: usize,
-    /// The time limit of each collector.
-    pub timeout: Duration,
-    /// The most series of each gauge.
-    pub series_budget: usize,
-}
-
-/// What a refresh calls: it knows neither the readers of the snapshot nor the observers of its progress.
-pub struct Hooks<P> {
-    /// Prepares what is published with the snapshot. Runs on a thread for blocking work.
-    pub prepare: Box<dyn Fn(&Snapshot) -> P + Send + Sync>,
-    /// Is told of every step. Must not block.
-    pub progress: Box<dyn Fn(&Progress) + Send + Sync>,
+/// Whether changes in the database are noticed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ChangeDetection {
+    /// They are not looked for.
+    #[default]
+    Off,
+    /// They are, every two seconds.
+    On,
+    /// The database does not tell. Scheduled refreshes go on.
+    Refused {
+        /// Why not.
+        reason: String,
+    },
 }
 
 /// The job that keeps the snapshot fresh. Clones are handles to the same job.
@@ -55,17 +58,10 @@ impl<P> Clone for UpdateMetricsJob<P> {
 }
 
 struct Inner<P> {
-    database: Database,
-    health: Health,
-    definitions: Vec<Definition>,
-    options: RefreshOptions,
-    hooks: Hooks<P>,
-    store: Arc<SnapshotStore<P>>,
-    history: JobHistory,
+    runner: Arc<Runner<P>>,
     /// The refresh started last. Requests join it until it has its report.
-    latest: Mutex<Option<PendingReport>>,
-    /// Held by the running refresh, from its first query to its line in the history.
-    refresh_guard: tokio::sync::Mutex<()>,
+    latest: Mutex<Option<(Scope, PendingReport)>>,
+    change_detection: Mutex<ChangeDetection>,
     /// How the last refresh ended.
     ended: watch::Sender<Option<Arc<Report>>>,
 }
@@ -79,6 +75,7 @@ fn is_pending(report: &PendingReport) -> bool {
 
 impl<P: Send + Sync + 'static> UpdateMetricsJob<P> {
     /// A job that fills `store` from `database`, whose `health` explains failures that need no line in the log.
+    /// `definitions` are those of the built-in gauges.
     #[must_use]
     pub fn new(
         database: Database,
@@ -89,159 +86,174 @@ impl<P: Send + Sync + 'static> UpdateMetricsJob<P> {
         hooks: Hooks<P>,
     ) -> Self {
         let history = JobHistory::new(&database, health.clone(), JOB_NAME);
-        let inner = Inner {
+        let runner = Runner {
             database,
             health,
-            definitions,
+            gauges: Group::new(definitions),
+            refreshing: tokio::sync::Mutex::new(()),
+            custom: Group::new(Vec::new()),
+            turns: Turns::new(),
             options,
             hooks,
             store,
             history,
+            shown: Mutex::default(),
+            recall: OnceLock::new(),
+            publishing: Mutex::new(()),
+        };
+        let inner = Inner {
+            runner: Arc::new(runner),
             latest: Mutex::new(None),
-            refresh_guard: tokio::sync::Mutex::new(()),
+            change_detection: Mutex::default(),
             ended: watch::Sender::new(None),
         };
         Self { inner: Arc::new(inner) }
     }
 
-    /// Refreshes the snapshot, or joins the refresh that is running, and returns its report.
+    /// Sets where the first refresh finds the snapshot of before the start.
+    pub fn restore_from(&self, recall: Recall) {
+        // The first one stays.
+        let _ = self.inner.runner.recall.set(recall);
+    }
+
+    /// Refreshes all of the snapshot, or joins the refresh that is running, and returns its report.
     ///
     /// The refresh goes on if the returned future is dropped.
     ///
     /// # Errors
     /// When the refresh panicked or the runtime shuts down.
     pub async fn refresh(&self, trigger: Trigger) -> Result<Arc<Report>, RefreshError> {
-        let mut report = self.start(trigger);
+        self.refresh_in(Scope::All, trigger).await
+    }
+
+    /// As [`UpdateMetricsJob::refresh`], in a scope.
+    ///
+    /// # Errors
+    /// When the refresh panicked or the runtime shuts down.
+    pub async fn refresh_in(&self, scope: Scope, trigger: Trigger) -> Result<Arc<Report>, RefreshError> {
+        let mut report = self.start(scope, trigger);
         let report = report.wait_for(Option::is_some).await.map_err(|_| RefreshError)?;
         report.clone().ok_or(RefreshError)
     }
 
-    /// Starts a refresh, or joins the one that is running, without waiting for it.
-    pub fn start(&self, trigger: Trigger) -> PendingReport {
+    /// Starts a refresh, or joins one that is running and counts as much, without waiting for it.
+    pub fn start(&self, scope: Scope, trigger: Trigger) -> PendingReport {
         let mut latest = self.inner.latest.lock();
         // One that has published its snapshot cannot be joined: it would not show what has changed since.
-        if let Some(running) = latest.as_ref().filter(|report| is_pending(report)) {
-            return running.clone();
+        let running = latest.as_ref().filter(|(running, report)| *running >= scope && is_pending(report));
+        if let Some((_, report)) = running {
+            return report.clone();
         }
         let (sender, receiver) = watch::channel(None);
-        *latest = Some(receiver.clone());
+        *latest = Some((scope, receiver.clone()));
         drop(latest);
         let inner = self.inner.clone();
         tokio::spawn(async move {
-            let _guard = inner.refresh_guard.lock().await;
+            let _guard = inner.runner.refreshing.lock().await;
+            let published = move |report| {
+                sender.send_replace(Some(report));
+            };
             // A task of its own, so that the next refresh can begin even if this one panics.
-            let report = tokio::spawn(inner.clone().run(trigger, sender)).await.ok().flatten();
+            let report = tokio::spawn(inner.runner.clone().refresh(scope, trigger, published)).await.ok().flatten();
             inner.ended.send_replace(report);
         });
         receiver
     }
 
-    /// Whether a refresh is running that has not published its snapshot yet.
+    /// Whether a refresh is running that has not published its snapshot yet. Those of changes are not meant.
     #[must_use]
     pub fn is_refreshing(&self) -> bool {
-        self.inner.latest.lock().as_ref().is_some_and(is_pending)
+        self.inner.latest.lock().as_ref().is_some_and(|(_, report)| is_pending(report))
     }
 
-    /// Waits until no refresh is running, its line in the history included.
+    /// Waits until no refresh is running, its line in the history and custom metrics included.
     pub async fn idle(&self) {
-        drop(self.inner.refresh_guard.lock().await);
+        drop(self.inner.runner.refreshing.lock().await);
+        self.inner.runner.turns.idle().await;
     }
 
-    /// Ends the runs that `job_history` says are running: left behind by a kill, or by an earlier version.
-    pub(super) async fn end_abandoned_runs(&self) {
-        self.inner.history.end_abandoned_runs().await;
-    }
-
-    /// Changes each time a refresh has ended, to its report; to `None` if it ended without one.
+    /// Changes each time a refresh has ended, to its report; to `None` if it ended without one. Those of changes and of
+    /// custom metrics are not meant.
     #[must_use]
     pub fn ended(&self) -> watch::Receiver<Option<Arc<Report>>> {
         self.inner.ended.subscribe()
     }
+
+    /// Replaces the definitions of custom metrics. What was removed leaves the snapshot at once; what is new or
+    /// different is counted soon, and until then the old values stay. Who wants to wait for that has the task.
+    ///
+    /// The names must be none of the built-in gauges' and each must occur once.
+    pub fn replace_custom(&self, definitions: Vec<Definition>) -> JoinHandle<()> {
+        let runner = self.inner.runner.clone();
+        let before = runner.custom.definitions();
+        let new = runner.custom.replace(definitions);
+        let after = runner.custom.definitions();
+        tokio::spawn(async move {
+            if before.iter().any(|old| after.iter().all(|definition| definition.name != old.name)) {
+                runner.clone().publish(Vec::new(), None, false).await;
+            }
+            if !new.is_empty() {
+                run_custom(runner, &new).await;
+            }
+        })
+    }
+
+    /// Pauses the custom metrics of these names, and no others: they keep their last good values and run only in
+    /// [`UpdateMetricsJob::refresh_custom`].
+    pub fn pause_custom(&self, names: BTreeSet<Text>) {
+        self.inner.runner.custom.pause(names);
+    }
+
+    /// Counts the custom metrics of these names, paused or not, and publishes them.
+    ///
+    /// Waits for those that are being counted.
+    ///
+    /// # Errors
+    /// When preparing the snapshot panicked.
+    pub async fn refresh_custom(&self, names: BTreeSet<Text>) -> Result<Arc<Report>, RefreshError> {
+        run_custom(self.inner.runner.clone(), &names).await.ok_or(RefreshError)
+    }
+
+    /// Whether changes in the database are noticed.
+    #[must_use]
+    pub fn change_detection(&self) -> ChangeDetection {
+        self.inner.change_detection.lock().clone()
+    }
+
+    /// Sets whether changes are noticed, and returns what it was before.
+    pub(super) fn set_change_detection(&self, state: ChangeDetection) -> ChangeDetection {
+        std::mem::replace(&mut self.inner.change_detection.lock(), state)
+    }
+
+    /// Counts and publishes what was written to since it was counted, if anything was.
+    ///
+    /// # Errors
+    /// When the database does not say what was written.
+    pub(super) async fn refresh_changed(&self) -> Result<(), LookError> {
+        let runner = &self.inner.runner;
+        let guard = runner.refreshing.lock().await;
+        // While no refresh runs, so that the look is not older than what that counted.
+        let look = runner.look().await?;
+        let definitions = runner.gauges.select(&Selection::Due(&look));
+        if !definitions.is_empty() {
+            runner.clone().refresh_changed(definitions, &look).await;
+        }
+        drop(guard);
+        let custom = runner.turns.run_free(runner.custom.select(&Selection::Due(&look)));
+        if !custom.is_empty() {
+            tokio::spawn(runner.clone().refresh_custom(custom, Trigger::Change, Some(look)));
+        }
+        Ok(())
+    }
+
+    /// Ends the runs that `job_history` says are running: left behind by a kill, or by an earlier version.
+    pub(super) async fn end_abandoned_runs(&self) {
+        self.inner.runner.history.end_abandoned_runs().await;
+    }
 }
 
-impl<P: Send + Sync + 'static> Inner<P> {
-    async fn run(
-        self: Arc<Self>,
-        trigger: Trigger,
-        reported: watch::Sender<Option<Arc<Report>>>,
-    ) -> Option<Arc<Report>> {
-        let (started, clock) = (SystemTime::now(), Instant::now());
-        let last = self.store.load();
-        let generation = last.snapshot.generation + 1;
-        (self.hooks.progress)(&Progress::Started { generation, trigger });
-
-        let (collectors, failures) = self.collect_all(&last.snapshot).await;
-        let succeeded = collectors.iter().any(Collector::is_successful);
-        let taken_at = if succeeded { Some(Moment::now()) } else { last.snapshot.taken_at };
-        let snapshot = Snapshot { generation, taken_at, collectors };
-        drop(last);
-
-        let this = self.clone();
-        let collectors = tokio::task::spawn_blocking(move || {
-            let prepared = (this.hooks.prepare)(&snapshot);
-            let collectors = snapshot.collectors.iter().map(CollectorReport::of).collect();
-            this.store.publish(Published { snapshot, prepared });
-            collectors
-        })
-        .await
-        .inspect_err(|error| tracing::error!(%error, "preparing the snapshot failed; the last one stays"))
-        .ok()?;
-
-        let report = Arc::new(Report { generation, trigger, started, duration: clock.elapsed(), collectors });
-        self.clone().log(report.clone(), failures, clock).await;
-        (self.hooks.progress)(&Progress::Finished(report.clone()));
-        reported.send_replace(Some(report.clone()));
-        self.history.finished(&report).await;
-        Some(report)
-    }
-
-    /// Logs what a refresh did. Whether an outage explains its failures may take some seconds to know, for which nobody
-    /// waits.
-    async fn log(self: Arc<Self>, report: Arc<Report>, failures: Vec<Failure>, started: Instant) {
-        if failures.is_empty() {
-            log_refresh(&report, &[], &self.health, started).await;
-        } else {
-            tokio::spawn(async move { log_refresh(&report, &failures, &self.health, started).await });
-        }
-    }
-
-    /// Runs every collector; one that fails keeps what the last snapshot had.
-    async fn collect_all(&self, last: &Snapshot) -> (Vec<Collector>, Vec<Failure>) {
-        let tasks: Vec<_> = (0..self.definitions.len()).map(|position| self.collect_one(position, last)).collect();
-        let mut collectors: Vec<_> =
-            futures_util::stream::iter(tasks).buffer_unordered(self.options.concurrency.max(1)).collect().await;
-        collectors.sort_unstable_by_key(|(position, ..)| *position);
-        let (collectors, failures): (Vec<_>, Vec<_>) =
-            collectors.into_iter().map(|(_, collector, failure)| (collector, failure)).unzip();
-        (collectors, failures.into_iter().flatten().collect())
-    }
-
-    async fn collect_one(&self, position: usize, last: &Snapshot) -> (usize, Collector, Option<Failure>) {
-        let definition = &self.definitions[position];
-        let clock = Instant::now();
-        let outcome = collect(&self.database, definition, self.options.series_budget, self.options.timeout).await;
-        let duration = clock.elapsed();
-        let name = definition.name.clone();
-        let (collector, failure) = match outcome {
-            Ok(Budgeted { family, folded }) => {
-                let (family, last_success) = (Some(Arc::new(family)), Some(Moment::now()));
-                (Collector { name, family, folded, duration, last_success, error: None }, None)
-            }
-            Err(error) => {
-                let last = last.collectors.get(position);
-                let (collector, message) = (name.clone(), error.to_string());
-                let failed = Collector {
-                    name,
-                    family: last.and_then(|last| last.family.clone()),
-                    folded: last.map_or(0, |last| last.folded),
-                    duration,
-                    last_success: last.and_then(|last| last.last_success),
-                    error: Some(message.clone()),
-                };
-                (failed, Some(Failure { collector, message, error: error.database_error() }))
-            }
-        };
-        (self.hooks.progress)(&Progress::Collected(CollectorReport::of(&collector)));
-        (position, collector, failure)
-    }
+async fn run_custom<P: Send + Sync + 'static>(runner: Arc<Runner<P>>, names: &BTreeSet<Text>) -> Option<Arc<Report>> {
+    let look = runner.look().await.ok();
+    let custom = runner.turns.run_all(runner.custom.select(&Selection::Named(names)));
+    runner.refresh_custom(custom, Trigger::Manual, look).await
 }

@@ -1,4 +1,4 @@
-//! The check of a token: reads what the database holds, creates what is missing, and puts right what others changed.
+//! The check of a token: reads it from the database, creates it if it is missing, and corrects what `settings` holds.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -11,17 +11,17 @@ use super::kind::TokenKind;
 use super::memory::Memory;
 use super::problem_log::ProblemLog;
 use super::record::{Record, Stored, system_time};
-use super::setting::Setting;
+use super::setting::TokenSetting;
 use super::status::{Problem, Token, TokenError, Unknown};
-use super::{ATTEMPT_PAUSE, Found, MAX_ATTEMPTS, Tokens, Writing, random_token};
+use super::{ATTEMPT_PAUSE, FoundToken, MAX_ATTEMPTS, Tokens, Writing, random_token};
 
 /// The pause between two checks. With the time of a read it stays below the ten seconds within which a token changed
 /// elsewhere must count here.
 pub const TOKEN_CHECK_INTERVAL: Duration = Duration::from_secs(4);
 
 impl Tokens {
-    /// Checks the tokens every [`TOKEN_CHECK_INTERVAL`], for ever, and logs what goes wrong when it begins and when it
-    /// ends. `checked` is called after each check.
+    /// Checks the tokens every [`TOKEN_CHECK_INTERVAL`] and logs each problem when it begins and when it ends.
+    /// Calls `checked` after each check. Never returns.
     pub async fn watch(&self, health: &Health, checked: impl Fn(&Self)) {
         let mut interval = tokio::time::interval(TOKEN_CHECK_INTERVAL);
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -31,7 +31,7 @@ impl Tokens {
             // What fails is kept for the status.
             let _ = self.check_each(Writing::AfterPause).await;
             for (status, log) in self.status().into_iter().zip(&mut logs) {
-                log.follow(status, health.outage().is_some());
+                log.follow(status, health.state().is_outage());
             }
             checked(self);
         }
@@ -74,12 +74,12 @@ impl Tokens {
     async fn check_metrics(
         &self,
         memory: &mut Memory,
-        Found { stored, setting }: &Found,
+        FoundToken { stored, setting }: &FoundToken,
         may_write: bool,
     ) -> Result<Option<Token>, TokenError> {
         let kind = TokenKind::Metrics;
         let known = memory.known(stored);
-        let decision = decide(setting.token(), known.as_ref());
+        let decision = decide(setting.token(), memory.is_untouched(setting), known.as_ref());
         let mut record = match (&decision, known) {
             (Decision::Adopt(token), Some(known)) => {
                 tracing::info!(token = %kind, "another program replaced the token; the new one counts");
@@ -92,6 +92,9 @@ impl Tokens {
             // It is committed, whatever can be written about it.
             self.accept(kind, &record.value);
             memory.record = Some(record.clone());
+            if matches!(decision, Decision::Keep | Decision::Adopt(_)) {
+                memory.keep(setting);
+            }
             if !may_write {
                 return Ok(Some(token(setting, &record)));
             }
@@ -109,7 +112,7 @@ impl Tokens {
         let is_settled = memory.is_settled(record.revision);
         let write = match &decision {
             Decision::Keep | Decision::Adopt(_) => false,
-            Decision::Restore => is_settled,
+            Decision::Restore | Decision::Finish => is_settled,
             Decision::Fill | Decision::Create => true,
         };
         if write {
@@ -135,7 +138,7 @@ impl Tokens {
     async fn check_ingest(
         &self,
         memory: &mut Memory,
-        Found { stored, setting }: &Found,
+        FoundToken { stored, setting }: &FoundToken,
         may_write: bool,
     ) -> Result<Option<Token>, TokenError> {
         let kind = TokenKind::Ingest;
@@ -147,7 +150,7 @@ impl Tokens {
             self.accept(kind, &record.value);
             memory.record = Some(record.clone());
             if !may_write {
-                return Ok(Some(token(&Setting::Absent, &record)));
+                return Ok(Some(token(&TokenSetting::Absent, &record)));
             }
         } else if !may_write {
             return Err(not_created_before(kind, memory));
@@ -161,7 +164,7 @@ impl Tokens {
             Err(reason) => problem = Some(Problem::Recording(reason)),
         }
         self.accept(kind, &record.value);
-        if problem.is_none() && !matches!(setting, Setting::Absent) {
+        if problem.is_none() && !matches!(setting, TokenSetting::Absent) {
             match self.settings.remove(kind).await {
                 Ok(()) => {
                     tracing::info!("removed the ingest token from settings; it is kept in playarr_metrics");
@@ -170,7 +173,7 @@ impl Tokens {
             }
         }
         self.note(kind, problem);
-        let token = token(&Setting::Absent, &record);
+        let token = token(&TokenSetting::Absent, &record);
         memory.record = Some(record);
         Ok(Some(token))
     }
@@ -207,6 +210,9 @@ impl Tokens {
                      the present one there again"
                 );
             }
+            Decision::Finish => {
+                tracing::info!("settings held the replaced metrics token still; wrote the present one there");
+            }
             Decision::Fill => {
                 tracing::warn!("settings held no metrics token any more; wrote the present one again");
             }
@@ -216,9 +222,9 @@ impl Tokens {
 }
 
 /// The token of a record, with the time that `settings` shows for it, if it is there.
-fn token(setting: &Setting, record: &Record) -> Token {
+fn token(setting: &TokenSetting, record: &Record) -> Token {
     let last_updated = match setting {
-        Setting::Token { token, last_updated, .. } if token == record.value.reveal() => {
+        TokenSetting::Token { token, last_updated, .. } if token == record.value.reveal() => {
             last_updated.and_then(system_time)
         }
         _ => record.updated_at(),

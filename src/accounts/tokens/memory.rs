@@ -2,7 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use mongodb::bson::DateTime;
+use playarr_jobs::database::Backoff;
+
+use super::read::ASK_TIME;
 use super::record::{Record, Stored};
+use super::setting::TokenSetting;
 use super::status::Problem;
 use crate::config::Secret;
 
@@ -11,7 +16,7 @@ const FIRST_PAUSE: Duration = Duration::from_secs(8);
 /// The longest such pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Memory {
     /// What counts, as far as this process knows.
     pub(super) record: Option<Record>,
@@ -20,10 +25,24 @@ pub(super) struct Memory {
     pub(super) not_confirmed: Option<Secret>,
     /// What the last attempt to write failed with.
     pub(super) problem: Option<Problem>,
-    pause: Pause,
-    /// The revision that the check before saw. While another instance replaces the token, the settings hold the
-    /// revoked one for a moment; that is no reason to restore anything.
-    seen: Option<i64>,
+    /// Trying to write at each check would slow refreshes down: after a refusal by a server that is no primary, the
+    /// driver asks that server nothing until its next sign of life.
+    pause: Backoff,
+    /// The revision that the check before saw, and since when. While another instance replaces the token, the settings
+    /// hold the revoked one for a moment; that is no reason to restore anything.
+    seen: Option<(i64, Instant)>,
+    /// The setting as it was when it held the token that counted.
+    kept: Option<Kept>,
+}
+
+/// What identifies one write to the setting: its token, and its time, which Playarr and the service renew with each.
+type Kept = (Secret, Option<DateTime>);
+
+impl Default for Memory {
+    fn default() -> Self {
+        let pause = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
+        Self { record: None, not_confirmed: None, problem: None, pause, seen: None, kept: None }
+    }
 }
 
 impl Memory {
@@ -45,20 +64,49 @@ impl Memory {
         self.pause.is_over()
     }
 
-    /// Notes the revision that a check sees. Returns whether the check before saw the same.
+    /// Notes the revision that a check sees. Returns whether its writer has had time to write the setting, too.
     pub(super) fn is_settled(&mut self, revision: i64) -> bool {
-        self.seen.replace(revision) == Some(revision)
+        match self.seen {
+            // Who saw the setting before can tell an unfinished rotation from a stale write. Others wait.
+            Some((seen, since)) if seen == revision => self.kept.is_some() || since.elapsed() >= ASK_TIME,
+            _ => {
+                self.seen = Some((revision, Instant::now()));
+                false
+            }
+        }
+    }
+
+    /// Notes that the setting holds the token that counts.
+    pub(super) fn keep(&mut self, setting: &TokenSetting) {
+        self.kept = kept(setting);
+    }
+
+    /// Whether nobody has written the setting since it held the token that counted. If it holds a revoked one, then
+    /// whoever replaced that has not finished, and Playarr has nothing to do with it.
+    pub(super) fn is_untouched(&self, setting: &TokenSetting) -> bool {
+        self.kept.is_some() && self.kept == kept(setting)
     }
 
     /// Notes how an attempt to write ended.
     pub(super) fn wrote(&mut self, problem: Option<Problem>) {
-        self.pause.note(problem.is_some());
+        match &problem {
+            Some(_) => _ = self.pause.fail(),
+            None => self.pause.reset(),
+        }
         self.problem = problem;
     }
 
-    /// Another token counts from now on.
-    pub(super) fn replaced(&mut self, record: Record) {
-        *self = Self { seen: Some(record.revision), record: Some(record), ..Self::default() };
+    /// Another token counts from now on, instead of the one that the setting held.
+    pub(super) fn replaced(&mut self, record: Record, setting: &TokenSetting) {
+        let seen = Some((record.revision, Instant::now()));
+        *self = Self { seen, record: Some(record), kept: kept(setting), ..Self::default() };
+    }
+}
+
+fn kept(setting: &TokenSetting) -> Option<Kept> {
+    match setting {
+        TokenSetting::Token { token, last_updated, .. } => Some((token.clone().into(), *last_updated)),
+        TokenSetting::Absent | TokenSetting::Blank(_) => None,
     }
 }
 
@@ -68,30 +116,6 @@ fn later(stored: Option<&Record>, memory: Option<&Record>) -> Option<Record> {
     match (stored, memory) {
         (Some(stored), Some(memory)) if stored.revision <= memory.revision => Some(memory.clone()),
         (stored, memory) => stored.or(memory).cloned(),
-    }
-}
-
-/// When to write again after a write that failed. Trying at each check would slow refreshes down: after a refusal by a
-/// server that is no primary, the driver asks that server nothing until its next sign of life.
-#[derive(Debug, Default)]
-struct Pause {
-    until: Option<Instant>,
-    length: Duration,
-}
-
-impl Pause {
-    fn is_over(&self) -> bool {
-        self.until.is_none_or(|until| Instant::now() >= until)
-    }
-
-    /// Notes how the last attempt went.
-    fn note(&mut self, has_failed: bool) {
-        if has_failed {
-            self.length = (2 * self.length).clamp(FIRST_PAUSE, LONGEST_PAUSE);
-            self.until = Some(Instant::now() + self.length);
-        } else {
-            *self = Self::default();
-        }
     }
 }
 
@@ -129,19 +153,22 @@ mod tests {
         assert!(known.has_revoked("two"));
     }
 
+    fn setting(token: &str, millis: i64) -> TokenSetting {
+        let last_updated = Some(DateTime::from_millis(millis));
+        TokenSetting::Token { token: token.to_owned(), raw: token.to_owned(), last_updated }
+    }
+
     #[test]
-    fn pauses_grow_up_to_a_minute_and_end_with_a_success() {
-        let mut pause = Pause::default();
-        assert!(pause.is_over());
-        let lengths: Vec<_> = (0..5)
-            .map(|_| {
-                pause.note(true);
-                assert!(!pause.is_over());
-                pause.length.as_secs()
-            })
-            .collect();
-        assert_eq!(lengths, [8, 16, 32, 60, 60]);
-        pause.note(false);
-        assert!(pause.is_over());
+    fn a_rotation_that_may_be_under_way_is_given_time_by_who_cannot_tell_it_from_a_stale_write() {
+        let mut fresh = Memory::default();
+        assert_eq!([fresh.is_settled(2), fresh.is_settled(2)], [false, false], "two checks may follow at once");
+        let mut known = Memory::default();
+        known.keep(&setting("one", 1));
+        assert_eq!([known.is_settled(2), known.is_settled(2)], [false, true]);
+        assert!(known.is_untouched(&setting("one", 1)), "nobody has written it since");
+        assert!(!known.is_untouched(&setting("one", 2)) && !known.is_untouched(&setting("two", 1)));
+        assert!(!known.is_untouched(&TokenSetting::Absent));
+        known.replaced(record(&["one", "two"]), &setting("one", 1));
+        assert!(known.is_settled(2) && known.is_untouched(&setting("one", 1)), "this process replaced it");
     }
 }

@@ -11,7 +11,7 @@ mod decision;
 mod kind;
 mod memory;
 mod problem_log;
-mod question;
+mod read;
 mod record;
 mod setting;
 mod status;
@@ -33,9 +33,9 @@ pub use status::{Problem, Token, TokenError, TokenStatus, Unknown};
 
 use crate::config::Secret;
 use memory::Memory;
-use question::Source;
+use read::ReadFrom;
 use record::{Record, Records, Stored};
-use setting::{Setting, Settings};
+use setting::{Settings, TokenSetting};
 
 /// How often a write is tried that another instance was faster with, and the pause in between.
 const MAX_ATTEMPTS: u32 = 20;
@@ -60,9 +60,9 @@ struct Slot {
 
 /// What the database holds of a token.
 #[derive(Debug)]
-struct Found {
+struct FoundToken {
     stored: Stored,
-    setting: Setting,
+    setting: TokenSetting,
 }
 
 /// Whether to write soon after a write that failed.
@@ -124,7 +124,7 @@ impl Tokens {
         self.restored.load(Ordering::Relaxed)
     }
 
-    /// Reads each token, creates those that do not exist, and puts right what others have done to them.
+    /// Reads each token, creates those that do not exist, and undoes changes by others that must not count.
     ///
     /// # Errors
     /// When a token cannot be read, or does not exist and cannot be created. What is known stays, and the other token
@@ -148,7 +148,7 @@ impl Tokens {
     pub async fn rotate(&self, kind: TokenKind) -> Result<Secret, TokenError> {
         let mut memory = self.slot(kind).memory.lock().await;
         for _ in 0..MAX_ATTEMPTS {
-            let Found { stored, setting } = self.read(kind, &memory).await?;
+            let FoundToken { stored, setting } = self.read(kind, &memory).await?;
             if let Stored::Unusable(reason) = stored {
                 return Err(TokenError::NotReplaced(kind, reason));
             }
@@ -170,7 +170,7 @@ impl Tokens {
                         TokenKind::Ingest => None,
                     };
                     self.note(kind, problem.map(Problem::Settings));
-                    memory.replaced(record);
+                    memory.replaced(record, &setting);
                     return Ok(token);
                 }
                 // Another instance replaced it just now, or an earlier write is not committed yet.
@@ -192,15 +192,15 @@ impl Tokens {
         &self.slots[kind as usize]
     }
 
-    async fn read(&self, kind: TokenKind, memory: &Memory) -> Result<Found, TokenError> {
-        let source = if memory.record.is_none() { Source::Anywhere } else { Source::Primary };
+    async fn read(&self, kind: TokenKind, memory: &Memory) -> Result<FoundToken, TokenError> {
+        let source = if memory.record.is_none() { ReadFrom::Anywhere } else { ReadFrom::Primary };
         let both = tokio::try_join!(self.records.read(kind, source), self.settings.read(kind, source));
         let (stored, setting) = both.map_err(|error: DatabaseError| {
             self.cannot_accept(kind, if error.is_away() { Unknown::NotRead } else { Unknown::NotReadable });
             self.note(kind, Some(Problem::Reading(error.clone())));
             TokenError::NotRead(kind, error)
         })?;
-        Ok(Found { stored, setting })
+        Ok(FoundToken { stored, setting })
     }
 
     fn accept(&self, kind: TokenKind, token: &Secret) {

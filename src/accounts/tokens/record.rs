@@ -10,7 +10,7 @@ use playarr_jobs::database::{DatabaseError, ask, durable_options};
 use sha2::{Digest, Sha256};
 
 use super::kind::TokenKind;
-use super::question::{ASK_TIME, Source, WRITE_TIME, read};
+use super::read::{ASK_TIME, ReadFrom, WRITE_TIME, read};
 use crate::config::Secret;
 
 /// The collection of small documents of the service.
@@ -141,7 +141,7 @@ impl Records {
     }
 
     /// The record of a token. A document that may not be read is [`Stored::Unusable`], not an error.
-    pub(super) async fn read(&self, kind: TokenKind, source: Source) -> Result<Stored, DatabaseError> {
+    pub(super) async fn read(&self, kind: TokenKind, source: ReadFrom) -> Result<Stored, DatabaseError> {
         let id = kind.record();
         let found = match read(&self.collection, id, source).await {
             Err(error @ DatabaseError::NotAuthorized(_)) => {

@@ -5,12 +5,12 @@ use mongodb::{Collection, Database};
 use playarr_jobs::database::{DatabaseError, ask, durable_options};
 
 use super::kind::TokenKind;
-use super::question::{ASK_TIME, Source, WRITE_TIME, read};
+use super::read::{ASK_TIME, ReadFrom, WRITE_TIME, read};
 use super::record::Record;
 
 /// What `settings` holds of a token.
 #[derive(Clone, Debug)]
-pub(super) enum Setting {
+pub(super) enum TokenSetting {
     Absent,
     /// A document without a token in it: no text, or an empty one.
     Blank(Blank),
@@ -31,7 +31,7 @@ pub(super) enum Blank {
     Unreadable,
 }
 
-impl Setting {
+impl TokenSetting {
     /// The token, without white space around it.
     pub(super) fn token(&self) -> Option<&str> {
         match self {
@@ -67,18 +67,18 @@ impl Settings {
         Self { collection: database.collection_with_options("settings", durable_options(WRITE_TIME)) }
     }
 
-    pub(super) async fn read(&self, kind: TokenKind, source: Source) -> Result<Setting, DatabaseError> {
+    pub(super) async fn read(&self, kind: TokenKind, source: ReadFrom) -> Result<TokenSetting, DatabaseError> {
         let document = read(&self.collection, kind.setting(), source).await?;
-        Ok(document.as_ref().map_or(Setting::Absent, Setting::of))
+        Ok(document.as_ref().map_or(TokenSetting::Absent, TokenSetting::of))
     }
 
     /// Writes the token of a record in the place of what was read. Returns whether it is written: if something else is
     /// there by now, that stays for the next check.
-    pub(super) async fn write(&self, read: &Setting, record: &Record) -> Result<bool, DatabaseError> {
+    pub(super) async fn write(&self, read: &TokenSetting, record: &Record) -> Result<bool, DatabaseError> {
         let id = TokenKind::Metrics.setting();
         let collection = self.collection.clone_with_type::<Document>();
         let filter = match read {
-            Setting::Absent => {
+            TokenSetting::Absent => {
                 let setting = doc! {
                     "_id": id, "value": record.value.reveal(),
                     "createdAt": record.created, "lastUpdated": record.updated,
@@ -88,11 +88,11 @@ impl Settings {
                     written => written.map(|_| true),
                 };
             }
-            Setting::Blank(Blank::NoText) => {
+            TokenSetting::Blank(Blank::NoText) => {
                 doc! { "_id": id, "$expr": { "$ne": [{ "$type": "$value" }, "string"] } }
             }
-            Setting::Blank(Blank::Unreadable) => doc! { "_id": id },
-            Setting::Blank(Blank::Text(raw)) | Setting::Token { raw, .. } => {
+            TokenSetting::Blank(Blank::Unreadable) => doc! { "_id": id },
+            TokenSetting::Blank(Blank::Text(raw)) | TokenSetting::Token { raw, .. } => {
                 doc! { "_id": id, "value": { "$eq": raw } }
             }
         };

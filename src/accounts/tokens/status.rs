@@ -14,7 +14,7 @@ pub enum TokenError {
     /// Not read. A token that is known already goes on working.
     #[error("The {0} token cannot be read: {1}")]
     NotRead(TokenKind, DatabaseError),
-    /// There is none, and none could be created.
+    /// The token does not exist and could not be created.
     #[error("There is no {0} token, and none could be created: {1}")]
     NotCreated(TokenKind, String),
     /// Not replaced.

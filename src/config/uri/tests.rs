@@ -46,6 +46,10 @@ fn what_playarrs_driver_takes_is_taken() {
     assert_eq!(parsed("mongodb://@host").reveal(), "mongodb://host/");
     let numbers = parsed("mongodb://host/?connectTimeoutMS=5000ms&maxPoolSize=10.5");
     assert_eq!(numbers.reveal(), "mongodb://host/?connectTimeoutMS=5000&maxPoolSize=10");
+    // Node's driver corrects both.
+    assert_eq!(parsed("mongodb://host/?heartbeatFrequencyMS=1").reveal(), "mongodb://host/?heartbeatFrequencyMS=500");
+    let long = parsed(&format!("mongodb://host/?appName={}%C3%A4", "a".repeat(127)));
+    assert_eq!(long.reveal(), format!("mongodb://host/?appName={}", "a".repeat(127)));
 }
 
 #[test]
@@ -75,6 +79,7 @@ fn an_option_that_has_no_use_here_is_dropped_with_a_warning_that_names_it() {
         "serverApi=1",
         "authMechanismProperties=SERVICE_NAME:hunter2",
         "maxPoolSize=0",
+        "serverSelectionTimeoutMS=0",
         "keepAlive=true",
         "SocketTimeoutMs=1",
     ] {
@@ -122,6 +127,8 @@ fn what_is_wrong_is_named() {
         ("mongodb://host/?replicatSet=rs0", "the option replicatSet is not known; did you mean replicaSet?"),
         ("mongodb://host/?nonsense", "the option nonsense is not known"),
         ("mongodb://host/?tls=true&TLS=true", "the option TLS appears more than once"),
+        ("mongodb://host/?tls=true&ssl=false", "the options tls and ssl contradict each other; remove one of them"),
+        ("mongodb://host/?retryWrites=maybe", "connection string `retrywrites` option must be a boolean"),
         ("mongodb://host/?maxPoolSize=many", "the option maxPoolSize must be a number"),
         (
             "mongodb://u:p@host/?authMechanism=GSSAPI",

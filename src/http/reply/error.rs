@@ -2,32 +2,32 @@
 
 use serde_json::json;
 use warp::http::StatusCode;
-use warp::http::header::{
-    ALLOW, CACHE_CONTROL, HeaderValue, RETRY_AFTER, UPGRADE, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
-};
+use warp::http::header::{ALLOW, HeaderValue, RETRY_AFTER, UPGRADE, WWW_AUTHENTICATE};
 use warp::reject::{InvalidQuery, Reject};
 use warp::reply::Response;
 use warp::{Rejection, Reply};
 
 use playarr_jobs::database::Outage;
+use playarr_jobs::remembered::RememberError;
 
 use crate::accounts::{AuthError, TokenError, TokenKind, Unknown};
+use crate::custom::ChangeError;
+use crate::explore::CursorError;
 use crate::ingest::BatchError;
 use crate::journal::RecordError;
 use crate::selector::SelectorError;
 
-use super::extensions::{AuthenticationFailure, ErrorText};
+use super::extensions::{AuthenticationReason, ErrorText};
+use super::json::private;
+use super::unauthorized::Unauthorized;
 use super::{rfc3339, since};
 
 /// A request that is answered with an error.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::http) enum ApiError {
-    /// No bearer token, or an `Authorization` header that is not `Bearer` and one token.
-    #[error("Missing or invalid Authorization header")]
-    MissingToken,
-    /// Another token than the current one.
-    #[error("Invalid {0} token")]
-    WrongToken(TokenKind),
+    /// A bearer token that does not open the route.
+    #[error(transparent)]
+    Unauthorized(#[from] Unauthorized),
     /// No token to compare with.
     #[error("The {0} token is not known: {1}")]
     TokenUnknown(TokenKind, Unknown),
@@ -49,15 +49,24 @@ pub(in crate::http) enum ApiError {
     /// A token could not be read, created or replaced.
     #[error(transparent)]
     Token(#[from] TokenError),
-    /// The body of a login is no JSON object with the two texts.
+    /// The body of a login is not a JSON object with the texts `username` and `password`.
     #[error("The body is not a valid login; send a JSON object with the texts \"username\" and \"password\"")]
     InvalidLogin,
     /// The body does not say which live series to forget.
     #[error("The body does not say what to forget: {0}; send {{\"match\": [selectors], \"dry_run\": true or false}}")]
     InvalidForget(String),
-    /// A selector of series that is none.
+    /// A selector of series that is not valid.
     #[error("{0}; selectors are written as in Prometheus")]
     Selector(#[from] SelectorError),
+    /// A snapshot of the past cannot be read.
+    #[error("A remembered snapshot cannot be read: {0}; try again, or choose another time")]
+    Remembered(#[from] RememberError),
+    /// A query string with something that the route does not know.
+    #[error("The query string is not valid for this route: {0}")]
+    Parameter(String),
+    /// A page of series that cannot be continued.
+    #[error(transparent)]
+    Cursor(#[from] CursorError),
     /// A login with another content type.
     #[error("The Content-Type must be application/json")]
     NotJson,
@@ -70,6 +79,9 @@ pub(in crate::http) enum ApiError {
         /// The methods that it takes, separated by commas.
         allow: String,
     },
+    /// A connection without the certificate that clients need.
+    #[error("A client certificate is needed, from one of those in TLS_CLIENT_CA_FILE")]
+    NoCertificate,
     /// The request asks for an authority or for `*`.
     #[error("The request target must be a path, such as /metrics")]
     NotAPath,
@@ -82,6 +94,9 @@ pub(in crate::http) enum ApiError {
     /// Something else in the request that the route does not take.
     #[error("The request is not valid for this route")]
     InvalidRequest,
+    /// As many bodies as there is memory for are being read.
+    #[error("Too many bodies are being received at once; send the request again")]
+    TooManyBodies,
     /// The body took too long.
     #[error("The body did not arrive in time")]
     BodyTooSlow,
@@ -115,6 +130,9 @@ pub(in crate::http) enum ApiError {
     /// A valid batch that cannot be recorded now.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// A custom metric that cannot be shown or changed.
+    #[error(transparent)]
+    Custom(#[from] ChangeError),
     /// The process ends.
     #[error("The service is stopping; send the request again")]
     Stopping,
@@ -126,7 +144,7 @@ pub(in crate::http) enum ApiError {
 impl ApiError {
     fn status(&self) -> StatusCode {
         match self {
-            Self::MissingToken | Self::WrongToken(_) => StatusCode::UNAUTHORIZED,
+            Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
             Self::Auth(error) => match error {
                 AuthError::Unauthenticated(_) | AuthError::WrongLogin(_) => StatusCode::UNAUTHORIZED,
                 AuthError::Forbidden | AuthError::OtherSite => StatusCode::FORBIDDEN,
@@ -139,10 +157,23 @@ impl ApiError {
             | Self::NotReady(_)
             | Self::DatabaseAway(_)
             | Self::RefreshFailed
+            | Self::Remembered(_)
             | Self::Stopping
+            | Self::TooManyBodies
             | Self::Record(_)
             | Self::Token(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Custom(error) => match error {
+                ChangeError::Invalid(_) => StatusCode::BAD_REQUEST,
+                ChangeError::Unknown(_) => StatusCode::NOT_FOUND,
+                ChangeError::InFile(_)
+                | ChangeError::Conflict(_)
+                | ChangeError::NothingToUndo(_)
+                | ChangeError::Unreadable(_) => StatusCode::CONFLICT,
+                ChangeError::Database(_) | ChangeError::Unchecked(_) => StatusCode::SERVICE_UNAVAILABLE,
+            },
+            Self::NoCertificate => StatusCode::FORBIDDEN,
             Self::NoSuchRoute => StatusCode::NOT_FOUND,
+            Self::Cursor(CursorError::Gone { .. }) => StatusCode::GONE,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::ContentType(_) | Self::ContentEncoding(_) | Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooLarge(_) | Self::Batch(BatchError::TooMany) => StatusCode::PAYLOAD_TOO_LARGE,
@@ -155,6 +186,8 @@ impl ApiError {
             | Self::InvalidLogin
             | Self::InvalidForget(_)
             | Self::Selector(_)
+            | Self::Parameter(_)
+            | Self::Cursor(CursorError::Invalid | CursorError::OtherRequest)
             | Self::Batch(_) => StatusCode::BAD_REQUEST,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::NotAWebSocket => StatusCode::UPGRADE_REQUIRED,
@@ -171,20 +204,10 @@ impl ApiError {
         }
     }
 
-    /// The challenge of RFC 6750, section 3; the admin routes take an API key, which has no registered scheme.
-    fn challenge(&self) -> Option<&'static str> {
-        match self {
-            Self::MissingToken => Some("Bearer realm=\"playarr-metrics\""),
-            Self::WrongToken(_) => Some("Bearer realm=\"playarr-metrics\", error=\"invalid_token\""),
-            _ => None,
-        }
-    }
-
     /// The reason under which the failure of a caller to prove who they are is counted.
     fn authentication_failure(&self) -> Option<&'static str> {
         match self {
-            Self::MissingToken => Some("missing_token"),
-            Self::WrongToken(_) => Some("wrong_token"),
+            Self::Unauthorized(error) => Some(error.reason()),
             Self::Auth(AuthError::Unauthenticated(reason) | AuthError::WrongLogin(reason)) => Some(reason.as_str()),
             Self::Auth(AuthError::TooManyFailures { .. }) => Some("too_many_failures"),
             _ => None,
@@ -212,12 +235,12 @@ impl ApiError {
             }
             _ => {}
         }
-        let mut response = warp::reply::with_status(warp::reply::json(&body), self.status()).into_response();
+        let mut response = private(&body);
+        *response.status_mut() = self.status();
         let headers = response.headers_mut();
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        if let Some(challenge) = self.challenge() {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        // The admin routes take an API key, which has no registered scheme, so their 401 has no challenge.
+        if let Self::Unauthorized(error) = self {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(error.challenge()));
         }
         if let Some(seconds) = self.retry_after() {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
@@ -233,7 +256,7 @@ impl ApiError {
         }
         response.extensions_mut().insert(ErrorText(text));
         if let Some(reason) = self.authentication_failure() {
-            response.extensions_mut().insert(AuthenticationFailure(reason));
+            response.extensions_mut().insert(AuthenticationReason(reason));
         }
         response
     }

@@ -6,8 +6,4 @@ pub(in crate::http) struct ErrorText(pub(in crate::http) String);
 
 /// Why somebody could not prove who they are. It is counted by the route's template.
 #[derive(Clone, Copy)]
-pub(in crate::http) struct AuthenticationFailure(pub(in crate::http) &'static str);
-
-/// Marks an answer that its handler has recorded itself.
-#[derive(Clone, Copy)]
-pub(in crate::http) struct Recorded;
+pub(in crate::http) struct AuthenticationReason(pub(in crate::http) &'static str);

@@ -10,6 +10,7 @@ use warp::reply::Response;
 
 use askama::Template;
 
+use crate::config::BasePath;
 use crate::web::NoticePage;
 
 use super::extensions::ErrorText;
@@ -20,7 +21,7 @@ const HEADERS: [(HeaderName, HeaderValue); 4] = [
         CONTENT_SECURITY_POLICY,
         HeaderValue::from_static(
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
-             form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+             form-action 'self'; base-uri 'self'; frame-ancestors 'none'",
         ),
     ),
     (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
@@ -49,14 +50,18 @@ pub(in crate::http) fn see_other(path: &str) -> Response {
     guarded(response)
 }
 
-/// The same answer for somebody who looks at this path in a browser: an error becomes a page, anything else stays.
-pub(in crate::http) fn instead_of_json(response: Response, path: &str) -> Response {
-    let Some(ErrorText(text)) = response.extensions().get::<ErrorText>() else { return response };
+/// An error as a page, for somebody who looks at this path in a browser.
+pub(in crate::http) fn of_error(
+    response: &Response,
+    ErrorText(text): &ErrorText,
+    base: &BasePath,
+    path: &str,
+) -> Response {
     let status = response.status();
     let notice = match status {
-        StatusCode::SERVICE_UNAVAILABLE => NoticePage::unavailable(text),
-        StatusCode::NOT_FOUND => NoticePage::not_found(path),
-        _ => NoticePage::failed(text),
+        StatusCode::SERVICE_UNAVAILABLE => NoticePage::unavailable(base, text),
+        StatusCode::NOT_FOUND => NoticePage::not_found(base, path),
+        _ => NoticePage::failed(base, text),
     };
     let mut page = page(status, &notice);
     // What the error says in its headers, such as Allow or Retry-After, the page says as well.

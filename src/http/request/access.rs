@@ -5,13 +5,12 @@ use std::sync::Arc;
 
 use warp::{Filter, Rejection};
 
-use crate::accounts::{AuthError, Reason, TokenKind, User};
+use crate::accounts::{AuthError, AuthFailure, TokenKind, User};
 use crate::app::App;
 use crate::http::reply::error::ApiError;
 
 use super::bearer::Bearer;
 use super::caller::{Caller, caller};
-use super::headers::header;
 
 /// An active user with the role admin.
 pub(in crate::http) struct Admin(pub(in crate::http) User);
@@ -27,7 +26,7 @@ pub(in crate::http) fn user(app: &Arc<App>) -> impl Filter<Extract = (User,), Er
     anyone(app).and(caller()).and_then(|app: Arc<App>, caller: Caller| async move {
         match app.admins.user(&caller.credentials()).await {
             Ok(user) if user.is_active => Ok(user),
-            Ok(_) => Err(refused(&app, AuthError::Unauthenticated(Reason::InactiveUser))),
+            Ok(_) => Err(refused(&app, AuthError::Unauthenticated(AuthFailure::InactiveUser))),
             Err(error) => Err(refused(&app, error)),
         }
     })
@@ -67,12 +66,26 @@ pub(in crate::http) fn bearer(
     app: &Arc<App>,
     kind: TokenKind,
 ) -> impl Filter<Extract = (Arc<App>,), Error = Rejection> + Clone + use<> {
-    anyone(app).and(header("authorization")).and_then(move |app: Arc<App>, token: Option<Bearer>| {
-        ready(match Bearer::check(token.as_ref(), &app.tokens, kind) {
+    anyone(app).and(caller()).and_then(move |app: Arc<App>, caller: Caller| {
+        ready(match Bearer::check(caller.bearer(), &app.tokens, kind) {
             Ok(()) => Ok(app),
             Err(error) => Err(Rejection::from(error)),
         })
     })
+}
+
+/// An admin, or the bearer of the metrics token, who asks to see series.
+pub(in crate::http) fn admin_or_scraper(
+    app: &Arc<App>,
+) -> impl Filter<Extract = (Arc<App>,), Error = Rejection> + Clone + use<> {
+    let check = |app: Arc<App>, caller: Caller| async move {
+        let allowed = match caller.bearer() {
+            Some(bearer) => Bearer::check(Some(bearer), &app.tokens, TokenKind::Metrics).map_err(Rejection::from),
+            None => app.admins.admin(&caller.credentials()).await.map(drop).map_err(|error| refused(&app, error)),
+        };
+        allowed.map(|()| app)
+    };
+    anyone(app).and(caller()).and_then(check)
 }
 
 fn refused(app: &App, error: AuthError) -> Rejection {

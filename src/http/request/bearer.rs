@@ -1,53 +1,48 @@
 //! Bearer tokens in requests (RFC 6750, section 2.1).
 
-use std::convert::Infallible;
-use std::str::FromStr;
-
 use crate::accounts::{TokenKind, Tokens};
 use crate::http::reply::error::ApiError;
+use crate::http::reply::unauthorized::Unauthorized;
 
 /// An `Authorization` header: its token, or `None` if it is not `Bearer` and one token.
-pub(in crate::http) struct Bearer(Option<String>);
+#[derive(Clone, Copy)]
+pub(in crate::http) struct Bearer<'a>(Option<&'a str>);
 
-impl Bearer {
+impl<'a> Bearer<'a> {
+    /// Reads an `Authorization` header. The scheme is case-insensitive.
+    pub(in crate::http) fn of(authorization: &'a str) -> Self {
+        let token = authorization.split_once(' ').and_then(|(scheme, token)| {
+            let token = token.trim_ascii();
+            let is_one_word = !token.is_empty() && !token.contains(' ') && !token.contains('\t');
+            (scheme.eq_ignore_ascii_case("bearer") && is_one_word).then_some(token)
+        });
+        Self(token)
+    }
+
     /// Succeeds if this is the current token of that kind.
-    pub(in crate::http) fn check(token: Option<&Self>, tokens: &Tokens, kind: TokenKind) -> Result<(), ApiError> {
-        let token = token.and_then(|Self(token)| token.as_deref()).ok_or(ApiError::MissingToken)?;
+    pub(in crate::http) fn check(bearer: Option<Self>, tokens: &Tokens, kind: TokenKind) -> Result<(), ApiError> {
+        let token = bearer.and_then(|Self(token)| token).ok_or(Unauthorized::MissingToken)?;
         match tokens.accepts(kind, token) {
             Err(unknown) => Err(ApiError::TokenUnknown(kind, unknown)),
-            Ok(false) => Err(ApiError::WrongToken(kind)),
+            Ok(false) => Err(Unauthorized::WrongToken(kind).into()),
             Ok(true) => Ok(()),
         }
     }
 }
 
-impl FromStr for Bearer {
-    type Err = Infallible;
-
-    fn from_str(authorization: &str) -> Result<Self, Infallible> {
-        Ok(Self(bearer(authorization).map(str::to_owned)))
-    }
-}
-
-/// The token of an `Authorization: Bearer <token>` header; the scheme is case-insensitive.
-fn bearer(authorization: &str) -> Option<&str> {
-    let (scheme, token) = authorization.split_once(' ')?;
-    let token = token.trim();
-    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() && !token.contains(char::is_whitespace))
-        .then_some(token)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::bearer;
+    use super::Bearer;
 
     #[test]
     fn the_scheme_is_case_insensitive_and_the_token_is_one_word() {
         for header in ["Bearer abc", "bearer abc", "BEARER   abc "] {
-            assert_eq!(bearer(header), Some("abc"), "{header}");
+            assert_eq!(Bearer::of(header).0, Some("abc"), "{header}");
         }
-        for header in ["", "abc", "Bearer", "Bearer ", "Basic abc", "Bearer a b", "Bearerabc", " Bearer abc"] {
-            assert_eq!(bearer(header), None, "{header}");
+        for header in
+            ["", "abc", "Bearer", "Bearer ", "Basic abc", "Bearer a b", "Bearer a\tb", "Bearerabc", " Bearer abc"]
+        {
+            assert_eq!(Bearer::of(header).0, None, "{header}");
         }
     }
 }

@@ -3,14 +3,18 @@
 use std::future::ready;
 
 use cookie::Cookie;
-use warp::http::HeaderMap;
-use warp::http::header::{AsHeaderName, COOKIE, HOST, ORIGIN, REFERER};
+use warp::http::header::{AUTHORIZATION, AsHeaderName, COOKIE, HOST, ORIGIN, REFERER};
+use warp::http::{HeaderMap, HeaderName};
 use warp::{Filter, Rejection};
 
 use crate::accounts::{Client, Credentials};
 use crate::config::Secret;
+use crate::connections::is_encrypted;
 
+use super::bearer::Bearer;
 use super::peer::peer;
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The cookie of Playarr's sessions.
 pub(in crate::http) const COOKIE_NAME: &str = "access_token";
@@ -29,14 +33,20 @@ pub(in crate::http) fn caller() -> impl Filter<Extract = (Caller,), Error = Reje
 }
 
 impl Caller {
-    fn new(headers: HeaderMap) -> Self {
-        let forwarded_for = headers.get("x-forwarded-for").and_then(|value| value.to_str().ok());
+    /// Who sends a request with these headers over the connection under way.
+    pub(in crate::http) fn new(headers: HeaderMap) -> Self {
+        let forwarded_for = headers.get(X_FORWARDED_FOR).and_then(|value| value.to_str().ok());
         Self { client: Client::of(peer(), forwarded_for), headers }
     }
 
     /// The address that the request comes from.
     pub(in crate::http) fn client(&self) -> Client {
         self.client
+    }
+
+    /// What the request has in its `Authorization` header.
+    pub(in crate::http) fn bearer(&self) -> Option<Bearer<'_>> {
+        self.header(AUTHORIZATION).map(Bearer::of)
     }
 
     /// The API key and the sessions that the request sends.
@@ -71,12 +81,13 @@ impl Caller {
         self.header("sec-fetch-site") == Some("cross-site")
     }
 
-    /// Whether the browser uses https. A proxy that ends TLS says so, or the browser does by its `Origin`.
+    /// Whether the browser uses https. A proxy knows and says so, or the browser does by its `Origin`; without a proxy
+    /// the connection is the one of the browser.
     pub(in crate::http) fn is_https(&self) -> bool {
         let is_https = |protocol: &str| protocol.trim().eq_ignore_ascii_case("https");
         let forwarded = self.header("x-forwarded-proto").and_then(|list| list.rsplit(',').next());
         let page = self.header(ORIGIN).filter(|origin| self.is_own(origin));
-        forwarded.is_some_and(is_https) || page.is_some_and(|page| page.starts_with("https://"))
+        forwarded.map_or_else(is_encrypted, is_https) || page.is_some_and(|page| page.starts_with("https://"))
     }
 
     /// Whether a URL is of the host that this request was sent to.
@@ -116,7 +127,8 @@ impl Caller {
             .collect()
     }
 
-    fn header(&self, name: impl AsHeaderName) -> Option<&str> {
+    /// A header; `None` where it is absent or not ASCII.
+    pub(in crate::http) fn header(&self, name: impl AsHeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 }

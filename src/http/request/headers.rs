@@ -1,10 +1,10 @@
 //! What every request must have, and reading single headers.
 
+use std::net::Ipv6Addr;
 use std::str::FromStr;
 
 use warp::Filter;
 use warp::http::header::{COOKIE, HOST};
-use warp::http::uri::Authority;
 use warp::http::{HeaderMap, HeaderName, HeaderValue, Request, Version};
 
 use crate::http::reply::error::ApiError;
@@ -33,27 +33,36 @@ pub(in crate::http) fn check_target<B>(request: &Request<B>) -> Result<(), ApiEr
     }
 }
 
-/// An empty `Host` is what clients send for a target that has no authority.
+/// Whether this is a host name or an address with an optional port (RFC 3986, sections 3.2.2 and 3.2.3).
+///
+/// It is empty if the client's target has no authority. Percent-encoded names are refused; nobody has one.
 fn is_host(host: &HeaderValue) -> bool {
     let Ok(host) = host.to_str() else { return false };
-    let Some(authority) = host.parse::<Authority>().ok().filter(|_| !host.contains('@')) else {
-        return host.is_empty();
+    let (is_name_or_address, port) = match host.strip_prefix('[').and_then(|host| host.split_once(']')) {
+        Some((address, port)) => (address.parse::<Ipv6Addr>().is_ok(), port),
+        None => {
+            let (name, port) = host.split_at(host.find(':').unwrap_or(host.len()));
+            (name.bytes().all(is_of_host_name), port)
+        }
     };
-    // What follows the name or address: nothing, or a colon and a port, which may be empty (RFC 3986, section 3.2.3).
-    match host[authority.host().len()..].strip_prefix(':') {
-        None => host.len() == authority.host().len(),
-        Some(port) => port.is_empty() || port.parse::<u16>().is_ok(),
-    }
+    let is_port = |port: &str| port.is_empty() || port.parse::<u16>().is_ok();
+    is_name_or_address && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
+}
+
+/// The unreserved characters and sub-delimiters of RFC 3986.
+fn is_of_host_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&byte)
 }
 
 /// Joins the lines of each header that has several into one, so that whoever reads the header reads all of it
 /// (RFC 9110, section 5.3). Of a header that is no list, such as `Authorization`, that makes a value that no one takes.
+/// `Host` stays, since [`check_target`] refuses several.
 pub(in crate::http) fn join_lines(headers: &mut HeaderMap) {
     if headers.len() == headers.keys_len() {
         return;
     }
     let names: Vec<HeaderName> = headers.keys().cloned().collect();
-    for name in names {
+    for name in names.into_iter().filter(|name| name != HOST) {
         let lines: Vec<_> = headers.get_all(&name).into_iter().map(HeaderValue::as_bytes).collect();
         if lines.len() < 2 {
             continue;
@@ -79,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_request_needs_a_path_and_one_host() {
-        for host in ["localhost", "localhost:3000", "[::1]:3000", "10.0.0.1", ""] {
+        for host in ["localhost", "localhost:3000", "my_host.lan:", "[::1]", "[::1]:3000", "10.0.0.1", ""] {
             assert!(request(Version::HTTP_11, "/metrics", &[host]).is_ok(), "{host}");
         }
         assert!(request(Version::HTTP_10, "/metrics", &[]).is_ok());
@@ -87,7 +96,23 @@ mod tests {
         for target in ["x:1", "*", "localhost"] {
             assert!(matches!(request(Version::HTTP_11, target, &["a"]), Err(ApiError::NotAPath)), "{target}");
         }
-        for hosts in [&[][..], &["a", "a"], &["a", "b"], &["a b"], &["user@host"], &["a,b/"], &["a:x"]] {
+        let several = [&[][..], &["a", "a"], &["a", "b"]];
+        let no_hosts = [
+            "a b",
+            "user@host",
+            "a,b/",
+            "a:x",
+            "a:1:2",
+            "a:65536",
+            "::1",
+            "[::1",
+            "[::1]a",
+            "[::1]:x",
+            "[a]",
+            "[]",
+            "a%b",
+        ];
+        for hosts in several.into_iter().chain(no_hosts.iter().map(std::slice::from_ref)) {
             let outcome = request(Version::HTTP_11, "/metrics", hosts);
             assert!(matches!(outcome, Err(ApiError::BadHost(_))), "{hosts:?}");
         }
@@ -107,10 +132,14 @@ mod tests {
             ("x-forwarded-for", "1.1.1.1, 2.2.2.2"),
             ("x-forwarded-for", "3.3.3.3"),
             ("user-agent", "curl"),
+            ("host", "a"),
+            ("host", "b"),
         ] {
             headers.append(name, HeaderValue::from_static(value));
         }
         join_lines(&mut headers);
+        assert_eq!(headers.get_all(HOST).iter().count(), 2, "whoever checks the host finds both");
+        headers.remove(HOST);
         assert_eq!(headers.len(), headers.keys_len());
         for (name, value) in [
             ("accept", "text/plain, application/json"),

@@ -1,9 +1,11 @@
 //! Reading requests: who sends them, and what they ask for.
 
 pub(super) mod access;
+pub(super) mod base;
 pub(super) mod bearer;
 pub(super) mod body;
 pub(super) mod caller;
+pub(super) mod choice;
 pub(super) mod headers;
 pub(super) mod negotiate;
 pub(super) mod parameter;

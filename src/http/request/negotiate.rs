@@ -1,8 +1,5 @@
 //! Which format and encoding a client prefers (RFC 9110, sections 12.4 and 12.5).
 
-use warp::http::HeaderMap;
-use warp::http::header::ACCEPT;
-
 use crate::exposition::Format;
 
 /// The format for an `Accept` header.
@@ -48,12 +45,12 @@ pub(in crate::http) fn accepts_gzip(accept_encoding: &str) -> bool {
     gzip.or(any).unwrap_or(0) > 0
 }
 
-/// Whether somebody looks at the answer in a browser: HTML is accepted by name, and JSON is not liked better.
-pub(in crate::http) fn prefers_html(headers: &HeaderMap) -> bool {
-    let lines = headers.get_all(ACCEPT).into_iter().filter_map(|line| line.to_str().ok());
-    let ranges = lines.flat_map(|line| line.split(',')).filter_map(MediaRange::parse);
+/// Whether somebody looks at the answer in a browser: an `Accept` header takes HTML by name, and JSON is not liked
+/// better.
+#[must_use]
+pub(in crate::http) fn prefers_html(accept: &str) -> bool {
     let (mut html, mut json) = (0, 0);
-    for range in ranges {
+    for range in accept.split(',').filter_map(MediaRange::parse) {
         if is(range.media_type, "text/html") || is(range.media_type, "application/xhtml+xml") {
             html = html.max(range.quality);
         } else if is(range.media_type, "application/json") {
@@ -83,7 +80,7 @@ impl<'a> MediaRange<'a> {
     }
 }
 
-/// The weight among the parameters in thousandths, at most 1000; 1000 where there is none, 0 where it is no number.
+/// The weight (`q`) in thousandths, at most 1000. It is 1000 if `q` is missing and 0 if it is not a number.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0 to 1000")]
 fn quality<'a>(mut parameters: impl Iterator<Item = &'a str>) -> u16 {
     let Some(weight) = parameters.find_map(|parameter| value_of(parameter, "q")) else { return 1000 };
@@ -143,27 +140,19 @@ mod tests {
 
     #[test]
     fn a_page_is_for_those_who_ask_for_html_by_name() {
-        let prefers = |lines: &[&'static str]| {
-            let mut headers = HeaderMap::new();
-            for line in lines {
-                headers.append(ACCEPT, line.parse().unwrap());
-            }
-            prefers_html(&headers)
-        };
         for browser in [
             "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
             "text/html",
             "TEXT/HTML;q=0.5, */*;q=0.1",
             "application/json;q=0.5, text/html",
+            "*/*, text/html",
         ] {
-            assert!(prefers(&[browser]), "{browser}");
+            assert!(prefers_html(browser), "{browser}");
         }
-        assert!(prefers(&["*/*", "text/html"]));
         for program in ["", "*/*", "text/*", "application/json, text/html;q=0.9", "text/html;q=0", UP_TO_2_48, FROM_3_4]
         {
-            assert!(!prefers(&[program]), "{program}");
+            assert!(!prefers_html(program), "{program}");
         }
-        assert!(!prefers(&[]));
     }
 
     #[test]

@@ -13,6 +13,9 @@ impl Parameters {
     /// The parameters of a path that matches the template, with or without a slash at its end.
     pub(in crate::http) fn of(template: &'static str, path: &str) -> Option<Self> {
         let path = if template == "/" { path } else { path.strip_suffix('/').unwrap_or(path) };
+        if path == template && !template.contains(':') {
+            return Some(Self::default());
+        }
         let mut parameters = Vec::new();
         let (mut expected, mut found) = (template.split('/'), path.split('/'));
         loop {

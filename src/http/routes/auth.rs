@@ -12,13 +12,13 @@ use warp::reply::Response;
 
 use crate::accounts::{AuthError, User};
 use crate::app::App;
-use crate::config::Secret;
+use crate::config::{BasePath, Secret};
 use crate::http::reply::error::ApiError;
 use crate::http::reply::json::private;
 use crate::http::request::caller::{COOKIE_NAME, Caller};
 
 #[derive(Deserialize)]
-struct Login {
+struct LoginBody {
     username: String,
     password: String,
 }
@@ -32,18 +32,24 @@ pub(in crate::http) async fn login(
     if caller.is_of_other_site() {
         return Err(AuthError::OtherSite.into());
     }
-    let Login { username, password } = parse_login(&body?)?;
+    let LoginBody { username, password } = parse_login(&body?)?;
     let login = app.admins.login(caller.client(), &username, Secret::from(password)).await?;
     let answer = json!({ "success": true, "user": shown(&login.user) });
-    Ok(with_session(&answer, &caller, login.session.reveal(), login.lifetime))
+    Ok(with_session(&answer, &caller, &app.base_path, login.session.reveal(), login.lifetime))
 }
 
 /// `POST /api/auth/logout`
-pub(in crate::http) fn logout(caller: Caller) -> Result<Response, ApiError> {
+pub(in crate::http) fn logout(app: Arc<App>, caller: Caller) -> Result<Response, ApiError> {
     if caller.is_of_other_site() {
         return Err(AuthError::OtherSite.into());
     }
-    Ok(with_session(&json!({ "success": true }), &caller, "", Duration::ZERO))
+    let mut response = with_session(&json!({ "success": true }), &caller, &app.base_path, "", Duration::ZERO);
+    if !app.base_path.is_root() {
+        // A session of Playarr itself, which has the whole host, would sign in again at once.
+        let root = with_session(&Value::Null, &caller, &BasePath::default(), "", Duration::ZERO);
+        response.headers_mut().extend(root.headers().get(SET_COOKIE).map(|cookie| (SET_COOKIE, cookie.clone())));
+    }
+    Ok(response)
 }
 
 /// `GET /api/auth/verify`
@@ -52,7 +58,7 @@ pub(in crate::http) fn verify(user: User) -> Response {
 }
 
 /// Drops the error of the parser, which might quote the password.
-fn parse_login(body: &[u8]) -> Result<Login, ApiError> {
+fn parse_login(body: &[u8]) -> Result<LoginBody, ApiError> {
     // serde would accept an array with the values of the fields.
     if !body.trim_ascii_start().starts_with(b"{") {
         return Err(ApiError::InvalidLogin);
@@ -65,11 +71,11 @@ fn shown(user: &User) -> Value {
 }
 
 /// An answer that sets the session's cookie, which no script can read and no other site can use.
-fn with_session(body: &Value, caller: &Caller, session: &str, lifetime: Duration) -> Response {
+fn with_session(body: &Value, caller: &Caller, base: &BasePath, session: &str, lifetime: Duration) -> Response {
     let cookie = Cookie::build((COOKIE_NAME, session))
         .http_only(true)
         .same_site(SameSite::Strict)
-        .path("/")
+        .path(if base.is_root() { "/" } else { base.as_str() })
         .max_age(lifetime.try_into().unwrap_or(cookie::time::Duration::MAX))
         .secure(caller.is_https());
     let mut response = private(body);

@@ -73,6 +73,7 @@ pub(in crate::http) fn batch() -> impl Filter<Extract = (Result<PackedBatch, Api
         .and(header("content-encoding"))
         // An id that cannot be read is refused: without it the batch could be counted twice.
         .and(warp::header::optional("x-batch-id"))
+        .and(header("content-length"))
         .and(warp::body::stream())
         .then(PackedBatch::read)
 }
@@ -82,6 +83,7 @@ impl PackedBatch {
         content_type: Option<String>,
         encoding: Option<String>,
         id: Option<String>,
+        length: Option<usize>,
         body: impl Stream<Item = Result<impl Buf, warp::Error>>,
     ) -> Result<Self, ApiError> {
         let content_type = content_type.unwrap_or_default();
@@ -97,7 +99,7 @@ impl PackedBatch {
             "gzip" | "x-gzip" => true,
             _ => return Err(ApiError::ContentEncoding(encoding)),
         };
-        let body = body::read(body, MAX_BODY, PATIENCE).await?;
+        let body = body::read(body, length, MAX_BODY, PATIENCE).await?;
         Ok(Self { layout, is_gzip, id, body })
     }
 
@@ -132,4 +134,41 @@ fn unpack(body: &[u8]) -> Result<Bytes, ApiError> {
         return Err(ApiError::BodyTooLarge(MAX_BODY));
     }
     Ok(unpacked.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use playarr_fuzz::{fuzz, kind_of};
+
+    use super::*;
+
+    fn packed(text: &[u8]) -> Vec<u8> {
+        let mut packed = GzEncoder::new(Vec::new(), Compression::default());
+        packed.write_all(text).unwrap();
+        packed.finish().unwrap()
+    }
+
+    #[test]
+    fn a_packed_body_may_hold_anything() {
+        let live = Live::new();
+        let event = packed(br#"{"events":[{"type":"cache_operation","operation":"hit"}]}"#);
+        let twice = [&*packed(br#"{"events":"#), &packed(b"[]}")].concat();
+        let words = ["\x1f", "\u{8b}", "\x08", "\0\0\0\0"];
+        fuzz("gzip bodies", &[&event, &twice, &packed(&[b' '; 70_000])], &words, |body| {
+            let body = Bytes::copy_from_slice(body);
+            let batch = PackedBatch { layout: Layout::Document, is_gzip: true, id: None, body };
+            batch.sum(&live).map_or_else(|error| kind_of(&error.to_string()), |batch| batch.events.to_string())
+        });
+    }
+
+    #[test]
+    fn a_body_that_unpacks_to_too_much_is_refused() {
+        let zeros = packed(&vec![b' '; MAX_BODY + 1]);
+        assert!(zeros.len() < 10_000);
+        assert!(matches!(unpack(&zeros), Err(ApiError::BodyTooLarge(MAX_BODY))));
+    }
 }

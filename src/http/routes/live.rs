@@ -20,7 +20,7 @@ const MAX_SELECTORS: usize = 100;
 /// What to forget.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Forget {
+struct ForgetBody {
     /// Selectors; a series that any of them chooses is meant.
     #[serde(rename = "match")]
     selectors: Vec<String>,
@@ -35,7 +35,8 @@ pub(in crate::http) async fn forget(
     admin: Admin,
     body: Result<Bytes, ApiError>,
 ) -> Result<Json, ApiError> {
-    let forget: Forget = serde_json::from_slice(&body?).map_err(|error| ApiError::InvalidForget(error.to_string()))?;
+    let forget: ForgetBody =
+        serde_json::from_slice(&body?).map_err(|error| ApiError::InvalidForget(error.to_string()))?;
     if forget.selectors.is_empty() || forget.selectors.len() > MAX_SELECTORS {
         return Err(ApiError::InvalidForget(format!(
             "\"match\" has {} selectors, and 1 to {MAX_SELECTORS} are accepted",

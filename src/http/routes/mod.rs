@@ -3,13 +3,18 @@
 
 pub(super) mod assets;
 pub(super) mod auth;
+pub(super) mod changes;
+pub(super) mod custom;
 pub(super) mod events;
+pub(super) mod export;
 pub(super) mod health;
 pub(super) mod live;
 pub(super) mod metrics;
+pub(super) mod openapi;
 pub(super) mod overview;
 pub(super) mod pages;
 pub(super) mod refresh;
+pub(super) mod series;
 pub(super) mod settings;
 pub(super) mod status;
 pub(super) mod websocket;

@@ -1,8 +1,10 @@
 //! The numbers of the overview page.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
+use playarr_jobs::refresh::Snapshot;
+use playarr_jobs::remembered::FamilySums;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use warp::reply::Response;
@@ -14,8 +16,10 @@ use crate::http::request::access::Admin;
 use crate::live::Traffic;
 use crate::overview::{self, TimelineView, Window};
 
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 #[derive(Deserialize)]
-pub(in crate::http) struct Query {
+pub(in crate::http) struct OverviewQuery {
     #[serde(default)]
     window: Window,
     /// `all` for every account instead of the first ten.
@@ -24,7 +28,7 @@ pub(in crate::http) struct Query {
 
 /// `GET /api/metrics/overview`; `?window=life` for the timeline since the process started, `?accounts=all` for every
 /// account instead of the first ten
-pub(in crate::http) fn overview(app: Arc<App>, _: Admin, query: Query) -> Response {
+pub(in crate::http) fn overview(app: Arc<App>, _: Admin, query: OverviewQuery) -> Response {
     private(&numbers(&app, &query))
 }
 
@@ -34,7 +38,7 @@ enum Accounts {
     All,
 }
 
-fn numbers(app: &App, query: &Query) -> Value {
+fn numbers(app: &App, query: &OverviewQuery) -> Value {
     let now = SystemTime::now();
     let published = app.snapshots.load();
     let snapshot = &published.snapshot;
@@ -53,11 +57,33 @@ fn numbers(app: &App, query: &Query) -> Value {
             "failed": failed.map(|collector| &*collector.name).collect::<Vec<_>>(),
             "collected": collected.collect::<Map<_, _>>(),
         },
+        "changes": since_yesterday(app, snapshot, now),
         "library": &*library,
         "providers": overview::providers(snapshot, &library.directory, query.accounts.is_some(), now),
         "activity": overview::activity(&app.live, &library.directory),
         "history": app.overview.timeline(query.window, &app.live).map(|view| history(&view)),
     })
+}
+
+/// How the sums of the tiles have changed since about this time yesterday; `None` if nothing of then is remembered.
+fn since_yesterday(app: &App, snapshot: &Snapshot, now: SystemTime) -> Option<Value> {
+    let history = app.remembered.history();
+    let yesterday = history.closest(now.checked_sub(DAY)?)?;
+    let age = now.duration_since(yesterday.taken_at).ok()?;
+    if age < DAY / 2 || age > 2 * DAY {
+        return None;
+    }
+    let change = |family| {
+        let now = FamilySums::of(snapshot.collector(family)?.family.as_deref()?)?;
+        Some(now.total - yesterday.sum(family, None)?)
+    };
+    Some(json!({
+        "since": rfc3339(yesterday.taken_at),
+        "titles": change("playarr_main_titles_count"),
+        "episodes": change("playarr_episodes_count"),
+        "channels": change("playarr_channels_count"),
+        "active_users": change("playarr_active_users"),
+    }))
 }
 
 /// The numbers of each point, a list for each part of a chart.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use playarr_jobs::refresh::Trigger;
+use playarr_jobs::refresh::{Scope, Trigger};
 use serde::Deserialize;
 use serde_json::json;
 use warp::Reply;
@@ -15,10 +15,13 @@ use crate::http::reply::error::ApiError;
 use crate::http::request::access::Admin;
 
 #[derive(Deserialize)]
-pub(in crate::http) struct Query {
+pub(in crate::http) struct RefreshQuery {
     /// Whether the answer comes when the refresh is done, or at once.
     #[serde(default = "yes")]
     wait: bool,
+    /// Whether everything is counted, and not only what may have changed.
+    #[serde(default)]
+    full: bool,
 }
 
 fn yes() -> bool {
@@ -26,12 +29,13 @@ fn yes() -> bool {
 }
 
 /// `POST /api/metrics/refresh`
-pub(in crate::http) async fn refresh(app: Arc<App>, _: Admin, query: Query) -> Result<Response, ApiError> {
+pub(in crate::http) async fn refresh(app: Arc<App>, _: Admin, query: RefreshQuery) -> Result<Response, ApiError> {
+    let scope = if query.full { Scope::All } else { Scope::Changed };
     if query.wait {
-        let report = app.job.refresh(Trigger::Manual).await.map_err(|_| ApiError::RefreshFailed)?;
+        let report = app.job.refresh_in(scope, Trigger::Manual).await.map_err(|_| ApiError::RefreshFailed)?;
         return Ok(warp::reply::json(&status::report(&report)).into_response());
     }
-    app.job.start(Trigger::Manual);
+    app.job.start(scope, Trigger::Manual);
     let accepted = warp::reply::json(&json!({ "status": "refreshing" }));
     Ok(warp::reply::with_status(accepted, StatusCode::ACCEPTED).into_response())
 }

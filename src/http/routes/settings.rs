@@ -16,20 +16,20 @@ use crate::http::request::access::Admin;
 use super::joined;
 
 #[derive(Deserialize)]
-pub(in crate::http) struct Query {
+pub(in crate::http) struct TokenQuery {
     #[serde(default)]
     token: TokenKind,
 }
 
 /// `GET /api/settings/metrics`
-pub(in crate::http) async fn show(app: Arc<App>, _: Admin, query: Query) -> Result<Response, ApiError> {
+pub(in crate::http) async fn show(app: Arc<App>, _: Admin, query: TokenQuery) -> Result<Response, ApiError> {
     let setting = app.tokens.show(query.token).await?;
     let last_updated = setting.last_updated.and_then(rfc3339);
     Ok(private(&json!({ "value": setting.value.reveal(), "lastUpdated": last_updated })))
 }
 
 /// `POST /api/settings/metrics/regenerate`
-pub(in crate::http) async fn regenerate(app: Arc<App>, admin: Admin, query: Query) -> Result<Response, ApiError> {
+pub(in crate::http) async fn regenerate(app: Arc<App>, admin: Admin, query: TokenQuery) -> Result<Response, ApiError> {
     let (Admin(admin), kind) = (admin, query.token);
     // Before the tokens are known, live metrics may not be what they were; nobody should get in to see them.
     if let Err(unknown) = app.tokens.known(kind) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use playarr_jobs::database::{Contents, HealthState};
-use playarr_jobs::refresh::{Collector, CollectorReport, Report};
+use playarr_jobs::refresh::{ChangeDetection, Collector, CollectorReport, Report};
 use serde_json::{Map, Value, json};
 use warp::reply::Response;
 
@@ -34,6 +34,7 @@ pub(in crate::http) fn current(app: &App) -> Value {
         },
         "database": database(app),
         "refreshing": app.job.is_refreshing(),
+        "change_detection": change_detection(app),
         "interval_seconds": app.refresh_interval.as_secs(),
         "next_run": next_run.and_then(|next_run| rfc3339(next_run.time())),
         "last_run": app.feed.last_report().map(|report| json!({
@@ -48,6 +49,16 @@ pub(in crate::http) fn current(app: &App) -> Value {
         "tokens": tokens(app),
         "websocket_connections": app.live.websockets(),
     })
+}
+
+/// Whether changes in the database are noticed, and why not.
+fn change_detection(app: &App) -> Value {
+    let (state, reason) = match app.job.change_detection() {
+        ChangeDetection::Off => ("off", None),
+        ChangeDetection::On => ("on", None),
+        ChangeDetection::Refused { reason } => ("refused", Some(reason)),
+    };
+    json!({ "state": state, "reason": reason })
 }
 
 /// Whether MongoDB answers, since when not and why, and whether the database is Playarr's.
@@ -94,6 +105,7 @@ pub(in crate::http) fn collector_report(report: &CollectorReport) -> Value {
         "folded_series": report.folded,
         "duration_seconds": report.duration.as_secs_f64(),
         "error": report.error,
+        "kept": report.is_kept,
     })
 }
 
@@ -131,11 +143,11 @@ pub(in crate::http) fn scrape_totals(app: &App) -> Value {
 /// The recent scrapes but the first `seen` since the start, newest first, and how many there were by now.
 pub(in crate::http) fn recent_scrapes(app: &App, seen: u64) -> (Vec<Value>, u64) {
     let (recent, count) = app.telemetry.scrapes().recent_since(seen);
-    let clock = Clock { instant: Instant::now(), time: SystemTime::now() };
+    let clock = PairedClocks { instant: Instant::now(), time: SystemTime::now() };
     (recent.iter().map(|recent| scrape(recent, &clock)).collect(), count)
 }
 
-fn scrape(scrape: &Scrape, clock: &Clock) -> Value {
+fn scrape(scrape: &Scrape, clock: &PairedClocks) -> Value {
     let mut shown = json!({
         "at": clock.time_of(scrape.at),
         "client": scrape.client,
@@ -163,12 +175,12 @@ fn scrape(scrape: &Scrape, clock: &Clock) -> Value {
 
 /// One moment on both clocks. Scrapes keep an `Instant`, so their order and ages are right whatever the wall clock
 /// does.
-struct Clock {
+struct PairedClocks {
     instant: Instant,
     time: SystemTime,
 }
 
-impl Clock {
+impl PairedClocks {
     fn time_of(&self, at: Instant) -> Option<String> {
         rfc3339(self.time - self.instant.saturating_duration_since(at))
     }

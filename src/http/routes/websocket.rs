@@ -129,7 +129,7 @@ where
                 Err(_) => return End::NotAdmin,
             },
             step = steps.recv() => match step {
-                Ok(step) => text(&step_event(&step)),
+                Ok(step) => text(&step_event(app, &step)),
                 Err(RecvError::Lagged(_)) => return End::TooSlow,
                 Err(RecvError::Closed) => return End::Stopping,
             },
@@ -192,7 +192,7 @@ async fn planned(next_run: &mut Option<watch::Receiver<Option<Moment>>>) {
     }
 }
 
-/// Waits for the next value, for ever if none can come any more.
+/// Waits for the next value. Never returns if the sender is gone.
 async fn changed<T>(values: &mut watch::Receiver<T>) {
     if values.changed().await.is_err() {
         std::future::pending::<()>().await;
@@ -210,7 +210,7 @@ fn status(app: &App) -> Message {
     text(&event("status", current(app)))
 }
 
-fn step_event(step: &Step) -> Value {
+fn step_event(app: &App, step: &Step) -> Value {
     match step {
         Step::Started { generation, trigger, collectors } => {
             event("refresh_started", json!({ "generation": generation, "trigger": trigger, "collectors": collectors }))
@@ -221,6 +221,7 @@ fn step_event(step: &Step) -> Value {
             event("collected", collected)
         }
         Step::Finished(finished) => event("refresh_finished", report(finished)),
+        Step::Updated => event("snapshot_changed", current(app)),
     }
 }
 
@@ -283,7 +284,7 @@ mod tests {
         }
     }
 
-    /// Parts whose database is away: nobody can tell that the admin is none any more.
+    /// Parts whose database is away, so that the rights of the admin cannot be checked again.
     async fn app() -> Arc<App> {
         let uri = "mongodb://127.0.0.1:1";
         let config = Config::read(|name| (name == "MONGODB_URI").then(|| uri.to_owned())).unwrap();

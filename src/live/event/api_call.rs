@@ -30,7 +30,7 @@ impl<'a> ApiCall<'a> {
     /// This text as a name: up to 40 lower-case letters, digits, `_` and `-`, a letter first.
     ///
     /// # Errors
-    /// When it is none. The error does not repeat the text.
+    /// When the text is not valid. The error does not repeat it, since it may hold a secret.
     pub fn new(text: impl Into<Cow<'a, str>>) -> Result<Self, ApiCallError> {
         let label = Label::new(text)?;
         let text = label.as_str();

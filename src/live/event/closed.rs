@@ -26,7 +26,7 @@ macro_rules! closed_labels {
             const VALUES: &'static [&'static str] = <Self as ClosedLabel>::TEXTS;
 
             #[inline]
-            fn place(&self, _: &mut super::family::Key, combination: &mut usize) {
+            fn place(&self, _: &mut super::family::LabelKey, combination: &mut usize) {
                 *combination = *combination * Self::VALUES.len() + *self as usize;
             }
         }
@@ -43,8 +43,8 @@ macro_rules! closed_labels {
             }
         }
 
-        impl super::schema::FieldType for $label {
-            const KIND: super::schema::FieldKind = super::schema::FieldKind::OneOf(<Self as ClosedLabel>::TEXTS);
+        impl super::json_form::FieldType for $label {
+            const KIND: super::json_form::FieldKind = super::json_form::FieldKind::OneOf(<Self as ClosedLabel>::TEXTS);
         }
     )+};
 }

@@ -46,7 +46,7 @@ impl<'a> Endpoint<'a> {
     /// ones such as `v1`), parameters (`:id`, `{id}`, `*`), or both with a usual extension (`:id.json`).
     ///
     /// # Errors
-    /// When it is none. The error does not repeat the text.
+    /// When the text is not valid. The error does not repeat it, since it may hold a secret.
     pub fn new(text: impl Into<Cow<'a, str>>) -> Result<Self, EndpointError> {
         let label = Label::new(text)?;
         let text = label.as_str();

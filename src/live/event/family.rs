@@ -1,6 +1,6 @@
 //! Families of live metrics and the place of a series in them.
 //!
-//! A series is found by the values of its open labels, one after the other in a [`Key`], and by the number of its
+//! A series is found by the values of its open labels, one after the other in a [`LabelKey`], and by the number of its
 //! combination of closed ones.
 
 use std::marker::PhantomData;
@@ -58,43 +58,43 @@ impl FamilyId {
 /// Takes what events record.
 pub(in crate::live) trait Sink {
     /// Adds to a series of a counter.
-    fn add_count(&mut self, family: FamilyId, key: &Key, combination: usize, amount: u64);
+    fn add_count(&mut self, family: FamilyId, key: &LabelKey, combination: usize, amount: u64);
 
     /// Adds a duration to a series of a histogram.
-    fn add_duration(&mut self, family: FamilyId, key: &Key, combination: usize, duration: Duration);
+    fn add_duration(&mut self, family: FamilyId, key: &LabelKey, combination: usize, duration: Duration);
 
     /// Sets how many WebSocket connections a process has.
     fn set_connections(&mut self, reporter: &str, connections: u64);
 }
 
 /// A counter whose labels have values of the types `L`.
-pub(super) struct Counter<L>(FamilyId, PhantomData<fn(L)>);
+pub(super) struct CountRecorder<L>(FamilyId, PhantomData<fn(L)>);
 
 /// A histogram of durations whose labels have values of the types `L`.
-pub(super) struct Histogram<L>(FamilyId, PhantomData<fn(L)>);
+pub(super) struct DurationRecorder<L>(FamilyId, PhantomData<fn(L)>);
 
 /// The counter with this definition, for labels with values of the types `L`. Does not compile if the definition has
 /// other labels.
-pub(super) const fn counter<L: LabelSet>(spec: &Spec) -> Counter<L> {
+pub(super) const fn counter<L: LabelSet>(spec: &Spec) -> CountRecorder<L> {
     assert!(matches!(spec.kind, Kind::Counter), "a counter");
     assert!(are_same(spec.values, L::VALUES), "the labels of the definition have these types");
-    Counter(FamilyId::of(spec), PhantomData)
+    CountRecorder(FamilyId::of(spec), PhantomData)
 }
 
 /// The histogram with this definition, for labels with values of the types `L`. Does not compile if the definition has
 /// other labels.
-pub(super) const fn histogram<L: LabelSet>(spec: &Spec) -> Histogram<L> {
+pub(super) const fn histogram<L: LabelSet>(spec: &Spec) -> DurationRecorder<L> {
     assert!(matches!(spec.kind, Kind::Histogram), "a histogram");
     assert!(are_same(spec.values, L::VALUES), "the labels of the definition have these types");
-    Histogram(FamilyId::of(spec), PhantomData)
+    DurationRecorder(FamilyId::of(spec), PhantomData)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "a label set is a small tuple of references")]
-impl<L: LabelSet> Counter<L> {
+impl<L: LabelSet> CountRecorder<L> {
     /// Adds one to a series.
     #[inline]
     pub(super) fn increment(self, sink: &mut impl Sink, labels: L) {
-        let (mut key, mut combination) = (Key::new_const(), 0);
+        let (mut key, mut combination) = (LabelKey::new_const(), 0);
         labels.place(&mut key, &mut combination);
         sink.add_count(self.0, &key, combination, 1);
     }
@@ -102,27 +102,27 @@ impl<L: LabelSet> Counter<L> {
     /// Adds a number of things to a series.
     #[inline]
     pub(super) fn add(self, sink: &mut impl Sink, labels: L, amount: Count) {
-        let (mut key, mut combination) = (Key::new_const(), 0);
+        let (mut key, mut combination) = (LabelKey::new_const(), 0);
         labels.place(&mut key, &mut combination);
         sink.add_count(self.0, &key, combination, amount.get());
     }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "a label set is a small tuple of references")]
-impl<L: LabelSet> Histogram<L> {
+impl<L: LabelSet> DurationRecorder<L> {
     /// Adds a duration to a series.
     #[inline]
     pub(super) fn observe(self, sink: &mut impl Sink, labels: L, duration: Seconds) {
-        let (mut key, mut combination) = (Key::new_const(), 0);
+        let (mut key, mut combination) = (LabelKey::new_const(), 0);
         labels.place(&mut key, &mut combination);
         sink.add_duration(self.0, &key, combination, duration.get());
     }
 }
 
 /// The open labels of a series, one after the other. It has room for those of any family.
-pub(in crate::live) type Key = ArrayString<KEY_BYTES>;
+pub(in crate::live) type LabelKey = ArrayString<KEY_BYTES>;
 
-/// Between the open labels of a [`Key`]: a control character, which no label has.
+/// Between the open labels of a [`LabelKey`]: a control character, which no label has.
 pub(in crate::live) const SEPARATOR: char = '\0';
 
 /// The open labels of the family that has most of them, each with a separator.
@@ -163,11 +163,11 @@ pub(in crate::live) fn label_values<'k>(
 }
 
 /// The place of the series with these label values: the reverse of [`label_values`]. `None` if there is none.
-pub(in crate::live) fn place_of(spec: &Spec, values: &[impl AsRef<str>]) -> Option<(Key, usize)> {
+pub(in crate::live) fn place_of(spec: &Spec, values: &[impl AsRef<str>]) -> Option<(LabelKey, usize)> {
     if values.len() != spec.labels.len() {
         return None;
     }
-    let (mut key, mut combination) = (Key::new(), 0);
+    let (mut key, mut combination) = (LabelKey::new(), 0);
     for (label, value) in spec.label_specs().zip(values) {
         let value = value.as_ref();
         if label.is_open() {
@@ -181,7 +181,7 @@ pub(in crate::live) fn place_of(spec: &Spec, values: &[impl AsRef<str>]) -> Opti
 }
 
 #[inline]
-fn push(key: &mut Key, text: &str) {
+fn push(key: &mut LabelKey, text: &str) {
     if !key.is_empty() {
         key.push(SEPARATOR);
     }
@@ -197,14 +197,14 @@ pub(super) trait LabelValue {
     const VALUES: &'static [&'static str];
 
     /// Adds the value to the open labels of a series, or to the number of its combination of closed ones.
-    fn place(&self, key: &mut Key, combination: &mut usize);
+    fn place(&self, key: &mut LabelKey, combination: &mut usize);
 }
 
 impl LabelValue for Label<'_> {
     const VALUES: &'static [&'static str] = &[];
 
     #[inline]
-    fn place(&self, key: &mut Key, _: &mut usize) {
+    fn place(&self, key: &mut LabelKey, _: &mut usize) {
         push(key, self.as_str());
     }
 }
@@ -213,7 +213,7 @@ impl LabelValue for Endpoint<'_> {
     const VALUES: &'static [&'static str] = &[];
 
     #[inline]
-    fn place(&self, key: &mut Key, _: &mut usize) {
+    fn place(&self, key: &mut LabelKey, _: &mut usize) {
         push(key, self.as_str());
     }
 }
@@ -222,7 +222,7 @@ impl LabelValue for ApiCall<'_> {
     const VALUES: &'static [&'static str] = &[];
 
     #[inline]
-    fn place(&self, key: &mut Key, _: &mut usize) {
+    fn place(&self, key: &mut LabelKey, _: &mut usize) {
         push(key, self.as_str());
     }
 }
@@ -231,7 +231,7 @@ impl LabelValue for StatusCode {
     const VALUES: &'static [&'static str] = &[];
 
     #[inline]
-    fn place(&self, key: &mut Key, _: &mut usize) {
+    fn place(&self, key: &mut LabelKey, _: &mut usize) {
         push(key, itoa::Buffer::new().format(self.get()));
     }
 }
@@ -242,7 +242,7 @@ pub(super) trait LabelSet {
     const VALUES: &'static [&'static [&'static str]];
 
     /// Adds the values to the open labels of a series and to the number of its combination of closed ones.
-    fn place(&self, key: &mut Key, combination: &mut usize);
+    fn place(&self, key: &mut LabelKey, combination: &mut usize);
 }
 
 macro_rules! label_sets {
@@ -252,7 +252,7 @@ macro_rules! label_sets {
 
             #[inline]
             #[expect(non_snake_case, reason = "named like the types")]
-            fn place(&self, key: &mut Key, combination: &mut usize) {
+            fn place(&self, key: &mut LabelKey, combination: &mut usize) {
                 let ($($label,)+) = self;
                 $($label.place(key, combination);)+
             }

@@ -17,11 +17,11 @@ mod endpoint;
 mod family;
 mod http;
 mod jobs;
+mod json_form;
 mod known;
 mod label;
 mod playback;
 mod providers;
-mod schema;
 mod users;
 
 use playarr_jobs::metric::Spec;
@@ -34,13 +34,13 @@ pub use closed::{
     AdminChange, CacheOutcome, ClosedLabel, MediaType, ProviderErrorType, Status, TitlesKind, WatchlistChange,
 };
 pub use endpoint::{Endpoint, EndpointError};
-pub(in crate::live) use family::{FamilyId, Key, SEPARATOR, Sink, label_values, place_of};
+pub(in crate::live) use family::{FamilyId, LabelKey, SEPARATOR, Sink, label_values, place_of};
 pub use http::{AuthenticationFailure, HttpRequest, ManagedError};
 pub use jobs::{CategoriesSynced, JobExecution, TitlesProcessed};
+pub use json_form::{EventSpec, FieldKind, FieldSpec};
 pub use label::{Label, LabelError, MAX_EVENT_LABEL_BYTES, StatusCode, TextVisitor};
 pub use playback::{BestSourceSelected, CacheOperation, StreamRequest};
 pub use providers::{ProviderApiError, ProviderApiRequest, ProviderSync};
-pub use schema::{EventSpec, FieldKind, FieldSpec};
 pub use users::{ProviderOperation, UserOperation, WatchlistOperation, WebsocketConnections};
 
 /// What an event moves.
@@ -79,7 +79,7 @@ macro_rules! event {
                 doc: concat!($($doc),+).trim_ascii(),
                 fields: &[$(crate::live::event::FieldSpec {
                     name: stringify!($field),
-                    kind: <$kind as crate::live::event::schema::FieldType>::KIND,
+                    kind: <$kind as crate::live::event::json_form::FieldType>::KIND,
                 }),+],
             };
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::live::series::{Report, loaded};
+use crate::live::series::{ConnectionReport, loaded};
 
 /// For how long a report counts, in seconds.
 const LIFETIME: i64 = 5 * 60;
@@ -14,15 +14,15 @@ pub(in crate::live) const MAX_REPORTERS: usize = 1_000;
 /// The last report of each process.
 #[derive(Default)]
 pub(super) struct Reporters {
-    reports: BTreeMap<String, Report>,
+    reports: BTreeMap<String, ConnectionReport>,
 }
 
 impl Reporters {
     /// Takes reports as of a time in seconds since the Unix epoch, or of their own if that is later.
-    pub(super) fn add(&mut self, reports: &[Report], at: i64) {
+    pub(super) fn add(&mut self, reports: &[ConnectionReport], at: i64) {
         for report in reports {
-            let report = Report { at: report.at.max(at), ..report.clone() };
-            let is_older = |known: &Report| known.at > report.at;
+            let report = ConnectionReport { at: report.at.max(at), ..report.clone() };
+            let is_older = |known: &ConnectionReport| known.at > report.at;
             if !self.reports.get(&report.reporter).is_some_and(is_older) {
                 self.reports.insert(report.reporter.clone(), report);
             }
@@ -41,7 +41,7 @@ impl Reporters {
     }
 
     /// All reports, in the form that is kept.
-    pub(super) fn to_reports(&self) -> Vec<Report> {
+    pub(super) fn to_reports(&self) -> Vec<ConnectionReport> {
         self.reports.values().cloned().collect()
     }
 }
@@ -50,8 +50,8 @@ impl Reporters {
 mod tests {
     use super::*;
 
-    fn report(reporter: &str, connections: i64) -> Report {
-        Report { reporter: reporter.to_owned(), connections, at: 0 }
+    fn report(reporter: &str, connections: i64) -> ConnectionReport {
+        ConnectionReport { reporter: reporter.to_owned(), connections, at: 0 }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 /**
  * An error response, or no response (then the status is 0). `retryAfter` is in seconds; `database` tells since when
- * MongoDB has not answered, if that is the reason.
+ * MongoDB has not answered, if that is the reason. `answer` is the JSON of the response.
  */
 export class Failure extends Error {
   constructor(message, { status = 0, retryAfter = null, json = null } = {}) {
@@ -10,6 +10,7 @@ export class Failure extends Error {
     this.status = status;
     this.retryAfter = retryAfter;
     this.database = json?.database ?? null;
+    this.answer = json;
   }
 }
 
@@ -22,8 +23,8 @@ let leaving = false;
 export async function request(method, path, body) {
   const answer = await send(method, path, body);
   const signIn = () =>
-    location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search + location.hash)}`);
-  if (answer.status === 401 && location.pathname !== "/login" && leave(signIn)) {
+    location.assign(`login?next=${encodeURIComponent(location.pathname + location.search + location.hash)}`);
+  if (answer.status === 401 && location.pathname !== new URL("login", document.baseURI).pathname && leave(signIn)) {
     // The page is being left, so callers must not go on.
     return new Promise(() => {});
   }

@@ -44,7 +44,7 @@ export class Connection {
   /** Requests the status now. */
   async ask() {
     const [socket, { messages }] = [this.#socket, this.#heard];
-    const status = await request("GET", "/api/metrics/status");
+    const status = await request("GET", "api/metrics/status");
     this.#onEvent({ ...status, event: "status" });
     if (this.isLive && socket === this.#socket && this.#isNews(status)) {
       setTimeout(() => this.#heard.messages === messages && this.#drop(socket), NEWS_WITHIN);
@@ -75,7 +75,7 @@ export class Connection {
 
   #connect() {
     clearTimeout(this.#retry);
-    const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/api/ws`);
+    const socket = new WebSocket(address());
     this.#socket = socket;
     this.#heard = { generation: 0, scrape: 0, messages: 0 };
     // A proxy without support for WebSockets may never answer the handshake.
@@ -144,6 +144,13 @@ export class Connection {
       if (error.status === 0) this.#drop(this.#socket);
     }
   }
+}
+
+/** Where the service listens for WebSockets. */
+function address() {
+  const url = new URL("api/ws", document.baseURI);
+  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+  return url;
 }
 
 /** The time of the newest of these scrapes (the first), in milliseconds since the epoch. */

@@ -14,6 +14,7 @@ const CAUSES = {
   other_token: "wrong token",
   token_unknown: "token not known yet",
   too_many: "too many scrapes at once",
+  bad_selector: "a bad selector",
 };
 
 export const causeOf = (failure) => CAUSES[failure] ?? failure;

@@ -26,7 +26,7 @@ async function ask(dryRun) {
   for (const button of buttons) button.disabled = true;
   try {
     const body = { match: [field.value], dry_run: dryRun };
-    const { series } = await request("POST", "/api/metrics/live/forget", body);
+    const { series } = await request("POST", "api/metrics/live/forget", body);
     if (dryRun) offer(series);
     else say(found, `${count(series)} removed in all instances.`);
   } catch (error) {

@@ -15,7 +15,7 @@ form.addEventListener("submit", async (event) => {
   say(failure, null);
   busy(true);
   try {
-    await request("POST", "/api/auth/login", { username: username.value, password: password.value });
+    await request("POST", "api/auth/login", { username: username.value, password: password.value });
     // The service has checked that the path is its own.
     location.replace(next());
   } catch (error) {
@@ -67,7 +67,7 @@ function wait(seconds) {
  * led to.
  */
 async function goOn() {
-  const { user } = await request("GET", "/api/auth/verify");
+  const { user } = await request("GET", "api/auth/verify");
   if (user.role === "admin") location.replace(next());
 }
 

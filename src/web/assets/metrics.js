@@ -14,14 +14,17 @@ const ASK_AFTER = 2_000;
 
 let soon = null;
 
+function showAll(status) {
+  synchronize(status.now);
+  showStatus(status);
+  snapshot.show(status);
+  doctor.show(status);
+  showTokenProblems(status.tokens);
+}
+
 const events = {
-  status(status) {
-    synchronize(status.now);
-    showStatus(status);
-    snapshot.show(status);
-    doctor.show(status);
-    showTokenProblems(status.tokens);
-  },
+  status: showAll,
+  snapshot_changed: showAll,
   database: showDatabase,
   refresh_started: snapshot.started,
   collected: snapshot.collected,

@@ -11,6 +11,7 @@ import { plural } from "./format.js";
 import { showConnection, showDatabase, showStatus } from "./health.js";
 import { showLibrary } from "./library.js";
 import { showProviders } from "./providers.js";
+import { showSinceYesterday } from "./since_yesterday.js";
 import { setUrlState, urlState } from "./url_state.js";
 
 const EVERY = 5_000;
@@ -30,7 +31,7 @@ async function ask() {
   asked += 1;
   const [question, window, all] = [asked, part, hasAll];
   try {
-    const overview = await request("GET", `/api/metrics/overview?window=${window}${all ? "&accounts=all" : ""}`);
+    const overview = await request("GET", `api/metrics/overview?window=${window}${all ? "&accounts=all" : ""}`);
     if (question === asked) show(overview, window, all);
   } catch {
     // The banner says why. The charts stay, and each shows how old it is.
@@ -38,12 +39,13 @@ async function ask() {
   if (question === asked) timer = setTimeout(ask, EVERY);
 }
 
-function show({ now: time, snapshot, library, providers, activity, history }, window, all) {
+function show({ now: time, snapshot, changes, library, providers, activity, history }, window, all) {
   synchronize(time);
   dateTiles(snapshot);
   dateCards(snapshot, now());
   problems(snapshot);
   showLibrary(library);
+  showSinceYesterday(changes);
   showProviders(providers, all);
   showActivity(activity, history, window);
 }
@@ -91,6 +93,10 @@ const events = {
   status: showStatus,
   database: showDatabase,
   refresh_finished: ask,
+  snapshot_changed(status) {
+    showStatus(status);
+    ask();
+  },
 };
 
 new Connection({

@@ -20,4 +20,5 @@ async function retry() {
   else setTimeout(retry, wait);
 }
 
+document.querySelector("[data-retry]").addEventListener("click", () => location.reload());
 setTimeout(retry, EVERY);

@@ -9,8 +9,8 @@ for (const button of document.querySelectorAll("[data-sign-out]")) {
   button.addEventListener("click", async () => {
     button.disabled = true;
     try {
-      await request("POST", "/api/auth/logout");
-      location.assign("/login");
+      await request("POST", "api/auth/logout");
+      location.assign("login");
     } catch (error) {
       say(failure, `Signing out failed: ${error.message}`);
       button.disabled = false;

@@ -27,6 +27,12 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// Addresses are relative to the base of the document, so without this the link would load the page again.
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  document.getElementById("main").focus();
+});
+
 const root = document.documentElement;
 const prefersDark = matchMedia("(prefers-color-scheme: dark)");
 const system = () => (prefersDark.matches ? "dark" : "light");

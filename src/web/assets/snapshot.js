@@ -23,7 +23,7 @@ export function setUpSnapshot(watch) {
     started({});
     asked = true;
     try {
-      await request("POST", "/api/metrics/refresh?wait=false");
+      await request("POST", "api/metrics/refresh?wait=false");
       watch();
     } catch (error) {
       stopped();

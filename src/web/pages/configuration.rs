@@ -100,7 +100,8 @@ pub fn configurations(target: &Target) -> Vec<Configuration> {
 
 fn head(target: &Target) -> String {
     let scheme = if target.https { "    scheme: https\n" } else { "" };
-    format!("scrape_configs:\n  - job_name: playarr\n    scrape_interval: 30s\n{scheme}")
+    let path = target.path_line();
+    format!("scrape_configs:\n  - job_name: playarr\n    scrape_interval: 30s\n{scheme}{path}")
 }
 
 fn tail(target: &Target) -> String {

@@ -1,6 +1,9 @@
 //! What is on each page.
 
+mod changes;
 mod configuration;
+mod custom_metrics;
+mod explore;
 mod login;
 mod notice;
 mod overview;
@@ -8,7 +11,10 @@ mod settings_metrics;
 mod target;
 mod tokens;
 
+pub(super) use changes::CHANGES;
 pub use configuration::{Block, Configuration, configurations};
+pub(super) use custom_metrics::CUSTOM_METRICS;
+pub(super) use explore::EXPLORE;
 pub(crate) use login::LoginPage;
 pub(crate) use notice::NoticePage;
 pub(super) use overview::OVERVIEW;

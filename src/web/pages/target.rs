@@ -1,5 +1,10 @@
 //! Where Prometheus finds the service: at the address at which the browser found the page.
 
+use crate::config::BasePath;
+
+/// The path that Prometheus scrapes by itself.
+const METRICS: &str = "/metrics";
+
 /// Placeholder for a host that is not known.
 const UNKNOWN: &str = "playarr-metrics.example:3000";
 
@@ -13,6 +18,8 @@ pub struct Target {
     pub address: String,
     /// Whether clients reach the service over TLS.
     pub https: bool,
+    /// The path of the exposition.
+    pub metrics_path: String,
     doubt: Option<Doubt>,
 }
 
@@ -29,11 +36,26 @@ impl Target {
     #[must_use]
     pub fn of(host: Option<&str>, https: bool) -> Self {
         let Some((name, port)) = host.and_then(parts) else {
-            return Self { address: UNKNOWN.to_owned(), https, doubt: Some(Doubt::Unknown) };
+            return Self::at(UNKNOWN.to_owned(), https, Some(Doubt::Unknown));
         };
         let port = port.unwrap_or(if https { 443 } else { 80 });
         let is_loopback = name == "[::1]" || name.starts_with("127.") || name.eq_ignore_ascii_case("localhost");
-        Self { address: format!("{name}:{port}"), https, doubt: is_loopback.then_some(Doubt::Loopback) }
+        Self::at(format!("{name}:{port}"), https, is_loopback.then_some(Doubt::Loopback))
+    }
+
+    fn at(address: String, https: bool, doubt: Option<Doubt>) -> Self {
+        Self { address, https, metrics_path: METRICS.to_owned(), doubt }
+    }
+
+    /// The target of a service that has everything below this base.
+    #[must_use]
+    pub fn below(self, base: &BasePath) -> Self {
+        Self { metrics_path: base.join(METRICS), ..self }
+    }
+
+    /// The line of a configuration for a path that Prometheus would not take by itself.
+    pub(super) fn path_line(&self) -> String {
+        if self.metrics_path == METRICS { String::new() } else { format!("    metrics_path: {}\n", self.metrics_path) }
     }
 
     /// A warning about the address.

@@ -11,8 +11,8 @@ pub(super) const TOKEN_CARDS: &[TokenCard] = &[
         name: "metrics token",
         title: "Metrics token",
         about: "Prometheus sends it with each scrape.",
-        show: "/api/settings/metrics",
-        regenerate: "/api/settings/metrics/regenerate",
+        show: "api/settings/metrics",
+        regenerate: "api/settings/metrics/regenerate",
         rotated: "The new token is in force, the old one is refused. Copy it to where Prometheus reads it.",
         consequences: &[
             "Every Prometheus that has the present token gets 401 until it has the new one. Other instances of this \
@@ -27,8 +27,8 @@ pub(super) const TOKEN_CARDS: &[TokenCard] = &[
         name: "ingest token",
         title: "Ingest token",
         about: "Playarr's processes send it when they report live events.",
-        show: "/api/settings/metrics?token=ingest",
-        regenerate: "/api/settings/metrics/regenerate?token=ingest",
+        show: "api/settings/metrics?token=ingest",
+        regenerate: "api/settings/metrics/regenerate?token=ingest",
         rotated: "The new token is in force, the old one is refused. Copy it to where Playarr's processes read it.",
         consequences: &[
             "Every process that reports live events (streams, syncs, jobs, API errors) gets 401 until it has the new \

@@ -80,6 +80,11 @@ impl Health {
         }
     }
 
+    /// The addresses of the secondaries that answer.
+    pub(crate) fn secondaries(&self) -> Vec<String> {
+        self.servers.lock().secondaries(Instant::now())
+    }
+
     /// Follows the state.
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<HealthState> {

@@ -3,18 +3,20 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
 
-use mongodb::ServerType;
 use mongodb::event::sdam::TopologyDescription;
+use mongodb::{ServerType, TopologyType};
 
 use super::state::{HealthState, Outage};
+use crate::database::driver_messages;
 use crate::database::error::DatabaseError;
-use crate::database::words;
 
 /// What is known of the servers.
 #[derive(Debug)]
 pub(super) struct Servers {
     known: BTreeMap<String, Server>,
     set_name: Option<String>,
+    /// Whether the connection string asks for one server and no other (`directConnection`).
+    is_direct: bool,
     /// Whether the last login was refused.
     pub(super) login_refused: bool,
     /// A server that is silent for longer counts as gone.
@@ -24,12 +26,12 @@ pub(super) struct Servers {
 
 #[derive(Debug)]
 struct Server {
-    role: Role,
+    role: ServerRole,
     heard: Option<Instant>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Role {
+enum ServerRole {
     Primary,
     Secondary,
     /// An arbiter, or a member that is starting, rolling back or recovering.
@@ -50,7 +52,7 @@ pub(super) enum Condition {
 }
 
 impl Condition {
-    /// The state that follows from it. An outage goes on, whatever its reason is by now.
+    /// The state that follows from it. An outage keeps its beginning when its reason changes.
     pub(super) fn state(self, before: &HealthState) -> HealthState {
         let outage = |reason, before: Option<&Outage>| match before {
             Some(before) => Outage { reason, ..before.clone() },
@@ -74,23 +76,24 @@ impl Condition {
 impl Servers {
     pub(super) fn new(silence_limit: Duration) -> Self {
         let (known, since) = (BTreeMap::new(), Instant::now());
-        Self { known, set_name: None, login_refused: false, silence_limit, since }
+        Self { known, set_name: None, is_direct: false, login_refused: false, silence_limit, since }
     }
 
     pub(super) fn described(&mut self, topology: &TopologyDescription) {
         self.set_name = topology.set_name().cloned();
+        self.is_direct = topology.topology_type() == TopologyType::Single;
         let mut before = std::mem::take(&mut self.known);
         for (address, server) in topology.servers() {
             let address = address.to_string();
             let role = match (server.server_type(), server.error()) {
-                (_, Some(error)) => Role::Failing(words::cause(&error.to_string())),
+                (_, Some(error)) => ServerRole::Failing(driver_messages::cause(&error.to_string())),
                 (
                     ServerType::Standalone | ServerType::Mongos | ServerType::RsPrimary | ServerType::LoadBalancer,
                     None,
-                ) => Role::Primary,
-                (ServerType::RsSecondary, None) => Role::Secondary,
-                (ServerType::Unknown, None) => Role::Unknown,
-                (_, None) => Role::Other,
+                ) => ServerRole::Primary,
+                (ServerType::RsSecondary, None) => ServerRole::Secondary,
+                (ServerType::Unknown, None) => ServerRole::Unknown,
+                (_, None) => ServerRole::Other,
             };
             let heard = before.remove(&address).and_then(|server| server.heard);
             self.known.insert(address, Server { role, heard });
@@ -103,42 +106,55 @@ impl Servers {
         }
     }
 
+    /// The addresses of the secondaries, apart from those that are silent.
+    pub(super) fn secondaries(&self, now: Instant) -> Vec<String> {
+        let answers = |server: &Server| {
+            server.heard.is_some_and(|heard| now.saturating_duration_since(heard) <= self.silence_limit)
+        };
+        let known = self.known.iter().filter(|(_, server)| server.role == ServerRole::Secondary && answers(server));
+        known.map(|(address, _)| address.clone()).collect()
+    }
+
     pub(super) fn condition(&self, now: Instant) -> Condition {
         let mut roles: Vec<_> = Vec::with_capacity(self.known.len());
         for (address, server) in &self.known {
             let expected_since = match (&server.role, server.heard) {
-                (Role::Failing(_), _) => None,
-                (Role::Unknown, None) => Some(self.since),
+                (ServerRole::Failing(_), _) => None,
+                (ServerRole::Unknown, None) => Some(self.since),
                 // Behind a load balancer there are no heartbeats.
                 (_, heard) => heard,
             };
             let is_silent = expected_since.is_some_and(|at| now.saturating_duration_since(at) > self.silence_limit);
-            let role = if is_silent { Role::Failing("does not answer".to_owned()) } else { server.role.clone() };
+            let role = if is_silent { ServerRole::Failing("does not answer".to_owned()) } else { server.role.clone() };
             roles.push((address.as_str(), role));
         }
-        let of = |role: &Role| -> Vec<_> {
+        let of = |role: &ServerRole| -> Vec<_> {
             roles.iter().filter(|(_, own)| own == role).map(|(address, _)| *address).collect()
         };
-        let secondaries = of(&Role::Secondary);
+        let secondaries = of(&ServerRole::Secondary);
         if self.login_refused {
             Condition::Away(DatabaseError::Login.to_string())
-        } else if !of(&Role::Primary).is_empty() {
+        } else if !of(&ServerRole::Primary).is_empty() {
             Condition::Up
         } else if !secondaries.is_empty() {
             let secondaries = secondaries.join(", ");
+            if self.is_direct {
+                return Condition::ReadOnly(format!(
+                    "MongoDB at {secondaries} is a secondary, and MONGODB_URI connects to no other server: nothing can \
+                     be written"
+                ));
+            }
             Condition::ReadOnly(format!("MongoDB has no primary, only {secondaries}: nothing can be written"))
-        } else if !of(&Role::Unknown).is_empty() {
+        } else if !of(&ServerRole::Unknown).is_empty() {
             Condition::Connecting
         } else if roles.is_empty() {
             match &self.set_name {
-                Some(name) => Condition::Away(format!(
-                    "no server in MONGODB_URI belongs to the replica set {name}, which replicaSet asks for"
-                )),
+                Some(name) => Condition::Away(driver_messages::not_in_set(name)),
                 None => Condition::Connecting,
             }
         } else {
-            Condition::Away(words::each_server(roles.iter().map(|(address, role)| match role {
-                Role::Failing(what) => (*address, what.as_str()),
+            Condition::Away(driver_messages::each_server(roles.iter().map(|(address, role)| match role {
+                ServerRole::Failing(what) => (*address, what.as_str()),
                 _ => (*address, "is starting, recovering or an arbiter"),
             })))
         }
@@ -149,7 +165,7 @@ impl Servers {
 mod tests {
     use super::*;
 
-    fn servers(roles: &[(&str, Role)]) -> Servers {
+    fn servers(roles: &[(&str, ServerRole)]) -> Servers {
         let mut servers = Servers::new(Duration::from_secs(5));
         for (address, role) in roles {
             let server = Server { role: role.clone(), heard: Some(Instant::now()) };
@@ -158,22 +174,22 @@ mod tests {
         servers
     }
 
-    fn failing() -> Role {
-        Role::Failing("refuses connections".to_owned())
+    fn failing() -> ServerRole {
+        ServerRole::Failing("refuses connections".to_owned())
     }
 
     #[test]
     fn one_server_that_takes_writes_is_enough() {
-        let servers = servers(&[("a:1", failing()), ("b:1", Role::Primary), ("c:1", Role::Secondary)]);
+        let servers = servers(&[("a:1", failing()), ("b:1", ServerRole::Primary), ("c:1", ServerRole::Secondary)]);
         assert_eq!(servers.condition(Instant::now()), Condition::Up);
     }
 
     #[test]
     fn without_a_primary_it_can_be_read_and_without_any_server_it_is_away() {
-        let read_only = servers(&[("a:1", failing()), ("b:1", Role::Secondary), ("c:1", Role::Other)]);
+        let read_only = servers(&[("a:1", failing()), ("b:1", ServerRole::Secondary), ("c:1", ServerRole::Other)]);
         let expected = "MongoDB has no primary, only b:1: nothing can be written";
         assert_eq!(read_only.condition(Instant::now()), Condition::ReadOnly(expected.to_owned()));
-        let away = servers(&[("a:1", failing()), ("b:1", failing()), ("c:1", Role::Other)]);
+        let away = servers(&[("a:1", failing()), ("b:1", failing()), ("c:1", ServerRole::Other)]);
         let expected = "MongoDB at a:1 refuses connections; b:1 refuses connections; \
                         c:1 is starting, recovering or an arbiter";
         assert_eq!(away.condition(Instant::now()), Condition::Away(expected.to_owned()));
@@ -181,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_server_that_falls_silent_counts_as_gone() {
-        let servers = servers(&[("a:1", Role::Primary)]);
+        let servers = servers(&[("a:1", ServerRole::Primary)]);
         let later = |seconds| Instant::now() + Duration::from_secs(seconds);
         assert_eq!(servers.condition(later(4)), Condition::Up);
         let expected = "MongoDB at a:1 does not answer";
@@ -200,7 +216,7 @@ mod tests {
     #[test]
     fn an_outage_ends_when_a_server_answers_and_not_when_one_may_be_coming_back() {
         let outage = Condition::Away("one".to_owned()).state(&HealthState::Up);
-        let coming_back = servers(&[("a:1", Role::Unknown), ("b:1", failing())]);
+        let coming_back = servers(&[("a:1", ServerRole::Unknown), ("b:1", failing())]);
         assert_eq!(coming_back.condition(Instant::now()).state(&outage), outage);
         assert_eq!(Condition::Up.state(&outage), HealthState::Up);
     }

@@ -1,0 +1,60 @@
+//! Fuzz targets: remembered snapshots and their heads as MongoDB returns them.
+
+use std::time::Duration;
+
+use mongodb::bson::Document;
+use playarr_fuzz::{EXTENDED_JSON, fuzz, kind_of};
+
+use super::{Head, body, form};
+use crate::metric::{Family, Kind};
+use crate::refresh::{Collector, Snapshot};
+
+const HEAD: &[u8] = br#"{"_id":"hour:2026-11-25T17:00:00Z","form":1,"generation":{"$numberLong":"7"},
+    "age_ms":{"$numberLong":"60000"},"lag_ms":{"$numberLong":"5"},"body":{"$oid":"070707070707070707070707"},"chunks":1,
+    "bytes":{"$numberLong":"100"},"series":{"$numberLong":"3"},"written_at":{"$date":"2026-11-25T17:01:00Z"},
+    "totals":[{"family":"playarr_x_count","total":1.5,"groups":["a","b"],"sums":[1.25,0.25]}]}"#;
+
+fn snapshot() -> Snapshot {
+    let rows = [(vec!["a", ""], 1.0), (vec!["b", "x"], f64::NAN), (vec!["a", "ü"], 0.1)];
+    let family = Family::numbers("playarr_x_count", "Help.", Kind::Gauge, &["provider_id", "b"], rows);
+    let collector = Collector {
+        name: "playarr_x_count".into(),
+        family: Some(family.into()),
+        folded: 3,
+        duration: Duration::from_micros(7),
+        last_success: None,
+        error: Some("down".to_owned()),
+    };
+    Snapshot { generation: 7, collectors: vec![collector], ..Snapshot::default() }
+}
+
+#[test]
+fn a_remembered_snapshot_may_be_any_bytes() {
+    let plain = form::encode(&snapshot());
+    fuzz("snapshot forms", &[&plain, &form::encode(&Snapshot::default())], &["\x01", "\u{7ff}"], |bytes| {
+        match form::decode(bytes, Duration::ZERO) {
+            Err(error) => kind_of(&error.to_string()),
+            Ok(snapshot) => {
+                let again =
+                    form::decode(&form::encode(&snapshot), Duration::ZERO).expect("what was decoded is encoded");
+                assert_eq!(again.collectors.len(), snapshot.collectors.len());
+                format!("{} collectors", snapshot.collectors.len().min(3))
+            }
+        }
+    });
+    let packed = body::pack(&snapshot()).unwrap();
+    fuzz("packed snapshots", &[&packed], &[], |bytes| match body::unpack(bytes, Duration::ZERO) {
+        Err(error) => kind_of(&error.to_string()),
+        Ok(snapshot) => format!("{} collectors", snapshot.collectors.len().min(3)),
+    });
+}
+
+#[test]
+fn the_head_of_a_remembered_snapshot_may_be_any_document() {
+    let words = ["\"totals\":", "\"groups\":", "\"sums\":", "\"age_ms\":", "\"chunks\":", "\"day:"];
+    let words = [&words, EXTENDED_JSON].concat();
+    fuzz("heads of snapshots", &[HEAD], &words, |text| {
+        let head = Head::of(&serde_json::from_slice::<Document>(text).ok()?)?;
+        Some((head.totals.len(), head.period.is_some(), head.taken_at < head.written_at))
+    });
+}

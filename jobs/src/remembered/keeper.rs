@@ -1,0 +1,306 @@
+//! Remembers snapshots as refreshes end, and recalls them.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use mongodb::Database;
+use mongodb::bson::oid::ObjectId;
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use super::body::{pack, unpack};
+use super::head::{Draft, Head, Period};
+use super::retention::{outdated, size};
+use super::store::{Listing, RememberError, SnapshotCollection};
+use super::sums::FamilySums;
+use crate::database::{DatabaseError, Health};
+use crate::refresh::{Published, Report, Snapshot, SnapshotStore};
+
+/// How often the heads are read again: another instance may have written some.
+const RELOAD_INTERVAL: Duration = Duration::from_secs(60);
+
+/// How long the first refresh may wait for the last snapshot.
+const RECALL_TIME: Duration = Duration::from_secs(5);
+
+/// How long a body is left alone that no head has: another instance may be about to write its head.
+const GRACE: Duration = Duration::from_secs(10 * 60);
+
+/// What is known of the history.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    /// The heads of its snapshots, the newest first.
+    pub heads: Vec<Head>,
+    /// What it takes, in bytes, compressed.
+    pub bytes: u64,
+    /// What it may take, in bytes; 0 if it is off.
+    pub max_bytes: u64,
+    /// Why the last snapshot could not be remembered.
+    pub problem: Option<String>,
+}
+
+impl History {
+    /// At most this many of its snapshots, evenly spread, the oldest first. The newest is one of them.
+    #[must_use]
+    pub fn points(&self, most: usize) -> Vec<&Head> {
+        // One that stands for its hour and its day counts once.
+        let mut heads: Vec<_> = self.heads.iter().rev().collect();
+        heads.dedup_by_key(|head| head.taken_at);
+        let step = heads.len().div_ceil(most.max(1)).max(1);
+        let skipped = heads.len().saturating_sub(1) % step;
+        heads.into_iter().skip(skipped).step_by(step).collect()
+    }
+}
+
+/// The remembered snapshots. Clones are handles to the same ones.
+#[derive(Clone)]
+pub struct Remembered {
+    inner: Arc<RememberedState>,
+}
+
+struct RememberedState {
+    store: SnapshotCollection,
+    health: Health,
+    history: watch::Sender<Arc<History>>,
+    said_unknown: Mutex<bool>,
+    /// Bodies that no head had, and since when; `None` for those that this process replaced.
+    unused: Mutex<HashMap<ObjectId, Option<Instant>>>,
+}
+
+impl Remembered {
+    /// The snapshots that are remembered in a database, whose `health` explains failures that need no line in the log.
+    /// The history may take `max_bytes`; with 0 there is none.
+    #[must_use]
+    pub fn new(database: &Database, health: Health, max_bytes: u64) -> Self {
+        let history = watch::Sender::new(Arc::new(History { max_bytes, ..History::default() }));
+        let (store, said_unknown, unused) = (SnapshotCollection::new(database), Mutex::default(), Mutex::default());
+        Self { inner: Arc::new(RememberedState { store, health, history, said_unknown, unused }) }
+    }
+
+    /// What is known of the history. Empty before it was read.
+    #[must_use]
+    pub fn history(&self) -> Arc<History> {
+        self.inner.history.borrow().clone()
+    }
+
+    /// Follows what is known of the history.
+    #[must_use]
+    pub fn subscribe(&self) -> watch::Receiver<Arc<History>> {
+        self.inner.history.subscribe()
+    }
+
+    /// The last snapshot, aged by the clock of MongoDB; `None` if there is none, or it cannot be read, which is logged.
+    pub async fn last(&self) -> Option<Snapshot> {
+        let asked = Instant::now();
+        let last = timeout(RECALL_TIME, async {
+            match self.inner.read_last().await {
+                // A snapshot that is replaced while it is read is read again.
+                Err(RememberError::Incomplete) => self.inner.read_last().await,
+                last => last,
+            }
+        });
+        match last.await.unwrap_or_else(|_| Err(DatabaseError::Timeout(RECALL_TIME).into())) {
+            Ok(last) => last,
+            Err(RememberError::Database(error)) if self.inner.health.explains(&error, asked).await => None,
+            Err(error) => {
+                tracing::warn!(%error, "the last snapshot could not be read; the first refresh takes its place");
+                None
+            }
+        }
+    }
+
+    /// The snapshot of a head.
+    ///
+    /// # Errors
+    /// When it is not there any more, or cannot be read.
+    pub async fn recall(&self, head: &Head) -> Result<Snapshot, RememberError> {
+        let packed = self.inner.store.body(head).await?;
+        unpacked(packed, Duration::ZERO).await
+    }
+
+    /// Remembers the current snapshot whenever a refresh has ended, and keeps the history within its limits. Never
+    /// returns.
+    pub async fn keep<P: Send + Sync + 'static>(
+        &self,
+        snapshots: Arc<SnapshotStore<P>>,
+        mut ended: watch::Receiver<Option<Arc<Report>>>,
+    ) {
+        let mut reload = interval(RELOAD_INTERVAL);
+        reload.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                // A task that began anew after a panic does not remember the same snapshot again.
+                changed = ended.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    let report = ended.borrow_and_update().clone();
+                    if report.is_some_and(|report| !report.is_total_failure()) {
+                        self.inner.remember(snapshots.load()).await;
+                    }
+                }
+                _ = reload.tick() => self.inner.reload().await,
+            }
+        }
+    }
+}
+
+impl RememberedState {
+    async fn read_last(&self) -> Result<Option<Snapshot>, RememberError> {
+        let Some((head, elapsed)) = self.store.last().await? else { return Ok(None) };
+        unpacked(self.store.body(&head).await?, elapsed).await.map(Some)
+    }
+
+    /// Remembers a snapshot. What is wrong is said once until it is over.
+    async fn remember<P: Send + Sync + 'static>(&self, published: Arc<Published<P>>) {
+        let asked = Instant::now();
+        let last_problem = self.history.borrow().problem.clone();
+        match self.write(published).await {
+            Ok(history) => {
+                if last_problem.is_some() {
+                    tracing::info!("snapshots are remembered again");
+                }
+                self.history.send_replace(Arc::new(history));
+            }
+            Err(error) => {
+                let is_outage = match &error {
+                    RememberError::Database(error) => self.health.explains(error, asked).await,
+                    _ => false,
+                };
+                let problem = error.to_string();
+                if is_outage {
+                    tracing::debug!(%error, "the snapshot could not be remembered in an outage");
+                } else if last_problem.as_ref() != Some(&problem) {
+                    tracing::warn!(
+                        %error,
+                        "snapshots are not remembered: a restart begins with a refresh, and changes are not shown"
+                    );
+                }
+                self.history.send_modify(|history| {
+                    *history = Arc::new(History { problem: Some(problem), ..(**history).clone() });
+                });
+            }
+        }
+    }
+
+    async fn write<P: Send + Sync + 'static>(&self, published: Arc<Published<P>>) -> Result<History, RememberError> {
+        let packed_at = Instant::now();
+        let packing = tokio::task::spawn_blocking(move || {
+            let snapshot = &published.snapshot;
+            let packed = pack(snapshot)?;
+            let series = snapshot.collectors.iter().map(crate::refresh::Collector::series).sum();
+            Ok::<_, std::io::Error>((
+                packed,
+                series,
+                FamilySums::of_all(snapshot),
+                snapshot.generation,
+                snapshot.taken_at,
+            ))
+        });
+        let packed = packing.await.map_err(|error| RememberError::Pack(error.to_string()))?;
+        let (packed, series, totals, generation, taken_at) =
+            packed.map_err(|error| RememberError::Pack(error.to_string()))?;
+        let Some(taken_at) = taken_at else { return Ok(History::clone(&self.history.borrow())) };
+
+        let before = self.store.heads().await?;
+        let body = ObjectId::new();
+        let chunks = self.store.insert_body(body, &packed).await?;
+        let draft = Draft {
+            generation,
+            age: taken_at.age(),
+            lag: packed_at.elapsed(),
+            body,
+            chunks,
+            bytes: packed.len(),
+            series,
+            totals,
+        };
+        let written = self.store.replace_last(&draft).await.inspect_err(|_| self.unused(&[body]))?;
+        let max_bytes = self.history.borrow().max_bytes;
+        for period in Period::ALL {
+            let id = period.id(written.written_at);
+            if max_bytes > 0 && before.heads.iter().all(|head| head.id != id) {
+                self.store.insert_copy_of_last(&id, body).await?;
+            }
+        }
+
+        let mut after = self.store.heads().await?;
+        let outdated = outdated(&after.heads, written.written_at, max_bytes);
+        if !outdated.is_empty() {
+            self.store.remove_heads(&outdated).await?;
+            after.heads.retain(|head| !outdated.contains(&head.id));
+        }
+        self.unused(&before.heads.iter().map(|head| head.body).collect::<Vec<_>>());
+        self.sweep(&after).await?;
+        Ok(self.known(after))
+    }
+
+    /// Notes bodies whose head this process has replaced or removed, or did not get written.
+    fn unused(&self, bodies: &[ObjectId]) {
+        self.unused.lock().extend(bodies.iter().map(|&body| (body, None)));
+    }
+
+    /// Removes the bodies that no head has: at once if this process knows why, else after a while.
+    async fn sweep(&self, listing: &Listing) -> Result<(), RememberError> {
+        let used: HashSet<_> = listing.heads.iter().map(|head| head.body).collect();
+        let stored = self.store.bodies().await?;
+        let now = Instant::now();
+        let outdated: Vec<_> = {
+            let mut unused = self.unused.lock();
+            unused.retain(|body, _| stored.contains(body) && !used.contains(body));
+            // Heads of another form may name bodies in a way that this version does not know.
+            if listing.unknown == 0 {
+                for &body in stored.difference(&used) {
+                    unused.entry(body).or_insert(Some(now));
+                }
+            }
+            let is_over = |since: &Option<Instant>| since.is_none_or(|since| now.duration_since(since) > GRACE);
+            unused.iter().filter(|(_, since)| is_over(since)).map(|(&body, _)| body).collect()
+        };
+        Ok(self.store.remove_bodies(&outdated).await?)
+    }
+
+    /// Reads the heads again.
+    async fn reload(&self) {
+        match self.store.heads().await {
+            Ok(listing) => {
+                let problem = self.history.borrow().problem.clone();
+                let history = History { problem, ..self.known(listing) };
+                self.history.send_replace(Arc::new(history));
+            }
+            Err(error) => tracing::debug!(%error, "the remembered snapshots could not be listed"),
+        }
+    }
+
+    fn known(&self, listing: Listing) -> History {
+        if listing.unknown > 0 && !std::mem::replace(&mut *self.said_unknown.lock(), true) {
+            tracing::warn!(
+                snapshots = listing.unknown,
+                "some snapshots in playarr_metrics_snapshots have a form that this version does not know; they stay"
+            );
+        }
+        let mut heads = listing.heads;
+        heads.retain(|head| head.period.is_some());
+        heads.sort_by_key(|head| std::cmp::Reverse((head.taken_at, head.period == Some(Period::Hour))));
+        let bytes = size(&heads);
+        History { heads, bytes, max_bytes: self.history.borrow().max_bytes, problem: None }
+    }
+}
+
+impl History {
+    /// The snapshot whose values were taken closest to a moment.
+    #[must_use]
+    pub fn closest(&self, moment: SystemTime) -> Option<&Head> {
+        let distance = |head: &&Head| {
+            let after = head.taken_at.duration_since(moment);
+            after.unwrap_or_else(|before| before.duration())
+        };
+        self.heads.iter().min_by_key(distance)
+    }
+}
+
+async fn unpacked(packed: Vec<u8>, elapsed: Duration) -> Result<Snapshot, RememberError> {
+    let unpacking = tokio::task::spawn_blocking(move || unpack(&packed, elapsed));
+    Ok(unpacking.await.map_err(|error| RememberError::Pack(error.to_string()))??)
+}

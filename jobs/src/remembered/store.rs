@@ -1,0 +1,175 @@
+//! The collection `playarr_metrics_snapshots`: the only file of this room that talks to MongoDB.
+//!
+//! Heads have a text as `_id`, chunks a document of the number of their body and their own number, so each kind is one
+//! range of the index of `_id`.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use futures_util::TryStreamExt;
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::spec::BinarySubtype;
+use mongodb::bson::{Binary, Bson, Document, doc};
+use mongodb::options::{ReadPreference, ReturnDocument, SelectionCriteria};
+use mongodb::{Collection, Database};
+
+use super::body::{BodyError, CHUNK_BYTES};
+use super::form::FORM;
+use super::head::{Draft, Head, LAST};
+use crate::database::{DatabaseError, ask, durable_options};
+
+/// The time that one exchange with the database may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A snapshot cannot be remembered or recalled.
+#[derive(Debug, thiserror::Error)]
+pub enum RememberError {
+    /// The database does not answer or refuses.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// The last snapshot was written by another version.
+    #[error(
+        "the last snapshot in playarr_metrics_snapshots has a form that this version does not know, and is left alone; \
+         run the version that wrote it, or delete the document {{_id: \"last\"}}"
+    )]
+    UnknownForm,
+    /// A part of the body is not there.
+    #[error("the snapshot in playarr_metrics_snapshots is not complete; it may have been removed at this moment")]
+    Incomplete,
+    /// The body is damaged.
+    #[error("a snapshot in playarr_metrics_snapshots cannot be read: {0}")]
+    Body(#[from] BodyError),
+    /// The body could not be made.
+    #[error("the snapshot could not be packed: {0}")]
+    Pack(String),
+}
+
+/// The heads in the collection.
+pub(super) struct Listing {
+    pub(super) heads: Vec<Head>,
+    /// How many more there are of other forms.
+    pub(super) unknown: usize,
+}
+
+#[derive(Clone)]
+pub(super) struct SnapshotCollection {
+    documents: Collection<Document>,
+}
+
+impl SnapshotCollection {
+    pub(super) fn new(database: &Database) -> Self {
+        // A secondary will do for reading: a new process need not wait for a primary.
+        let primary_preferred = SelectionCriteria::ReadPreference(ReadPreference::PrimaryPreferred { options: None });
+        let mut options = durable_options(PATIENCE);
+        options.selection_criteria = Some(primary_preferred);
+        Self { documents: database.collection_with_options("playarr_metrics_snapshots", options) }
+    }
+
+    /// Writes a body and returns how many chunks it has.
+    pub(super) async fn insert_body(&self, body: ObjectId, bytes: &[u8]) -> Result<usize, DatabaseError> {
+        for (number, chunk) in (0_i32..).zip(bytes.chunks(CHUNK_BYTES)) {
+            let data = Binary { subtype: BinarySubtype::Generic, bytes: chunk.to_vec() };
+            let chunk = doc! { "_id": { "body": body, "n": number }, "data": data };
+            ask(PATIENCE, self.documents.insert_one(chunk)).await?;
+        }
+        Ok(bytes.chunks(CHUNK_BYTES).len())
+    }
+
+    /// Puts a head in the place of the last one and returns it with the time of the server.
+    pub(super) async fn replace_last(&self, draft: &Draft) -> Result<Head, RememberError> {
+        let head = doc! { "$mergeObjects": [{ "$literal": draft.document() }, { "written_at": "$$NOW" }] };
+        let replace = self
+            .documents
+            .find_one_and_update(doc! { "_id": LAST, "form": FORM }, vec![doc! { "$replaceWith": head }])
+            .upsert(true)
+            .return_document(ReturnDocument::After);
+        match ask(PATIENCE, replace).await {
+            Ok(head) => head.as_ref().and_then(Head::of).ok_or(RememberError::UnknownForm),
+            Err(error) if error.is_duplicate_key() => {
+                // Two processes that insert the first one at the same moment collide as well.
+                match self.form_of_last().await? {
+                    Some(FORM) => Err(error.into()),
+                    _ => Err(RememberError::UnknownForm),
+                }
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn form_of_last(&self) -> Result<Option<i32>, DatabaseError> {
+        let last = ask(PATIENCE, self.documents.find_one(doc! { "_id": LAST }).projection(doc! { "form": 1 })).await?;
+        Ok(last.and_then(|last| last.get_i32("form").ok()))
+    }
+
+    /// Puts the last snapshot into the history as well, under this `_id`, unless one is there.
+    pub(super) async fn insert_copy_of_last(&self, id: &str, last: ObjectId) -> Result<(), DatabaseError> {
+        let find = self.documents.find_one(doc! { "_id": LAST, "body": last });
+        // If it is not there any more, another process puts its own into the history.
+        let Some(mut head) = ask(PATIENCE, find).await? else { return Ok(()) };
+        head.insert("_id", id);
+        match ask(PATIENCE, self.documents.insert_one(head)).await {
+            Err(error) if !error.is_duplicate_key() => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// All heads.
+    pub(super) async fn heads(&self) -> Result<Listing, DatabaseError> {
+        // A range of texts holds only those `_id`s that are texts.
+        let find = self.documents.find(doc! { "_id": { "$gte": "" } });
+        let documents: Vec<Document> = ask(PATIENCE, async { find.await?.try_collect().await }).await?;
+        let heads: Vec<_> = documents.iter().filter_map(Head::of).collect();
+        Ok(Listing { unknown: documents.len() - heads.len(), heads })
+    }
+
+    /// The last head, and how long ago it was written by the clock of the server.
+    pub(super) async fn last(&self) -> Result<Option<(Head, Duration)>, RememberError> {
+        let age = doc! { "elapsed_ms": { "$subtract": ["$$NOW", "$written_at"] } };
+        let pipeline = [doc! { "$match": { "_id": LAST } }, doc! { "$set": age }];
+        let last = async { self.documents.aggregate(pipeline).await?.try_next().await };
+        let Some(document) = ask(PATIENCE, last).await? else { return Ok(None) };
+        let head = Head::of(&document).ok_or(RememberError::UnknownForm)?;
+        // The clock of the server may have been set back.
+        let elapsed = document.get_i64("elapsed_ms").ok().and_then(|elapsed| u64::try_from(elapsed).ok());
+        let elapsed = Duration::from_millis(elapsed.unwrap_or_default()).saturating_add(head.lag);
+        Ok(Some((head, elapsed)))
+    }
+
+    /// The body of a head.
+    pub(super) async fn body(&self, head: &Head) -> Result<Vec<u8>, RememberError> {
+        let ids: Vec<_> = (0..head.chunks).map(|number| doc! { "body": head.body, "n": number }).collect();
+        let find = self.documents.find(doc! { "_id": { "$in": ids } }).sort(doc! { "_id": 1 });
+        let chunks: Vec<Document> = ask(PATIENCE, async { find.await?.try_collect().await }).await?;
+        if i32::try_from(chunks.len()) != Ok(head.chunks) {
+            return Err(RememberError::Incomplete);
+        }
+        let mut bytes = Vec::new();
+        for chunk in &chunks {
+            bytes.extend_from_slice(chunk.get_binary_generic("data").map_err(|_| RememberError::Incomplete)?);
+        }
+        Ok(bytes)
+    }
+
+    /// Removes heads of the history.
+    pub(super) async fn remove_heads(&self, ids: &[String]) -> Result<(), DatabaseError> {
+        let heads = doc! { "_id": { "$in": ids } };
+        ask(PATIENCE, self.documents.delete_many(heads)).await.map(|_| ())
+    }
+
+    /// The numbers of all bodies.
+    pub(super) async fn bodies(&self) -> Result<HashSet<ObjectId>, DatabaseError> {
+        let find = self.documents.find(doc! { "_id": { "$gte": {} } }).projection(doc! { "_id": 1 });
+        let chunks: Vec<Document> = ask(PATIENCE, async { find.await?.try_collect().await }).await?;
+        let bodies = chunks.iter().filter_map(|chunk| chunk.get_document("_id").ok()?.get_object_id("body").ok());
+        Ok(bodies.collect())
+    }
+
+    /// Removes bodies that no head has.
+    pub(super) async fn remove_bodies(&self, bodies: &[ObjectId]) -> Result<(), DatabaseError> {
+        for body in bodies {
+            let chunks = doc! { "$gte": { "body": body, "n": 0 }, "$lte": { "body": body, "n": Bson::MaxKey } };
+            ask(PATIENCE, self.documents.delete_many(doc! { "_id": chunks })).await?;
+        }
+        Ok(())
+    }
+}

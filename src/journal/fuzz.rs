@@ -1,0 +1,141 @@
+//! Fuzz targets: the journal's documents as MongoDB returns them.
+//!
+//! They are mutated as extended JSON, so that they stay documents.
+
+use std::io::Write;
+
+use mongodb::bson::spec::BinarySubtype;
+use mongodb::bson::{Binary, Document, doc, serialize_to_vec};
+use playarr_fuzz::{EXTENDED_JSON, fuzz, kind_of};
+
+use super::document::{BaseHead, EntryId, FORM, JournalEntry, totals_of};
+use super::position::WriterPosition;
+use super::state::State;
+use crate::live::{ConnectionReport, FamilySeries, Live, Series, Totals};
+
+const WORDS: &[&str] = &[
+    "\"form\":",
+    "\"_id\":",
+    "\"families\":",
+    "\"batches\":",
+    "\"events\":",
+    "\"reports\":",
+    "\"series\":",
+    "\"labels\":",
+    "\"counts\":",
+    "\"bounds\":",
+    "\"folded\":",
+    "\"moved\":",
+    "\"alice\"",
+    "\"playarr_stream_request_duration_seconds\"",
+    "\"playarr_websocket_connections\"",
+];
+
+fn words() -> Vec<&'static str> {
+    [WORDS, EXTENDED_JSON].concat()
+}
+
+fn json(document: &Document) -> Vec<u8> {
+    serde_json::to_vec(document).unwrap()
+}
+
+fn document(json: &[u8]) -> Option<Document> {
+    serde_json::from_slice(json).ok()
+}
+
+fn entry() -> JournalEntry {
+    let series = |counts| {
+        vec![Series { labels: vec!["alice".to_owned()], counts, seconds: 3, nanoseconds: 7, moved: 1_700_000_000 }]
+    };
+    let family = |name: &str, bounds: Vec<f64>, counts| FamilySeries {
+        name: name.to_owned(),
+        bounds,
+        folded: 0,
+        series: series(counts),
+    };
+    JournalEntry {
+        id: EntryId { writer: 7, number: 1 },
+        form: FORM,
+        at: 1_700_000_000,
+        families: vec![
+            family("playarr_stream_requests_total", vec![], vec![i64::MAX]),
+            family("playarr_stream_request_duration_seconds", vec![0.1, 1.0], vec![1, 2, 3]),
+        ],
+        batches: vec![-7],
+        events: vec![3],
+        reports: vec![ConnectionReport { reporter: "web".to_owned(), connections: 3, at: 1_700_000_000 }],
+    }
+}
+
+#[test]
+fn an_entry_of_the_journal_may_hold_anything() {
+    let whole = json(&entry().to_document().unwrap());
+    let small = json(&JournalEntry::without_counts(EntryId { writer: 1, number: 1 }).to_document().unwrap());
+    let mut state = State::new(Live::new());
+    let mut applied = 0;
+    fuzz("journal entries", &[&whole, &small], &words(), |text| {
+        let Some(document) = document(text) else { return "no document".to_owned() };
+        match JournalEntry::from_document(document) {
+            Err(error) => kind_of(&error.to_string()),
+            Ok(entry) => {
+                applied += 1;
+                if applied % 1_000 == 0 {
+                    state = State::new(Live::new());
+                }
+                let shape =
+                    (entry.families.len().min(4), entry.batches.len().min(4), entry.id.number.leading_zeros() / 8);
+                let gap = state.apply(std::slice::from_ref(&entry));
+                state.apply_own(entry);
+                let _ = (state.live.gather(), state.live.totals());
+                format!("applied {shape:?} {}", gap.is_some())
+            }
+        }
+    });
+}
+
+#[test]
+fn a_base_of_the_journal_may_hold_anything() {
+    let mut totals = Totals::default();
+    totals.add(&entry().families, &entry().reports, 1_700_000_000);
+    let position = vec![WriterPosition { writer: 7, number: 2, at: 3 }];
+    let head = BaseHead { form: FORM, stamp: 7, epoch: 1, position };
+    let base = json(&head.with_totals(totals.to_series(), totals.reports()).unwrap());
+    fuzz("journal bases", &[&base], &words(), |text| {
+        let Some(document) = document(text) else { return "no document".to_owned() };
+        let position = BaseHead::from_document(&document).map(|head| head.position());
+        match (position, totals_of(&document)) {
+            (Ok(_), Ok(totals)) => {
+                let _ = totals.to_series();
+                "read".to_owned()
+            }
+            (Err(error), _) | (_, Err(error)) => kind_of(&error.to_string()),
+        }
+    });
+}
+
+#[test]
+fn the_totals_of_a_base_may_hold_anything() {
+    let state = doc! { "families": [], "reports": [] };
+    let mut totals = Totals::default();
+    totals.add(&entry().families, &entry().reports, 1_700_000_000);
+    let full = doc! {
+        "families": mongodb::bson::serialize_to_bson(&totals.to_series()).unwrap(),
+        "reports": mongodb::bson::serialize_to_bson(&totals.reports()).unwrap(),
+    };
+    fuzz("totals of a base", &[&json(&state), &json(&full)], &words(), |text| {
+        let Some(document) = document(text) else { return "no document".to_owned() };
+        let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all(&serialize_to_vec(&document).unwrap()).unwrap();
+        let bytes = packed.finish().unwrap();
+        let base = doc! { "totals": Binary { subtype: BinarySubtype::Generic, bytes } };
+        match totals_of(&base) {
+            Err(error) => kind_of(&error.to_string()),
+            Ok(totals) => {
+                let live = Live::new();
+                live.show(totals);
+                let _ = (live.gather(), live.totals());
+                "shown".to_owned()
+            }
+        }
+    });
+}
