@@ -24,10 +24,15 @@ use tokio::task::JoinSet;
 use crate::support::exposition::{parse, value};
 use crate::support::oracle::{Gauges, Labels};
 use crate::support::program::{program, run, signal};
+#[cfg(feature = "system-tests")]
+use crate::support::prometheus::Prometheus;
 use crate::support::until;
 
 /// How many clients send batches side by side.
 const CLIENTS: usize = 8;
+
+/// How often an instance is killed while they do.
+const KILLS: usize = 20;
 
 /// The pause of a client before it sends a batch again, and of a scraper between scrapes.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -80,6 +85,15 @@ impl Installation {
         Some(parse(&answer.error_for_status().ok()?.text().await.ok()?))
     }
 
+    /// Starts all instances, and waits until they are ready.
+    async fn start_all(&self) -> Vec<Child> {
+        let instances: Vec<_> = (0..self.addresses.len()).map(|instance| self.start(instance)).collect();
+        for instance in 0..instances.len() {
+            self.until_ready(instance).await;
+        }
+        instances
+    }
+
     async fn until_ready(&self, instance: usize) {
         let url = format!("http://{}/-/ready", self.addresses[instance]);
         until("an instance is ready", Duration::from_secs(60), || async {
@@ -111,23 +125,33 @@ async fn send_batches(installation: Arc<Installation>, client: usize, ledger: Ar
         if stop.load(Ordering::Relaxed) {
             return;
         }
-        let (hits, streams) = (rand::rng().random_range(1..40_u64), rand::rng().random_range(0..20_u64));
-        let hit = json!({ "type": "cache_operation", "operation": "hit" });
-        let stream = json!({
-            "type": "stream_request", "user": format!("user-{client}"), "media_type": "movies",
-            "duration_seconds": 0.25,
-        });
-        let events: Vec<_> =
-            std::iter::repeat_n(hit, hits as usize).chain(std::iter::repeat_n(stream, streams as usize)).collect();
-        let body = json!({ "batch_id": format!("client-{client}-{number}"), "events": events }).to_string();
-        while !accepted(&installation, &body, hits + streams).await {
-            ledger.repeats.fetch_add(1, Ordering::Relaxed);
-            tokio::time::sleep(PAUSE).await;
-        }
-        ledger.batches.fetch_add(1, Ordering::Relaxed);
-        ledger.hits.fetch_add(hits, Ordering::Relaxed);
-        ledger.streams.fetch_add(streams, Ordering::Relaxed);
+        let (hits, streams) = (rand::rng().random_range(1..40), rand::rng().random_range(0..20));
+        send_batch(&installation, client, &format!("client-{client}-{number}"), hits, streams, &ledger).await;
     }
+}
+
+/// Sends one batch until it is acknowledged, and enters it in the ledger.
+async fn send_batch(
+    installation: &Installation,
+    client: usize,
+    id: &str,
+    hits: usize,
+    streams: usize,
+    ledger: &Ledger,
+) {
+    let hit = json!({ "type": "cache_operation", "operation": "hit" });
+    let stream = json!({
+        "type": "stream_request", "user": format!("user-{client}"), "media_type": "movies", "duration_seconds": 0.25,
+    });
+    let events: Vec<_> = std::iter::repeat_n(hit, hits).chain(std::iter::repeat_n(stream, streams)).collect();
+    let body = json!({ "batch_id": id, "events": events }).to_string();
+    while !accepted(installation, &body, (hits + streams) as u64).await {
+        ledger.repeats.fetch_add(1, Ordering::Relaxed);
+        tokio::time::sleep(PAUSE).await;
+    }
+    ledger.batches.fetch_add(1, Ordering::Relaxed);
+    ledger.hits.fetch_add(hits as u64, Ordering::Relaxed);
+    ledger.streams.fetch_add(streams as u64, Ordering::Relaxed);
 }
 
 /// Whether a batch was acknowledged by any instance. Now and then all get it at once, as if a proxy had sent it twice.
@@ -198,7 +222,12 @@ struct Load {
 
 impl Load {
     fn start(installation: &Arc<Installation>) -> Self {
-        let (ledger, sent, watched): (Arc<Ledger>, Arc<AtomicBool>, Arc<AtomicBool>) = Default::default();
+        Self::after(installation, Arc::default())
+    }
+
+    /// Load that goes on with a ledger.
+    fn after(installation: &Arc<Installation>, ledger: Arc<Ledger>) -> Self {
+        let (sent, watched): (Arc<AtomicBool>, Arc<AtomicBool>) = Default::default();
         let (mut clients, mut scrapers) = (JoinSet::new(), JoinSet::new());
         for client in 0..CLIENTS {
             clients.spawn(send_batches(installation.clone(), client, ledger.clone(), sent.clone()));
@@ -262,26 +291,73 @@ fn shown(samples: &Gauges) -> (f64, f64) {
     (hits, streams)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_acknowledged_batch_counts_once_however_often_instances_are_killed() {
-    const KILLS: usize = 6;
-    let installation = Arc::new(Installation::new(2).await);
-    let mut instances: Vec<_> = (0..2).map(|instance| installation.start(instance)).collect();
-    for instance in 0..2 {
-        installation.until_ready(instance).await;
-    }
-    let mut load = Load::start(&installation);
+/// Kills instances in turn, at any moment, and starts them again.
+async fn kill_in_turn(installation: &Installation, instances: &mut [Child], load: &mut Load) {
     for kill in 0..KILLS {
         let wait = rand::rng().random_range(100..1_500);
         tokio::time::sleep(Duration::from_millis(wait)).await;
-        let instance = kill % 2;
+        let instance = kill % instances.len();
         signal(&instances[instance], "KILL").await;
         assert!(!instances[instance].wait().await.unwrap().success());
         instances[instance] = installation.start(instance);
         load.check();
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_acknowledged_batch_counts_once_however_often_instances_are_killed() {
+    let installation = Arc::new(Installation::new(2).await);
+    let mut instances = installation.start_all().await;
+    let mut load = Load::start(&installation);
+    kill_in_turn(&installation, &mut instances, &mut load).await;
     let ledger = load.end().await;
     assert!(ledger.batches.load(Ordering::Relaxed) > KILLS as u64);
+    for instance in instances {
+        signal(&instance, "TERM").await;
+    }
+}
+
+#[cfg(feature = "system-tests")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn prometheus_sees_exactly_what_is_in_the_ledger_however_often_instances_are_killed() {
+    let installation = Arc::new(Installation::new(2).await);
+    let mut instances = installation.start_all().await;
+    // Prometheus counts no increase for the sample it sees first, so each series is there before the load.
+    let ledger = Arc::new(Ledger::default());
+    for client in 0..CLIENTS {
+        send_batch(&installation, client, &format!("first-{client}"), 1, 1, &ledger).await;
+    }
+    let before = counted(&ledger);
+    let (first, second) = (&*installation.addresses[0], &*installation.addresses[1]);
+    let prometheus =
+        Prometheus::scraping(&[("first", first), ("second", second)], &installation.metrics_token, "").await;
+    let (hits, streams) = ("playarr_cache_operations_total{operation='hit'}", "playarr_stream_requests_total");
+    let streams_of_all = format!("sum by (job) ({streams})");
+    let shows = |expected: (f64, f64)| {
+        let (prometheus, streams_of_all) = (&prometheus, &streams_of_all);
+        async move {
+            let (hits, streams) = (prometheus.query(hits).await, prometheus.query(streams_of_all).await);
+            let at_both = |shown: Vec<(Value, f64)>| shown.into_iter().map(|(_, value)| value).collect::<Vec<_>>();
+            (at_both(hits), at_both(streams)) == (vec![expected.0; 2], vec![expected.1; 2])
+        }
+    };
+    prometheus.until_it("shows the first batches", || shows(before)).await;
+
+    let mut load = Load::after(&installation, ledger);
+    kill_in_turn(&installation, &mut instances, &mut load).await;
+    let ledger = load.end().await;
+    let after = counted(&ledger);
+    prometheus.until_it("shows the last batches", || shows(after)).await;
+
+    for (selector, expected) in [(hits, after.0 - before.0), (streams, after.1 - before.1)] {
+        for job in ["first", "second"] {
+            let increases = prometheus.whole_increase(selector).await;
+            let of_job: Vec<_> = increases.iter().filter(|(labels, ..)| labels["job"] == job).collect();
+            let increase: f64 = of_job.iter().map(|(_, increase, _)| increase).sum();
+            assert!(of_job.iter().all(|(_, _, resets)| *resets == 0.0), "{of_job:?}");
+            assert!((increase - expected).abs() < 1e-6, "{selector} of {job}: {increase} instead of {expected}");
+        }
+    }
     for instance in instances {
         signal(&instance, "TERM").await;
     }
@@ -293,10 +369,7 @@ async fn every_acknowledged_batch_counts_once_though_mongod_is_killed_again_and_
     let mut mongod = Mongod::start().await.unwrap();
     let uri = format!("{}&serverSelectionTimeoutMS=2000", mongod.uri());
     let installation = Arc::new(Installation::at(uri, "playarr".to_owned(), 2).await);
-    let instances: Vec<_> = (0..2).map(|instance| installation.start(instance)).collect();
-    for instance in 0..2 {
-        installation.until_ready(instance).await;
-    }
+    let instances = installation.start_all().await;
     let mut load = Load::start(&installation);
     for _ in 0..3 {
         load.until_more("batches are kept").await;
@@ -323,10 +396,7 @@ async fn signal_member(set: &ReplicaSet, member: usize, name: &str) {
 async fn every_acknowledged_batch_counts_once_though_a_replica_set_loses_its_primary_again_and_again() {
     let mut set = ReplicaSet::start(&[Member::Primary, Member::Secondary, Member::Secondary]).await.unwrap();
     let installation = Arc::new(Installation::at(set.uri(), "playarr".to_owned(), 2).await);
-    let instances: Vec<_> = (0..2).map(|instance| installation.start(instance)).collect();
-    for instance in 0..2 {
-        installation.until_ready(instance).await;
-    }
+    let instances = installation.start_all().await;
     let mut load = Load::start(&installation);
     load.until_more("batches are kept").await;
 
@@ -360,10 +430,7 @@ async fn every_acknowledged_batch_counts_once_though_a_replica_set_loses_its_pri
 async fn every_acknowledged_batch_counts_once_though_collections_are_dropped_under_load() {
     // A batch that comes twice at once may be counted twice until the index is there again.
     let installation = Arc::new(Installation { sends_twice: false, ..Installation::new(2).await });
-    let instances: Vec<_> = (0..2).map(|instance| installation.start(instance)).collect();
-    for instance in 0..2 {
-        installation.until_ready(instance).await;
-    }
+    let instances = installation.start_all().await;
     let client = mongodb::Client::with_uri_str(&installation.uri).await.unwrap();
     let database = client.database(&installation.name);
     let mut load = Load::start(&installation);

@@ -141,6 +141,30 @@ impl Prometheus {
         series.iter().flat_map(|series| series["values"].as_array().unwrap()).map(|pair| number(&pair[1])).collect()
     }
 
+    /// How much each series that a selector chooses has increased since its first sample, and how often it was reset.
+    /// The window of `increase` is the one from the first sample to the last, so it has nothing to extrapolate.
+    pub(crate) async fn whole_increase(&self, selector: &str) -> Vec<(Value, f64, f64)> {
+        let data = self.post("/api/v1/query", &[("query", &format!("{selector}[1h]"))]).await;
+        let mut increases = Vec::new();
+        for series in data["result"].as_array().unwrap() {
+            let at = |pair: &Value| pair[0].as_f64().unwrap();
+            let samples = series["values"].as_array().unwrap();
+            let (first, last) = (at(&samples[0]), at(samples.last().unwrap()));
+            let milliseconds = ((last - first) * 1e3).round();
+            let labels = series["metric"].as_object().unwrap();
+            let labels: Vec<_> = labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let window = format!("{{{}}}[{milliseconds}ms]", labels.join(","));
+            let mut values = [0.0; 2];
+            for (value, function) in values.iter_mut().zip(["increase", "resets"]) {
+                let expr = format!("{function}({window})");
+                let data = self.post("/api/v1/query", &[("query", &expr), ("time", &last.to_string())]).await;
+                *value = number(&data["result"][0]["value"][1]);
+            }
+            increases.push((series["metric"].clone(), values[0], values[1]));
+        }
+        increases
+    }
+
     /// A page of its API.
     pub(crate) async fn get(&self, path: &str) -> Value {
         let answer = self.client.get(format!("{}{path}", self.url)).send().await.unwrap();
