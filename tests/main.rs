@@ -49,6 +49,7 @@ mod secrets;
 mod series;
 mod sessions;
 mod settings;
+mod sharing;
 mod starting;
 mod status;
 mod tls;
