@@ -161,7 +161,8 @@ impl Lease {
         if turn.is_ended {
             return Reservation::Lost;
         }
-        if matches!(self.role(), InstanceRole::Undecided | InstanceRole::Unreached { .. }) {
+        if turn.held.is_none() && !matches!(self.role(), InstanceRole::Follower { .. }) {
+            // Somebody else may have taken it since the last look.
             self.inner.look(&mut turn, generation).await;
         }
         match (self.role(), turn.held) {
@@ -275,7 +276,7 @@ impl LeaseState {
                 let reason = error.to_string();
                 match error {
                     LeaseError::UnknownForm => Some(InstanceRole::Alone { reason }),
-                    LeaseError::Database(error) if is_readable || !error.may_be_an_outage() => {
+                    LeaseError::Database(error) if is_readable || is_refused(error) => {
                         Some(InstanceRole::Alone { reason })
                     }
                     // Whoever is still there refreshes.
@@ -342,4 +343,9 @@ impl LeaseState {
             _ => {}
         }
     }
+}
+
+/// Whether the server has answered, and will not do this.
+fn is_refused(error: &DatabaseError) -> bool {
+    error.is_refusal() && !error.may_be_an_outage()
 }
