@@ -5,11 +5,12 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
+use playarr_jobs::lease::InstanceRole;
 use playarr_jobs::refresh::{Progress, schedule_refreshes, watch_changes};
 use playarr_jobs::sharing::bind;
 use playarr_jobs::tasks::restart_after_panics;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -190,6 +191,10 @@ where
         async move { restart_after_panics(|| sharing.keep()).await }
     });
     background.spawn({
+        let (app, roles) = (app.clone(), sharing.lease().roles());
+        async move { restart_after_panics(|| show_role(&app, roles.clone())).await }
+    });
+    background.spawn({
         let app = app.clone();
         async move { restart_after_panics(|| show_history(&app)).await }
     });
@@ -263,6 +268,14 @@ async fn show_history(app: &Arc<App>) {
     let mut history = app.remembered.subscribe();
     while history.changed().await.is_ok() {
         app.telemetry.history().show(&history.borrow_and_update().clone());
+    }
+}
+
+/// Shows in the metrics whether this instance refreshes, for ever.
+async fn show_role(app: &Arc<App>, mut roles: watch::Receiver<InstanceRole>) {
+    while roles.changed().await.is_ok() {
+        let leads = matches!(*roles.borrow_and_update(), InstanceRole::Holder | InstanceRole::Alone { .. });
+        app.telemetry.service().leads(leads);
     }
 }
 

@@ -268,8 +268,11 @@ impl<P: Send + Sync + 'static> UpdateMetricsJob<P> {
     /// Waits for those that are being counted.
     ///
     /// # Errors
-    /// When preparing the snapshot panicked.
+    /// When preparing the snapshot panicked, or another instance refreshes.
     pub async fn refresh_custom(&self, names: BTreeSet<Text>) -> Result<Arc<Report>, RefreshError> {
+        if !self.inner.runner.refreshes() {
+            return Err(RefreshError::NotAsked { reason: "that is not possible for custom metrics".to_owned() });
+        }
         run_custom(self.inner.runner.clone(), &names).await.ok_or(RefreshError::Ended)
     }
 
@@ -316,6 +319,7 @@ impl<P: Send + Sync + 'static> UpdateMetricsJob<P> {
 
 async fn run_custom<P: Send + Sync + 'static>(runner: Arc<Runner<P>>, names: &BTreeSet<Text>) -> Option<Arc<Report>> {
     if !runner.refreshes() {
+        // The instance that refreshes counts them.
         return None;
     }
     let look = runner.look().await.ok();

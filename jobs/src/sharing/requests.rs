@@ -52,9 +52,16 @@ impl<P: Send + Sync + 'static> SharingState<P> {
 
     async fn ask_holder(&self, scope: Scope) -> RequestOutcome {
         let not_asked = |reason: &dyn ToString| RefreshError::NotAsked { reason: reason.to_string() };
-        let number = self.lease.request(scope == Scope::All).await.map_err(|error| not_asked(&error))?;
-        let number = number.ok_or_else(|| not_asked(&"it has just gone; try again in some seconds"))?;
         let (mut relay, mut heard) = (Relay::default(), Instant::now());
+        let number = loop {
+            match self.lease.request(scope == Scope::All).await.map_err(|error| not_asked(&error))? {
+                Some(number) => break number,
+                None if self.lease.role().refreshes() => return self.job.refresh_in(scope, Trigger::Manual).await,
+                None if heard.elapsed() > SILENCE => return Err(not_asked(&"there is no lease")),
+                // The document was removed. Whoever held the lease, or this instance, makes it again.
+                None => sleep(STEP_INTERVAL).await,
+            }
+        };
         loop {
             sleep(STEP_INTERVAL).await;
             if self.lease.role().refreshes() {

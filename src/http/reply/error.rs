@@ -173,7 +173,9 @@ impl ApiError {
                 | ChangeError::Conflict(_)
                 | ChangeError::NothingToUndo(_)
                 | ChangeError::Unreadable(_) => StatusCode::CONFLICT,
-                ChangeError::Database(_) | ChangeError::Unchecked(_) => StatusCode::SERVICE_UNAVAILABLE,
+                ChangeError::Database(_) | ChangeError::Unchecked(_) | ChangeError::NotCounted(_) => {
+                    StatusCode::SERVICE_UNAVAILABLE
+                }
             },
             Self::NoCertificate => StatusCode::FORBIDDEN,
             Self::NoSuchRoute => StatusCode::NOT_FOUND,

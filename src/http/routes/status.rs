@@ -69,6 +69,10 @@ fn sharing(app: &App) -> Value {
 
 /// Whether changes in the database are noticed, and why not.
 fn change_detection(app: &App) -> Value {
+    let role = app.sharing.get().map(|sharing| sharing.lease().role());
+    if matches!(role, Some(InstanceRole::Follower { .. })) {
+        return json!({ "state": "elsewhere", "reason": null });
+    }
     let (state, reason) = match app.job.change_detection() {
         ChangeDetection::Off => ("off", None),
         ChangeDetection::On => ("on", None),
