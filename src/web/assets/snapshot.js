@@ -49,7 +49,7 @@ export function show(status) {
   button.disabled = running;
 }
 
-function figures({ snapshot, interval_seconds: interval, next_run: next, last_run: last, collectors, sharing }) {
+function figures({ snapshot, interval_seconds: interval, next_run: next, last_run: last, collectors, sharing = {} }) {
   const taken = snapshot.taken_at;
   ticking(byId("age"), () => (taken ? span(secondsSince(taken)) : "none yet"));
   byId("age").dataset.state = taken && secondsSince(taken) > 2 * interval ? "warn" : "";
