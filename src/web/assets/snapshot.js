@@ -59,8 +59,9 @@ function figures({ snapshot, interval_seconds: interval, next_run: next, last_ru
     if (sharing.role === "follows") return "elsewhere";
     return next ? span((Date.parse(next) - now()) / 1000) : "–";
   });
-  byId("interval").textContent =
-    sharing.role === "follows" ? `another instance (${sharing.holder.slice(-6)}) refreshes` : `about every ${span(interval)}`;
+  const follows = sharing.role === "follows";
+  const elsewhere = () => `another instance (${sharing.holder.slice(-6)}) refreshes`;
+  byId("interval").textContent = follows ? elsewhere() : `about every ${span(interval)}`;
   byId("last-duration").textContent = last ? took(last.duration_seconds) : "–";
   byId("last-run").textContent = last ? `${last.trigger}, no. ${count(last.generation)}` : "";
   byId("series").textContent = collectors.length ? count(sum(collectors, "series")) : "–";
