@@ -193,7 +193,8 @@ async fn examined(database: &Database) -> i64 {
     queries.get_i64("scanned").unwrap() + queries.get_i64("scannedObjects").unwrap()
 }
 
-/// What MongoDB examines while this many instances start and five full refreshes are asked for, in turn at each of them.
+/// What MongoDB examines while this many instances start and five full refreshes are asked for, in turn at each of
+/// them.
 async fn cost(mongod: &Mongod, database: &Database, instances: usize) -> i64 {
     let before = examined(database).await;
     let mut services = Vec::new();

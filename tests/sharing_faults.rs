@@ -232,8 +232,8 @@ async fn whatever_befalls_the_instance_that_refreshes_another_takes_over_and_not
     println!("{} generations, scrapes by instance {scrapes:?}, takeovers {takeovers:?}", publications.len());
 }
 
-/// Lets a fault befall the instance that refreshes, waits until another one has published, and mends it. Returns how long
-/// the other one took.
+/// Lets a fault befall the instance that refreshes, waits until another one has published, and mends it. Returns how
+/// long the other one took.
 async fn suffer(installation: &Installation, instances: &mut [Instance], fault: Fault) -> Duration {
     let (holder, _) = installation.lease().await;
     let victim = instances.iter_mut().find(|instance| instance.id == holder).expect("a holder that is known");

@@ -55,8 +55,8 @@ static LEADER: Spec = Spec::new(
     Kind::Gauge,
     "playarr_metrics_refresh_leader",
     "1 or 0",
-    "Whether this instance refreshes (1), for all instances on the database or by itself, or shows the snapshots of the \
-     one that does (0).",
+    "Whether this instance refreshes (1), for all instances on the database or by itself, or shows the snapshots of \
+     the one that does (0).",
 );
 
 static REFRESHES: Spec = Spec::new(
