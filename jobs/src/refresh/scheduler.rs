@@ -197,7 +197,8 @@ impl Proposals {
             self.planned = None;
             return;
         };
-        let mut limit = due.max(Instant::now()) + LATE;
+        // Not later each time that something else ends this wait.
+        let mut limit = due + LATE;
         while tokio::time::timeout_at(limit.into(), self.proposed.notified()).await.is_err() {
             self.at(Instant::now()).await;
             limit = Instant::now() + LATE;
