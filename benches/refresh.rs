@@ -19,7 +19,7 @@ use playarr_metrics::config::Config;
 use playarr_metrics::database;
 use playarr_sandbox::Mongod;
 
-use support::{large_library, median_seconds};
+use support::{large_library, median_seconds, program};
 
 const ROUNDS: usize = 7;
 const CONCURRENCY: usize = 4;
@@ -68,6 +68,33 @@ async fn main() {
         let at = |share: usize| seconds[(seconds.len() * share / 100).min(seconds.len() - 1)];
         println!("{name} library, {CHANGES} changes to scrapes: p50 {:.2} s, p95 {:.2} s", at(50), at(95));
     }
+    warm_starts(mongod.uri(), &database).await;
+}
+
+/// How long a new process takes from its start to the answer to its first scrape, with the snapshot that the one before
+/// it left.
+async fn warm_starts(uri: &str, database: &Database) {
+    let token = support::service::token(database).await;
+    let client = reqwest::Client::new();
+    let (mut seconds, mut bytes) = (Vec::new(), 0);
+    for _ in 0..ROUNDS {
+        let address = program::free_address();
+        let started = Instant::now();
+        let program = program::Program::start(uri, database.name(), address);
+        bytes = loop {
+            let scrape = client.get(format!("http://{address}/metrics")).bearer_auth(&token).send().await;
+            if let Ok(answer) = scrape
+                && answer.status().is_success()
+            {
+                break answer.bytes().await.expect("a text").len();
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        };
+        seconds.push(started.elapsed());
+        drop(program);
+    }
+    let seconds = median_seconds(&seconds);
+    println!("median of {ROUNDS} warm starts: {bytes} bytes scraped {seconds:.2} s after the start of the process");
 }
 
 /// A refresh in which nothing changed, and one in which a user did, beside the full one.

@@ -10,6 +10,7 @@ use playarr_jobs::refresh::{
     UpdateMetricsJob,
 };
 use playarr_jobs::remembered::Remembered;
+use playarr_jobs::sharing::Sharing;
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::accounts::{Admins, TokenError, Tokens};
@@ -64,6 +65,8 @@ pub struct App {
     pub snapshots: Arc<SnapshotStore<SnapshotPage>>,
     /// The snapshots that MongoDB keeps.
     pub(crate) remembered: Remembered,
+    /// What binds this instance to the others on the same database.
+    pub(crate) sharing: OnceLock<Sharing<SnapshotPage>>,
     /// The custom metrics.
     pub(crate) custom: CustomMetrics<SnapshotPage>,
     /// The live metrics.
@@ -172,6 +175,7 @@ impl App {
         )?;
         Ok(Arc::new(Self {
             job,
+            sharing: OnceLock::new(),
             custom,
             exposition: Exposition::new(snapshots.clone(), live.clone(), telemetry.clone()),
             snapshots,

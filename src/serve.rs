@@ -5,10 +5,12 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use playarr_jobs::refresh::{schedule_refreshes, watch_changes};
+use playarr_jobs::lease::InstanceRole;
+use playarr_jobs::refresh::{Progress, schedule_refreshes, watch_changes};
+use playarr_jobs::sharing::bind;
 use playarr_jobs::tasks::restart_after_panics;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -171,19 +173,26 @@ where
     let (live, telemetry) = (app.live.clone(), app.telemetry.clone());
     let keeper = Keeper::start(live, telemetry, &connection.database, &connection.health, options);
     let _ = app.journal.set(keeper.journal());
-    let remembered = app.remembered.clone();
-    app.job.restore_from(Box::new(move || {
-        let remembered = remembered.clone();
-        Box::pin(async move { remembered.last().await })
-    }));
+    let (remembered, watchers) = (app.remembered.clone(), app.feed.clone());
+    let steps = move |step: &Progress| watchers.publish(step);
+    let sharing = bind(app.job.clone(), &connection.database, connection.health.clone(), remembered, steps);
+    let _ = app.sharing.set(sharing.clone());
     // Before the first refresh, whose end it must see.
     let ended = app.job.ended();
-    let mut schedule = schedule_refreshes(app.job.clone(), config.refresh_interval).await?;
+    let mut schedule = schedule_refreshes(app.job.clone(), config.refresh_interval, sharing.lease().roles()).await?;
     let _ = app.next_run.set(schedule.next_run());
     let mut background = JoinSet::new();
     background.spawn({
         let app = app.clone();
         async move { restart_after_panics(|| app.remembered.keep(app.snapshots.clone(), ended.clone())).await }
+    });
+    background.spawn({
+        let sharing = sharing.clone();
+        async move { restart_after_panics(|| sharing.keep()).await }
+    });
+    background.spawn({
+        let (app, roles) = (app.clone(), sharing.lease().roles());
+        async move { restart_after_panics(|| show_role(&app, roles.clone())).await }
     });
     background.spawn({
         let app = app.clone();
@@ -235,7 +244,13 @@ where
     schedule.stop().await;
     background.abort_all();
     let requests = async { tokio::join!(server, feed.stop()) };
-    let (requests, refresh) = tokio::join!(timeout(DRAIN_TIME, requests), timeout(REFRESH_TIME, job.idle()));
+    let refreshing = async {
+        let refresh = timeout(REFRESH_TIME, job.idle()).await;
+        // Without an answer, the lease ends with its time.
+        let _ = timeout(COMMIT_TIME, sharing.stop()).await;
+        refresh
+    };
+    let (requests, refresh) = tokio::join!(timeout(DRAIN_TIME, requests), refreshing);
     if requests.is_err() {
         tracing::warn!("some requests were still under way after {} s and are cut off", DRAIN_TIME.as_secs());
     }
@@ -253,6 +268,14 @@ async fn show_history(app: &Arc<App>) {
     let mut history = app.remembered.subscribe();
     while history.changed().await.is_ok() {
         app.telemetry.history().show(&history.borrow_and_update().clone());
+    }
+}
+
+/// Shows in the metrics whether this instance refreshes, for ever.
+async fn show_role(app: &Arc<App>, mut roles: watch::Receiver<InstanceRole>) {
+    while roles.changed().await.is_ok() {
+        let leads = matches!(*roles.borrow_and_update(), InstanceRole::Holder | InstanceRole::Alone { .. });
+        app.telemetry.service().leads(leads);
     }
 }
 

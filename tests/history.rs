@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use futures_util::TryStreamExt;
 use mongodb::bson::{DateTime, Document, doc};
 use mongodb::{Collection, Database};
+use playarr_sandbox::TestDatabase;
 use reqwest::StatusCode;
 use serde_json::Value;
 
@@ -42,10 +43,11 @@ async fn until_remembered(database: &Database, generation: i64) {
     until("the snapshot is remembered", PATIENCE, last).await;
 }
 
-/// Another instance on the same database.
-fn second(first: &Service) -> Builder {
+/// Stops the service, and returns how the next process on its database is started.
+async fn next(first: Service) -> (Builder, Option<TestDatabase>) {
     let (uri, name) = first.settings();
-    Service::empty().server(&uri).setting("MONGODB_DB_NAME", &name)
+    let database = first.stop_before_the_database().await;
+    (Service::empty().server(&uri).setting("MONGODB_DB_NAME", &name), database)
 }
 
 /// A view whose pipeline divides by zero fails the one collector that reads it.
@@ -76,7 +78,8 @@ async fn a_new_process_shows_what_the_one_before_it_counted_with_its_true_age() 
     let set = doc! { "$set": { "written_at": an_hour_ago } };
     snapshots(&first.database).update_one(doc! { "_id": "last" }, set).await.unwrap();
 
-    let other = second(&first).ready().await;
+    let (next, _database) = next(first).await;
+    let other = next.ready().await;
     until("the first refresh has ended", PATIENCE, || async { !status(&other).await["last_run"].is_null() }).await;
     let after = other.series().await;
     assert_eq!(after["playarr_channels_count"], before["playarr_channels_count"], "what cannot be counted stays");
@@ -85,7 +88,6 @@ async fn a_new_process_shows_what_the_one_before_it_counted_with_its_true_age() 
     let status = status(&other).await;
     assert_eq!(status["snapshot"]["generation"], 2, "numbers go on: {status}");
     other.stop().await;
-    first.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -158,13 +160,13 @@ async fn a_snapshot_of_a_later_version_is_left_alone() {
     snapshots(&first.database).update_many(doc! { "_id": { "$type": "string" } }, later).await.unwrap();
     let before = head(&first.database, "last").await;
 
-    let other = second(&first).ready().await;
+    let (next, _database) = next(first).await;
+    let other = next.ready().await;
     other.until_value("playarr_metrics_snapshot_remembered", &[], 0.0).await;
-    assert_eq!(head(&first.database, "last").await, before);
-    assert!(bodies(&first.database).await >= 1, "the body of the later version stays");
+    assert_eq!(head(&other.database, "last").await, before);
+    assert!(bodies(&other.database).await >= 1, "the body of the later version stays");
     assert_eq!(other.status("/-/ready").await, StatusCode::OK, "the service works as without it");
     other.stop().await;
-    first.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -172,10 +174,12 @@ async fn a_snapshot_that_lost_its_body_is_replaced_by_the_first_refresh() {
     let first = Service::with(fixtures()).ready().await;
     until_remembered(&first.database, 1).await;
     snapshots(&first.database).delete_many(doc! { "_id": { "$type": "object" } }).await.unwrap();
-    let other = second(&first).ready().await;
-    assert_eq!(status(&other).await["snapshot"]["generation"], 1, "it begins anew");
+    let (next, _database) = next(first).await;
+    let other = next.ready().await;
+    let shown = || async { status(&other).await["snapshot"]["generation"] == 2 };
+    until("numbers go on, although the values begin anew", PATIENCE, shown).await;
+    until_remembered(&other.database, 2).await;
     other.stop().await;
-    first.stop().await;
 }
 
 /// The head is written after the chunks, so a process that is killed between the two leaves chunks that nobody reads.
@@ -187,11 +191,11 @@ async fn chunks_without_a_head_harm_nothing() {
     let orphan = doc! { "_id": { "body": body, "n": 0 }, "data": "half" };
     snapshots(&first.database).insert_one(orphan).await.unwrap();
     break_channels(&first.database).await;
-    let other = second(&first).ready().await;
+    let (next, _database) = next(first).await;
+    let other = next.ready().await;
     let channels = &other.series().await["playarr_channels_count"];
     assert!(!channels.is_empty(), "the last whole snapshot is shown");
     other.stop().await;
-    first.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -206,13 +210,14 @@ async fn ready_is_said_while_the_first_refresh_still_runs() {
     } } } };
     first.database.create_collection("channels").view_on("users").pipeline([slow]).await.unwrap();
 
-    let other = second(&first).start().await;
+    let (next, _database) = next(first).await;
+    let other = next.start().await;
     let ready = || async { other.status("/-/ready").await == StatusCode::OK };
     until("ready", PATIENCE, ready).await;
+    until("the first refresh runs", PATIENCE, || async { status(&other).await["refreshing"] == true }).await;
     let status = status(&other).await;
     assert_eq!((&status["refreshing"], &status["last_run"]), (&true.into(), &Value::Null), "{status}");
     assert_eq!(status["snapshot"]["generation"], 1);
     assert_eq!(other.series().await["playarr_channels_count"], before["playarr_channels_count"]);
     drop(other);
-    first.stop().await;
 }

@@ -50,6 +50,8 @@ mod secrets;
 mod series;
 mod sessions;
 mod settings;
+mod sharing;
+mod sharing_faults;
 mod starting;
 mod status;
 mod tls;

@@ -23,13 +23,13 @@ use crate::support::library::fixtures;
 use crate::support::service::Service;
 use crate::support::until;
 
-type Socket = WebSocketStream<TcpStream>;
+pub(crate) type Socket = WebSocketStream<TcpStream>;
 
 const KEY: &str = "a key shared by Playarr and this service, 0123456789";
 const BY_KEY: &[(&str, &str)] = &[("x-api-key", "admin001")];
 
 /// Opens a WebSocket, or returns the status it was refused with.
-async fn open(service: &Service, headers: &[(&str, &str)]) -> Result<Socket, StatusCode> {
+pub(crate) async fn open(service: &Service, headers: &[(&str, &str)]) -> Result<Socket, StatusCode> {
     let address = service.url.strip_prefix("http://").unwrap();
     let mut request = format!("ws://{address}/api/ws").into_client_request().unwrap();
     for (name, value) in headers {
@@ -57,7 +57,7 @@ async fn next(socket: &mut Socket) -> Value {
 }
 
 /// The next event of this name; others are passed over.
-async fn next_of(socket: &mut Socket, name: &str) -> Value {
+pub(crate) async fn next_of(socket: &mut Socket, name: &str) -> Value {
     loop {
         let event = next(socket).await;
         if event["event"] == name {

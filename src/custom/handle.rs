@@ -183,18 +183,18 @@ impl<P: Send + Sync + 'static> CustomMetrics<P> {
     /// Runs one now, paused or not, and waits until it is done.
     ///
     /// # Errors
-    /// When there is none.
+    /// When there is none, or it could not be counted here.
     pub(crate) async fn retry(&self, name: &str) -> Result<(), ChangeError> {
         if !self.inner.state.lock().running.contains_key(name) {
             return Err(ChangeError::Unknown(name.to_owned()));
         }
         let names = BTreeSet::from([Text::from(name.to_owned())]);
-        if let Ok(report) = self.inner.job.refresh_custom(names).await {
-            // Its report reaches the watch as well; what it says must be known to whoever asked.
-            let has_failed = report.collectors.iter().any(|collector| collector.error.is_some());
-            if !has_failed {
-                self.ran(&report);
-            }
+        let counted = self.inner.job.refresh_custom(names).await;
+        let report = counted.map_err(|error| ChangeError::NotCounted(error.to_string()))?;
+        // Its report reaches the watch as well; what it says must be known to whoever asked.
+        let has_failed = report.collectors.iter().any(|collector| collector.error.is_some());
+        if !has_failed {
+            self.ran(&report);
         }
         Ok(())
     }

@@ -87,6 +87,9 @@ pub(crate) enum ChangeError {
     /// MongoDB gave no answer about the collections.
     #[error("the metric could not be checked: {0}")]
     Unchecked(String),
+    /// Another instance counts.
+    #[error("the metric is not counted now: {0}; try again at the instance that refreshes, which the status names")]
+    NotCounted(String),
 }
 
 fn messages(problems: &[MetricProblem]) -> String {

@@ -83,6 +83,12 @@ impl Feed {
                 }
                 Step::Updated
             }
+            Progress::Adopted(report) => {
+                if let Some(report) = report {
+                    self.last_report.send_replace(Some(report.clone()));
+                }
+                Step::Updated
+            }
         };
         // An error says that nobody watches.
         let _ = self.steps.send(step);

@@ -9,7 +9,8 @@ use prometheus::{Gauge, GaugeVec, Histogram, IntCounterVec, Registry};
 use super::gathered::{histogram_opts, opts, register};
 
 /// The families that are registered here.
-pub(super) const SPECS: [&Spec; 5] = [&BUILD_INFO, &REFRESH_INTERVAL, &CHANGES_NOTICED, &REFRESHES, &REFRESH_DURATION];
+pub(super) const SPECS: [&Spec; 6] =
+    [&BUILD_INFO, &REFRESH_INTERVAL, &CHANGES_NOTICED, &LEADER, &REFRESHES, &REFRESH_DURATION];
 
 static BUILD_INFO: Spec =
     Spec::new(Kind::Gauge, "playarr_metrics_build_info", "always 1", "Which build of the service this is; always 1.")
@@ -48,6 +49,14 @@ static CHANGES_NOTICED: Spec = Spec::new(
     "playarr_metrics_change_detection",
     "1 or 0",
     "Whether changes in the database are noticed within seconds (1), or show with the next scheduled refresh (0).",
+);
+
+static LEADER: Spec = Spec::new(
+    Kind::Gauge,
+    "playarr_metrics_refresh_leader",
+    "1 or 0",
+    "Whether this instance refreshes (1), for all instances on the database or by itself, or shows the snapshots of \
+     the one that does (0).",
 );
 
 static REFRESHES: Spec = Spec::new(
@@ -95,6 +104,7 @@ static REFRESH_DURATION: Spec =
 pub(crate) struct ServiceMetrics {
     refresh_interval: Gauge,
     changes_noticed: Gauge,
+    leader: Gauge,
     refreshes: IntCounterVec,
     refresh_duration: Histogram,
 }
@@ -105,6 +115,7 @@ impl ServiceMetrics {
         build.with_label_values(&[env!("CARGO_PKG_VERSION"), env!("BUILD_REVISION"), env!("BUILD_RUSTC")]).set(1.0);
         let refresh_interval = register(registry, Gauge::with_opts(opts(&REFRESH_INTERVAL))?)?;
         let changes_noticed = register(registry, Gauge::with_opts(opts(&CHANGES_NOTICED))?)?;
+        let leader = register(registry, Gauge::with_opts(opts(&LEADER))?)?;
         let refreshes = register(registry, IntCounterVec::new(opts(&REFRESHES), REFRESHES.labels)?)?;
         for trigger in Trigger::ALL {
             for status in ["success", "failure"] {
@@ -112,7 +123,7 @@ impl ServiceMetrics {
             }
         }
         let refresh_duration = register(registry, Histogram::with_opts(histogram_opts(&REFRESH_DURATION))?)?;
-        Ok(Self { refresh_interval, changes_noticed, refreshes, refresh_duration })
+        Ok(Self { refresh_interval, changes_noticed, leader, refreshes, refresh_duration })
     }
 
     /// Sets the interval between scheduled refreshes.
@@ -123,6 +134,11 @@ impl ServiceMetrics {
     /// Sets whether changes in the database are noticed.
     pub(crate) fn changes_noticed(&self, are_noticed: bool) {
         self.changes_noticed.set(f64::from(u8::from(are_noticed)));
+    }
+
+    /// Sets whether this instance refreshes.
+    pub(crate) fn leads(&self, leads: bool) {
+        self.leader.set(f64::from(u8::from(leads)));
     }
 
     /// Records a refresh.

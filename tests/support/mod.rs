@@ -16,6 +16,7 @@ pub(crate) mod program;
 #[cfg(feature = "system-tests")]
 pub(crate) mod prometheus;
 pub(crate) mod promql;
+pub(crate) mod proxy;
 pub(crate) mod random_library;
 pub(crate) mod running;
 pub(crate) mod service;

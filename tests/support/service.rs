@@ -267,7 +267,13 @@ impl Service {
 
     /// Stops the service and waits until it has drained.
     pub(crate) async fn stop(self) {
+        self.stop_before_the_database().await;
+    }
+
+    /// As [`Service::stop`], and returns its database, which goes when that is dropped.
+    pub(crate) async fn stop_before_the_database(self) -> Option<TestDatabase> {
         self.stop.send(()).unwrap();
         self.server.await.unwrap();
+        self.own
     }
 }

@@ -119,6 +119,8 @@ pub enum Progress {
     /// Some gauges were counted again outside of a refresh, and are published: custom metrics, or gauges whose data
     /// changed.
     Updated(Arc<Report>),
+    /// A snapshot of another instance is shown, with the report of that one's last refresh.
+    Adopted(Option<Arc<Report>>),
 }
 
 impl CollectorReport {

@@ -1,9 +1,11 @@
 //! Runs collectors and publishes what they found.
 
+mod publish;
 mod restore;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -11,20 +13,20 @@ use futures_util::StreamExt;
 use mongodb::Database;
 use mongodb::bson::Timestamp;
 use parking_lot::Mutex;
+use tokio::sync::broadcast;
 
 use super::group::{Collected, Group, Run, Selection};
 use super::job_history::JobHistory;
 use super::log::{Failure, log_refresh};
-use super::moment::Moment;
 use super::options::{Hooks, RefreshOptions};
 use super::report::{CollectorReport, Progress, Report, Scope, Trigger};
-use super::snapshot::{Published, ReadReport, Snapshot, SnapshotStore};
+use super::shared::Bonds;
+use super::snapshot::{ReadReport, SnapshotStore};
 use super::turns::{Claim, CustomRun, Turns};
 use super::writes::{Look, LookError};
 use crate::collect::{Definition, Reading};
 use crate::database::{DatabaseError, Health};
 use crate::metric::Text;
-pub use restore::Recall;
 
 /// How long custom metrics that were counted wait for others to be published together.
 const CUSTOM_INTERVAL: Duration = Duration::from_secs(1);
@@ -46,13 +48,35 @@ pub(super) struct Runner<P> {
     pub(super) history: JobHistory,
     /// The moment of the newest data that was published: nothing older is read.
     pub(super) shown: Mutex<Option<Timestamp>>,
-    /// Reads the snapshot of before the start.
-    pub(super) recall: OnceLock<Recall>,
+    /// What binds this instance to the others, in a service.
+    pub(super) bonds: OnceLock<Bonds<P>>,
     /// Held while a snapshot is made of the last one and published.
-    pub(super) publishing: Mutex<()>,
+    pub(super) publishing: tokio::sync::Mutex<()>,
+    /// The highest number from the lease whose snapshot was shown; 0 before the first.
+    pub(super) given: AtomicU64,
+    /// Whether what is shown has not been handed on, since there was no number for it.
+    pub(super) is_own: AtomicBool,
+    /// The highest number that was met in the database.
+    pub(super) highest: AtomicU64,
+    /// The report of the last refresh, be it scheduled, asked for or for a change.
+    pub(super) last_report: Mutex<Option<Arc<Report>>>,
+    /// What the hooks are told, for those who watch for a while.
+    pub(super) steps: broadcast::Sender<Progress>,
 }
 
 impl<P: Send + Sync + 'static> Runner<P> {
+    /// Whether this instance counts, and not another one for it.
+    pub(super) fn refreshes(&self) -> bool {
+        self.bonds.get().is_none_or(|bonds| bonds.lease.role().refreshes())
+    }
+
+    /// Tells of a step.
+    fn progress(&self, step: &Progress) {
+        (self.hooks.progress)(step);
+        // An error says that nobody watches.
+        let _ = self.steps.send(step.clone());
+    }
+
     /// Looks at the writes to every collection that a gauge is counted from.
     ///
     /// # Errors
@@ -81,17 +105,19 @@ impl<P: Send + Sync + 'static> Runner<P> {
         let selection = reuses.map_or(Selection::All, Selection::Outdated);
         let (gauges, custom) = (self.gauges.select(&selection), self.custom.select(&selection));
         let generation = self.store.load().snapshot.generation + 1;
-        (self.hooks.progress)(&Progress::Started { generation, trigger, collectors: gauges.len() });
+        self.progress(&Progress::Started { generation, trigger, collectors: gauges.len() });
 
         let (mut collected, read) = self.collect(gauges, look.as_ref(), true).await;
         let failures = take_failures(&mut collected);
-        let (generation, mut collectors) = self.clone().publish(collected, read, reuses.is_some()).await?;
-        let built_in: BTreeSet<Text> =
-            self.gauges.definitions().iter().map(|definition| definition.name.clone()).collect();
-        collectors.retain(|collector| built_in.contains(collector.name.as_str()));
-        let report = Arc::new(Report { generation, trigger, started, duration: clock.elapsed(), collectors });
+        let report = |generation, mut collectors: Vec<CollectorReport>| {
+            let built_in: BTreeSet<Text> =
+                self.gauges.definitions().iter().map(|definition| definition.name.clone()).collect();
+            collectors.retain(|collector| built_in.contains(collector.name.as_str()));
+            Some(Report { generation, trigger, started, duration: clock.elapsed(), collectors })
+        };
+        let report = self.publish(collected, read, reuses.is_some(), report).await?.report?;
         self.log(report.clone(), failures, clock).await;
-        (self.hooks.progress)(&Progress::Finished(report.clone()));
+        self.progress(&Progress::Finished(report.clone()));
         published(report.clone());
         // One that is still being counted will be counted again by the next refresh.
         let custom = self.turns.run_free(custom);
@@ -117,7 +143,7 @@ impl<P: Send + Sync + 'static> Runner<P> {
         let run = Run { database, reading: &reading, look, last: &last.snapshot, options };
         let step = |one: &Collected| {
             if shows_steps {
-                (self.hooks.progress)(&Progress::Collected(CollectorReport::of(&one.collector)));
+                self.progress(&Progress::Collected(CollectorReport::of(&one.collector)));
             }
         };
         let collected: Vec<_> =
@@ -150,13 +176,15 @@ impl<P: Send + Sync + 'static> Runner<P> {
         let (started, clock) = (SystemTime::now(), Instant::now());
         let (mut collected, read) = self.collect(definitions, Some(look), false).await;
         let failures = take_failures(&mut collected);
-        let (generation, mut collectors) = self.clone().publish(collected, read, false).await?;
-        collectors.retain(|collector| !collector.is_kept);
-        let trigger = Trigger::Change;
-        let report = Arc::new(Report { generation, trigger, started, duration: clock.elapsed(), collectors });
+        let report = |generation, mut collectors: Vec<CollectorReport>| {
+            collectors.retain(|collector| !collector.is_kept);
+            let trigger = Trigger::Change;
+            Some(Report { generation, trigger, started, duration: clock.elapsed(), collectors })
+        };
+        let report = self.publish(collected, read, false, report).await?.report?;
         self.gauges.rest(&report.collectors, report.duration);
         self.log(report.clone(), failures, clock).await;
-        (self.hooks.progress)(&Progress::Updated(report.clone()));
+        self.progress(&Progress::Updated(report.clone()));
         Some(report)
     }
 
@@ -183,9 +211,9 @@ impl<P: Send + Sync + 'static> Runner<P> {
             }
             let (mut collected, claims): (Vec<_>, Vec<Claim>) = ready.into_iter().unzip();
             failures.extend(take_failures(&mut collected));
-            let collectors;
-            (generation, collectors) = self.clone().publish(collected, None, false).await?;
-            let new: Vec<_> = collectors.into_iter().filter(|collector| !collector.is_kept).collect();
+            let published = self.publish(collected, None, false, |_, _| None).await?;
+            generation = published.generation;
+            let new: Vec<_> = published.collectors.into_iter().filter(|collector| !collector.is_kept).collect();
             if trigger == Trigger::Change {
                 self.custom.rest(&new, new.iter().map(|collector| collector.duration).sum());
             }
@@ -196,50 +224,9 @@ impl<P: Send + Sync + 'static> Runner<P> {
         let report = Arc::new(Report { generation, trigger, started, duration: clock.elapsed(), collectors: reports });
         if !report.collectors.is_empty() {
             self.log(report.clone(), failures, clock).await;
-            (self.hooks.progress)(&Progress::Updated(report.clone()));
+            self.progress(&Progress::Updated(report.clone()));
         }
         Some(report)
-    }
-
-    /// Publishes the last snapshot with what was collected in it. Returns its generation and what is to be said of all
-    /// collectors. `None` if it could not be prepared; the last one then stays.
-    ///
-    /// `read` says how built-in gauges were read, if any were. `is_current` says that whatever was not collected is
-    /// known to be as it is in the database.
-    pub(super) async fn publish(
-        self: Arc<Self>,
-        collected: Vec<Collected>,
-        read: Option<ReadReport>,
-        is_current: bool,
-    ) -> Option<(u64, Vec<CollectorReport>)> {
-        let published = tokio::task::spawn_blocking(move || {
-            let _publishing = self.publishing.lock();
-            let last = self.store.load();
-            let has_news = is_current || collected.iter().any(|one| one.collector.is_successful());
-            let taken_at = if has_news { Some(Moment::now()) } else { last.snapshot.taken_at };
-            let mut new: HashMap<_, _> = collected.into_iter().map(|one| (one.definition.name.clone(), one)).collect();
-            let (mut collectors, mut reports) = (Vec::new(), Vec::new());
-            for definition in self.gauges.definitions().into_iter().chain(self.custom.definitions()) {
-                // One whose definition was replaced meanwhile is counted again.
-                let new = new.remove(&definition.name).filter(|new| Arc::ptr_eq(&new.definition, &definition));
-                let is_kept = new.is_none();
-                let kept = || last.snapshot.collector(&definition.name).cloned();
-                if let Some(collector) = new.map(|new| new.collector).or_else(kept) {
-                    reports.push(CollectorReport { is_kept, ..CollectorReport::of(&collector) });
-                    collectors.push(collector);
-                }
-            }
-            let generation = last.snapshot.generation + 1;
-            let read = read.unwrap_or_else(|| last.snapshot.read.clone());
-            let snapshot = Snapshot { generation, taken_at, collectors, read };
-            let prepared = (self.hooks.prepare)(&snapshot, &last.prepared);
-            self.store.publish(Published { snapshot, prepared });
-            (generation, reports)
-        });
-        published
-            .await
-            .inspect_err(|error| tracing::error!(%error, "preparing the snapshot failed; the last one stays"))
-            .ok()
     }
 
     /// Logs what a refresh did. Whether an outage explains its failures may take some seconds to know, for which nobody

@@ -16,6 +16,7 @@ use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 use super::moment::Moment;
 use super::report::{Report, Scope, Trigger};
 use super::update::UpdateMetricsJob;
+use crate::lease::InstanceRole;
 use crate::tasks::restart_after_panics;
 
 /// The shortest interval accepted.
@@ -63,13 +64,15 @@ impl Schedule {
     }
 }
 
-/// Refreshes now, and from then on an `interval` after each refresh, however that one was started.
+/// Refreshes as soon as this instance is the one to do so, and from then on an `interval` after each refresh, however
+/// that one was started. Plans none while another instance refreshes.
 ///
 /// # Errors
 /// When the scheduler cannot be started.
 pub async fn schedule_refreshes<P: Send + Sync + 'static>(
     job: UpdateMetricsJob<P>,
     interval: Duration,
+    roles: watch::Receiver<InstanceRole>,
 ) -> Result<Schedule, ScheduleError> {
     let scheduler = JobScheduler::new().await?;
     scheduler.start().await?;
@@ -81,7 +84,7 @@ pub async fn schedule_refreshes<P: Send + Sync + 'static>(
     let (planned, next_run) = watch::channel(None);
     let proposing = scheduler.clone();
     let planning = tokio::spawn(restart_after_panics(move || {
-        plan(job.clone(), interval, Proposals::new(proposing.clone()), planned.clone())
+        plan(job.clone(), interval, roles.clone(), Proposals::new(proposing.clone()), planned.clone())
     }));
     Ok(Schedule { scheduler, planning, next_run })
 }
@@ -91,6 +94,7 @@ pub async fn schedule_refreshes<P: Send + Sync + 'static>(
 async fn plan<P: Send + Sync + 'static>(
     job: UpdateMetricsJob<P>,
     interval: Duration,
+    mut roles: watch::Receiver<InstanceRole>,
     mut proposals: Proposals,
     next_run: watch::Sender<Option<Moment>>,
 ) {
@@ -98,9 +102,27 @@ async fn plan<P: Send + Sync + 'static>(
     let mut trigger = Trigger::Startup;
     let mut failures = 0_u32;
     let mut due: Option<Instant> = None;
-    job.start(Scope::All, trigger);
+    let mut refreshes = false;
+    // It may have changed before.
+    roles.mark_changed();
     loop {
         tokio::select! {
+            change = roles.changed() => {
+                if change.is_err() {
+                    return;
+                }
+                let (before, role) = (refreshes, roles.borrow_and_update().clone());
+                refreshes = role.refreshes();
+                if refreshes && !before {
+                    job.start(Scope::All, trigger);
+                } else if !refreshes {
+                    due = None;
+                    next_run.send_replace(None);
+                }
+                if matches!(role, InstanceRole::Follower { .. }) {
+                    trigger = Trigger::Schedule;
+                }
+            }
             change = ended.changed() => {
                 if change.is_err() {
                     return;
@@ -110,6 +132,9 @@ async fn plan<P: Send + Sync + 'static>(
                 failures = if outcome == RefreshOutcome::Success { 0 } else { failures.saturating_add(1) };
                 if outcome != RefreshOutcome::TotalFailure {
                     trigger = Trigger::Schedule;
+                }
+                if !refreshes {
+                    continue;
                 }
                 let next = Moment::after(pause(interval, outcome, failures, rand::rng().random_range(0.0..=1.0)));
                 due = Some(next.instant());

@@ -111,7 +111,7 @@ impl<P> SnapshotStore<P> {
         Arc::ptr_eq(&self.current.load(), published)
     }
 
-    pub(crate) fn publish(&self, published: Published<P>) {
-        self.current.store(Arc::new(published));
+    pub(crate) fn publish(&self, published: Arc<Published<P>>) {
+        self.current.store(published);
     }
 }

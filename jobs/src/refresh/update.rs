@@ -4,18 +4,20 @@
 //! after the other, and are published as they come. One that takes long delays none of the others.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use mongodb::Database;
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 
 use super::group::{Group, Selection};
 use super::job_history::JobHistory;
 use super::options::{Hooks, RefreshOptions};
-use super::report::{Report, Scope, Trigger};
-use super::runner::{Recall, Runner};
+use super::report::{Progress, Report, Scope, Trigger};
+use super::runner::Runner;
+use super::shared::{Bonds, SharedSnapshot};
 use super::snapshot::SnapshotStore;
 use super::turns::Turns;
 use super::writes::LookError;
@@ -26,10 +28,22 @@ use crate::metric::Text;
 /// The name under which Playarr knows the job.
 pub const JOB_NAME: &str = "UpdateMetricsJob";
 
-/// A refresh ended without a report: preparing the snapshot panicked, or the process is shutting down.
-#[derive(Debug, thiserror::Error)]
-#[error("the refresh ended without a result; see the log for the reason, then refresh again")]
-pub struct RefreshError;
+/// There is no report of a refresh.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum RefreshError {
+    /// It ended without one: preparing the snapshot panicked, another instance refreshes now, or the process stops.
+    #[error("the refresh ended without a result; see the log for the reason, then refresh again")]
+    Ended,
+    /// The instance that refreshes could not be asked.
+    #[error("another instance refreshes, and could not be asked to: {reason}")]
+    NotAsked {
+        /// Why not.
+        reason: String,
+    },
+}
+
+/// How many steps of refreshes somebody who watches may be behind.
+const STEPS: usize = 256;
 
 /// Whether changes in the database are noticed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -98,8 +112,13 @@ impl<P: Send + Sync + 'static> UpdateMetricsJob<P> {
             store,
             history,
             shown: Mutex::default(),
-            recall: OnceLock::new(),
-            publishing: Mutex::new(()),
+            bonds: OnceLock::new(),
+            publishing: tokio::sync::Mutex::new(()),
+            given: AtomicU64::new(0),
+            is_own: AtomicBool::new(false),
+            highest: AtomicU64::new(0),
+            last_report: Mutex::default(),
+            steps: broadcast::Sender::new(STEPS),
         };
         let inner = Inner {
             runner: Arc::new(runner),
@@ -110,10 +129,46 @@ impl<P: Send + Sync + 'static> UpdateMetricsJob<P> {
         Self { inner: Arc::new(inner) }
     }
 
-    /// Sets where the first refresh finds the snapshot of before the start.
-    pub fn restore_from(&self, recall: Recall) {
-        // The first one stays.
-        let _ = self.inner.runner.recall.set(recall);
+    /// Binds this instance to the others on the same database: only one of them refreshes.
+    pub fn bind(&self, bonds: Bonds<P>) {
+        // The first ones stay.
+        let _ = self.inner.runner.bonds.set(bonds);
+    }
+
+    /// Shows the snapshot of before the start, unless there is a newer one.
+    pub async fn restore(&self) {
+        self.inner.runner.restore().await;
+    }
+
+    /// Shows a snapshot of the instance that refreshes, unless a later one is shown. Returns whether that worked.
+    pub async fn adopt(&self, shared: SharedSnapshot) -> bool {
+        self.inner.runner.adopt(shared).await
+    }
+
+    /// The highest number from the lease whose snapshot was shown here; `None` before the first.
+    #[must_use]
+    pub fn given_generation(&self) -> Option<u64> {
+        Some(self.inner.runner.given.load(Ordering::Relaxed)).filter(|&given| given > 0)
+    }
+
+    /// The number of the snapshot that is shown.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.inner.runner.store.load().snapshot.generation
+    }
+
+    /// Publishes what is shown once more, for all instances, if it is this instance's own.
+    pub async fn hand_on(&self) {
+        let runner = &self.inner.runner;
+        if runner.is_own.load(Ordering::Relaxed) && runner.store.load().snapshot.is_taken() {
+            runner.publish(Vec::new(), None, false, |_, _| None).await;
+        }
+    }
+
+    /// The steps of refreshes from now on.
+    #[must_use]
+    pub fn steps(&self) -> broadcast::Receiver<Progress> {
+        self.inner.runner.steps.subscribe()
     }
 
     /// Refreshes all of the snapshot, or joins the refresh that is running, and returns its report.
@@ -132,8 +187,8 @@ impl<P: Send + Sync + 'static> UpdateMetricsJob<P> {
     /// When the refresh panicked or the runtime shuts down.
     pub async fn refresh_in(&self, scope: Scope, trigger: Trigger) -> Result<Arc<Report>, RefreshError> {
         let mut report = self.start(scope, trigger);
-        let report = report.wait_for(Option::is_some).await.map_err(|_| RefreshError)?;
-        report.clone().ok_or(RefreshError)
+        let report = report.wait_for(Option::is_some).await.map_err(|_| RefreshError::Ended)?;
+        report.clone().ok_or(RefreshError::Ended)
     }
 
     /// Starts a refresh, or joins one that is running and counts as much, without waiting for it.
@@ -189,8 +244,12 @@ impl<P: Send + Sync + 'static> UpdateMetricsJob<P> {
         let new = runner.custom.replace(definitions);
         let after = runner.custom.definitions();
         tokio::spawn(async move {
+            // Where another instance counts, it also learns of the change.
+            if !runner.refreshes() {
+                return;
+            }
             if before.iter().any(|old| after.iter().all(|definition| definition.name != old.name)) {
-                runner.clone().publish(Vec::new(), None, false).await;
+                runner.publish(Vec::new(), None, false, |_, _| None).await;
             }
             if !new.is_empty() {
                 run_custom(runner, &new).await;
@@ -209,9 +268,12 @@ impl<P: Send + Sync + 'static> UpdateMetricsJob<P> {
     /// Waits for those that are being counted.
     ///
     /// # Errors
-    /// When preparing the snapshot panicked.
+    /// When preparing the snapshot panicked, or another instance refreshes.
     pub async fn refresh_custom(&self, names: BTreeSet<Text>) -> Result<Arc<Report>, RefreshError> {
-        run_custom(self.inner.runner.clone(), &names).await.ok_or(RefreshError)
+        if !self.inner.runner.refreshes() {
+            return Err(RefreshError::NotAsked { reason: "that is not possible for custom metrics".to_owned() });
+        }
+        run_custom(self.inner.runner.clone(), &names).await.ok_or(RefreshError::Ended)
     }
 
     /// Whether changes in the database are noticed.
@@ -231,6 +293,9 @@ impl<P: Send + Sync + 'static> UpdateMetricsJob<P> {
     /// When the database does not say what was written.
     pub(super) async fn refresh_changed(&self) -> Result<(), LookError> {
         let runner = &self.inner.runner;
+        if !runner.refreshes() {
+            return Ok(());
+        }
         let guard = runner.refreshing.lock().await;
         // While no refresh runs, so that the look is not older than what that counted.
         let look = runner.look().await?;
@@ -253,6 +318,10 @@ impl<P: Send + Sync + 'static> UpdateMetricsJob<P> {
 }
 
 async fn run_custom<P: Send + Sync + 'static>(runner: Arc<Runner<P>>, names: &BTreeSet<Text>) -> Option<Arc<Report>> {
+    if !runner.refreshes() {
+        // The instance that refreshes counts them.
+        return None;
+    }
     let look = runner.look().await.ok();
     let custom = runner.turns.run_all(runner.custom.select(&Selection::Named(names)));
     runner.refresh_custom(custom, Trigger::Manual, look).await

@@ -3,10 +3,11 @@
 use std::time::{Duration, SystemTime};
 
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Bson, DateTime, Document, doc};
+use mongodb::bson::{Bson, DateTime, Document, Timestamp, doc};
 
 use super::form::FORM;
 use super::sums::FamilySums;
+use crate::refresh::{Lag, ReadReport, Report};
 
 /// The `_id` of the head of the last snapshot.
 pub(super) const LAST: &str = "last";
@@ -75,6 +76,21 @@ pub struct Head {
     pub series: u64,
     /// The sums of its families.
     pub totals: Vec<FamilySums>,
+    /// What other instances show beside its values.
+    pub(super) run: RunFacts,
+}
+
+/// How a snapshot came about. Heads of earlier versions do not tell.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct RunFacts {
+    /// The report of the last refresh; empty if there is none.
+    pub(super) report: Document,
+    /// Whether all queries of the last refresh read at one moment.
+    pub(super) is_consistent: bool,
+    /// Secondaries and how far they were behind, in milliseconds.
+    pub(super) lags: Vec<(String, i64)>,
+    /// The moment of the newest data, by the clock of a replica set.
+    pub(super) moment: Option<Timestamp>,
 }
 
 /// What a writer knows of the snapshot that it is about to remember.
@@ -89,6 +105,49 @@ pub(super) struct Draft {
     pub(super) bytes: usize,
     pub(super) series: usize,
     pub(super) totals: Vec<FamilySums>,
+    pub(super) run: RunFacts,
+}
+
+impl RunFacts {
+    /// What is to be told of a snapshot that was read so.
+    pub(super) fn of_run(read: &ReadReport, report: Option<&Report>, moment: Option<Timestamp>) -> Self {
+        let lag = |lag: &Lag| (lag.server.clone(), i64::try_from(lag.lag.as_millis()).unwrap_or(i64::MAX));
+        Self {
+            report: report.map(Report::to_document).unwrap_or_default(),
+            is_consistent: read.is_consistent,
+            lags: read.lags.iter().map(lag).collect(),
+            moment,
+        }
+    }
+
+    /// How the database was read.
+    pub(super) fn read_report(&self) -> ReadReport {
+        let lag = |(server, lag): &(String, i64)| {
+            Some(Lag { server: server.clone(), lag: Duration::from_millis(u64::try_from(*lag).ok()?) })
+        };
+        ReadReport { is_consistent: self.is_consistent, lags: self.lags.iter().filter_map(lag).collect() }
+    }
+
+    fn document(&self) -> Document {
+        let lag = |(server, lag): &(String, i64)| Bson::from(doc! { "server": server, "ms": *lag });
+        doc! {
+            "report": self.report.clone(),
+            "consistent": self.is_consistent,
+            "lags": self.lags.iter().map(lag).collect::<Vec<_>>(),
+            "moment": self.moment,
+        }
+    }
+
+    fn of(document: &Document) -> Self {
+        let lags = document.get_array("lags").into_iter().flatten().filter_map(Bson::as_document);
+        let lag = |lag: &Document| Some((lag.get_str("server").ok()?.to_owned(), lag.get_i64("ms").ok()?));
+        Self {
+            report: document.get_document("report").cloned().unwrap_or_default(),
+            is_consistent: document.get_bool("consistent").unwrap_or(false),
+            lags: lags.filter_map(lag).collect(),
+            moment: document.get_timestamp("moment").ok(),
+        }
+    }
 }
 
 impl Draft {
@@ -107,6 +166,7 @@ impl Draft {
             "bytes": number(self.bytes),
             "series": number(self.series),
             "totals": self.totals.iter().map(FamilySums::to_bson).collect::<Vec<_>>(),
+            "run": self.run.document(),
         }
     }
 }
@@ -131,6 +191,7 @@ impl Head {
             bytes: number("bytes")?,
             series: number("series")?,
             totals: totals.filter_map(FamilySums::from_document).collect(),
+            run: document.get_document("run").map(RunFacts::of).unwrap_or_default(),
         })
     }
 
@@ -167,11 +228,13 @@ mod tests {
             bytes: 90,
             series: 3,
             totals: Vec::new(),
+            run: RunFacts { is_consistent: true, lags: vec![("a:1".to_owned(), 2_000)], ..RunFacts::default() },
         };
         let mut document = draft.document();
         document.insert("written_at", DateTime::from_millis(10_000));
         let head = Head::of(&document).unwrap();
         assert_eq!((head.generation, head.bytes, head.period), (7, 90, None));
+        assert_eq!(head.run, draft.run);
         assert_eq!(head.taken_at, SystemTime::UNIX_EPOCH + Duration::from_secs(8));
         document.insert("form", FORM + 1);
         assert_eq!(Head::of(&document), None);

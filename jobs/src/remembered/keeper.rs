@@ -5,18 +5,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use mongodb::Database;
+use mongodb::bson::Timestamp;
 use mongodb::bson::oid::ObjectId;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::body::{pack, unpack};
-use super::head::{Draft, Head, Period};
+use super::head::{Draft, Head, Period, RunFacts};
 use super::retention::{outdated, size};
 use super::store::{Listing, RememberError, SnapshotCollection};
 use super::sums::FamilySums;
 use crate::database::{DatabaseError, Health};
-use crate::refresh::{Published, Report, Snapshot, SnapshotStore};
+use crate::refresh::{Published, Report, ShareOutcome, SharedSnapshot, Snapshot, SnapshotStore};
 
 /// How often the heads are read again: another instance may have written some.
 const RELOAD_INTERVAL: Duration = Duration::from_secs(60);
@@ -64,6 +65,8 @@ struct RememberedState {
     health: Health,
     history: watch::Sender<Arc<History>>,
     said_unknown: Mutex<bool>,
+    /// The number of the last snapshot that this process wrote; held while it writes one.
+    written: tokio::sync::Mutex<u64>,
     /// Bodies that no head had, and since when; `None` for those that this process replaced.
     unused: Mutex<HashMap<ObjectId, Option<Instant>>>,
 }
@@ -74,8 +77,9 @@ impl Remembered {
     #[must_use]
     pub fn new(database: &Database, health: Health, max_bytes: u64) -> Self {
         let history = watch::Sender::new(Arc::new(History { max_bytes, ..History::default() }));
-        let (store, said_unknown, unused) = (SnapshotCollection::new(database), Mutex::default(), Mutex::default());
-        Self { inner: Arc::new(RememberedState { store, health, history, said_unknown, unused }) }
+        let (said_unknown, written, unused) = (Mutex::default(), tokio::sync::Mutex::default(), Mutex::default());
+        let store = SnapshotCollection::new(database);
+        Self { inner: Arc::new(RememberedState { store, health, history, said_unknown, written, unused }) }
     }
 
     /// What is known of the history. Empty before it was read.
@@ -91,16 +95,9 @@ impl Remembered {
     }
 
     /// The last snapshot, aged by the clock of MongoDB; `None` if there is none, or it cannot be read, which is logged.
-    pub async fn last(&self) -> Option<Snapshot> {
+    pub async fn last(&self) -> Option<SharedSnapshot> {
         let asked = Instant::now();
-        let last = timeout(RECALL_TIME, async {
-            match self.inner.read_last().await {
-                // A snapshot that is replaced while it is read is read again.
-                Err(RememberError::Incomplete) => self.inner.read_last().await,
-                last => last,
-            }
-        });
-        match last.await.unwrap_or_else(|_| Err(DatabaseError::Timeout(RECALL_TIME).into())) {
+        match self.later_than(None).await {
             Ok(last) => last,
             Err(RememberError::Database(error)) if self.inner.health.explains(&error, asked).await => None,
             Err(error) => {
@@ -108,6 +105,32 @@ impl Remembered {
                 None
             }
         }
+    }
+
+    /// The last snapshot, if its number is another one than this or higher; `None` also if there is none.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn later_than(&self, generation: Option<u64>) -> Result<Option<SharedSnapshot>, RememberError> {
+        let last = timeout(RECALL_TIME, async {
+            match self.inner.read_last(generation).await {
+                // A snapshot that is replaced while it is read is read again.
+                Err(RememberError::Incomplete) => self.inner.read_last(generation).await,
+                last => last,
+            }
+        });
+        last.await.unwrap_or_else(|_| Err(DatabaseError::Timeout(RECALL_TIME).into()))
+    }
+
+    /// Writes a snapshot as the last one, unless a later one is there: for other instances, and for the next process.
+    /// What is wrong is said once until it is over.
+    pub async fn share<P: Send + Sync + 'static>(
+        &self,
+        published: Arc<Published<P>>,
+        report: Option<Arc<Report>>,
+        moment: Option<Timestamp>,
+    ) -> ShareOutcome {
+        self.inner.share(published, report, moment).await
     }
 
     /// The snapshot of a head.
@@ -119,8 +142,8 @@ impl Remembered {
         unpacked(packed, Duration::ZERO).await
     }
 
-    /// Remembers the current snapshot whenever a refresh has ended, and keeps the history within its limits. Never
-    /// returns.
+    /// Puts the last snapshot into the history whenever a refresh has ended, and keeps that within its limits. Writes
+    /// the current snapshot before if nobody has. Never returns.
     pub async fn keep<P: Send + Sync + 'static>(
         &self,
         snapshots: Arc<SnapshotStore<P>>,
@@ -136,8 +159,8 @@ impl Remembered {
                         return;
                     }
                     let report = ended.borrow_and_update().clone();
-                    if report.is_some_and(|report| !report.is_total_failure()) {
-                        self.inner.remember(snapshots.load()).await;
+                    if let Some(report) = report.filter(|report| !report.is_total_failure()) {
+                        self.inner.remember(snapshots.load(), report).await;
                     }
                 }
                 _ = reload.tick() => self.inner.reload().await,
@@ -147,63 +170,101 @@ impl Remembered {
 }
 
 impl RememberedState {
-    async fn read_last(&self) -> Result<Option<Snapshot>, RememberError> {
+    async fn read_last(&self, other_than: Option<u64>) -> Result<Option<SharedSnapshot>, RememberError> {
         let Some((head, elapsed)) = self.store.last().await? else { return Ok(None) };
-        unpacked(self.store.body(&head).await?, elapsed).await.map(Some)
+        if other_than.is_some_and(|generation| head.generation <= generation) {
+            return Ok(None);
+        }
+        let mut snapshot = unpacked(self.store.body(&head).await?, elapsed).await?;
+        snapshot.read = head.run.read_report();
+        let report = Report::from_document(&head.run.report, elapsed).map(Arc::new);
+        Ok(Some(SharedSnapshot { snapshot, report, moment: head.run.moment }))
     }
 
-    /// Remembers a snapshot. What is wrong is said once until it is over.
-    async fn remember<P: Send + Sync + 'static>(&self, published: Arc<Published<P>>) {
-        let asked = Instant::now();
-        let last_problem = self.history.borrow().problem.clone();
-        match self.write(published).await {
-            Ok(history) => {
-                if last_problem.is_some() {
-                    tracing::info!("snapshots are remembered again");
-                }
-                self.history.send_replace(Arc::new(history));
-            }
-            Err(error) => {
-                let is_outage = match &error {
-                    RememberError::Database(error) => self.health.explains(error, asked).await,
-                    _ => false,
-                };
-                let problem = error.to_string();
-                if is_outage {
-                    tracing::debug!(%error, "the snapshot could not be remembered in an outage");
-                } else if last_problem.as_ref() != Some(&problem) {
-                    tracing::warn!(
-                        %error,
-                        "snapshots are not remembered: a restart begins with a refresh, and changes are not shown"
-                    );
-                }
-                self.history.send_modify(|history| {
-                    *history = Arc::new(History { problem: Some(problem), ..(**history).clone() });
-                });
-            }
+    /// Remembers a snapshot.
+    async fn remember<P: Send + Sync + 'static>(&self, published: Arc<Published<P>>, report: Arc<Report>) {
+        if *self.written.lock().await < published.snapshot.generation {
+            self.share(published, Some(report), None).await;
+        }
+        if self.history.borrow().problem.is_none() {
+            let asked = Instant::now();
+            self.said(self.update_history().await, asked).await;
         }
     }
 
-    async fn write<P: Send + Sync + 'static>(&self, published: Arc<Published<P>>) -> Result<History, RememberError> {
+    async fn share<P: Send + Sync + 'static>(
+        &self,
+        published: Arc<Published<P>>,
+        report: Option<Arc<Report>>,
+        moment: Option<Timestamp>,
+    ) -> ShareOutcome {
+        let mut last = self.written.lock().await;
+        let (asked, generation) = (Instant::now(), published.snapshot.generation);
+        let written = self.write(published, report, moment).await;
+        if let Err(RememberError::Superseded { generation }) = written {
+            return ShareOutcome::Superseded { generation };
+        }
+        if written.is_ok() {
+            *last = generation;
+        }
+        drop(last);
+        self.said(written, asked).await;
+        ShareOutcome::Shared
+    }
+
+    /// Says what is wrong, once until it is over.
+    async fn said(&self, outcome: Result<(), RememberError>, asked: Instant) {
+        let last_problem = self.history.borrow().problem.clone();
+        let problem = match outcome {
+            Ok(()) if last_problem.is_none() => return,
+            Ok(()) => {
+                tracing::info!("snapshots are remembered again");
+                None
+            }
+            Err(error) => {
+                let problem = error.to_string();
+                let is_news = last_problem.as_ref() != Some(&problem);
+                let health = self.health.clone();
+                // Whether an outage explains it may take some seconds to know, for which nobody waits.
+                tokio::spawn(async move {
+                    let is_outage = match &error {
+                        RememberError::Database(error) => health.explains(error, asked).await,
+                        _ => false,
+                    };
+                    if is_outage {
+                        tracing::debug!(%error, "the snapshot could not be remembered in an outage");
+                    } else if is_news {
+                        tracing::warn!(
+                            %error,
+                            "snapshots are not remembered: a restart begins with a refresh, and changes are not shown"
+                        );
+                    }
+                });
+                Some(problem)
+            }
+        };
+        self.history.send_modify(|history| *history = Arc::new(History { problem, ..(**history).clone() }));
+    }
+
+    /// Writes a snapshot as the last one.
+    async fn write<P: Send + Sync + 'static>(
+        &self,
+        published: Arc<Published<P>>,
+        report: Option<Arc<Report>>,
+        moment: Option<Timestamp>,
+    ) -> Result<(), RememberError> {
+        let Some(taken_at) = published.snapshot.taken_at else { return Ok(()) };
         let packed_at = Instant::now();
         let packing = tokio::task::spawn_blocking(move || {
             let snapshot = &published.snapshot;
             let packed = pack(snapshot)?;
             let series = snapshot.collectors.iter().map(crate::refresh::Collector::series).sum();
-            Ok::<_, std::io::Error>((
-                packed,
-                series,
-                FamilySums::of_all(snapshot),
-                snapshot.generation,
-                snapshot.taken_at,
-            ))
+            let run = RunFacts::of_run(&snapshot.read, report.as_deref(), moment);
+            Ok::<_, std::io::Error>((packed, series, FamilySums::of_all(snapshot), snapshot.generation, run))
         });
         let packed = packing.await.map_err(|error| RememberError::Pack(error.to_string()))?;
-        let (packed, series, totals, generation, taken_at) =
+        let (packed, series, totals, generation, run) =
             packed.map_err(|error| RememberError::Pack(error.to_string()))?;
-        let Some(taken_at) = taken_at else { return Ok(History::clone(&self.history.borrow())) };
-
-        let before = self.store.heads().await?;
         let body = ObjectId::new();
         let chunks = self.store.insert_body(body, &packed).await?;
         let draft = Draft {
@@ -215,25 +276,35 @@ impl RememberedState {
             bytes: packed.len(),
             series,
             totals,
+            run,
         };
-        let written = self.store.replace_last(&draft).await.inspect_err(|_| self.unused(&[body]))?;
+        let replaced = self.store.replace_last(&draft).await.inspect_err(|_| self.unused(&[body]))?;
+        self.unused(&replaced.iter().map(|head| head.body).collect::<Vec<_>>());
+        Ok(())
+    }
+
+    /// Puts the last snapshot into the history where a period has begun, and removes what is beyond the limits.
+    async fn update_history(&self) -> Result<(), RememberError> {
+        let before = self.store.heads().await?;
+        let Some(last) = before.heads.iter().find(|head| head.period.is_none()) else { return Ok(()) };
         let max_bytes = self.history.borrow().max_bytes;
         for period in Period::ALL {
-            let id = period.id(written.written_at);
+            let id = period.id(last.written_at);
             if max_bytes > 0 && before.heads.iter().all(|head| head.id != id) {
-                self.store.insert_copy_of_last(&id, body).await?;
+                self.store.insert_copy_of_last(&id, last.body).await?;
             }
         }
-
         let mut after = self.store.heads().await?;
-        let outdated = outdated(&after.heads, written.written_at, max_bytes);
+        let outdated = outdated(&after.heads, last.written_at, max_bytes);
         if !outdated.is_empty() {
             self.store.remove_heads(&outdated).await?;
+            self.unused(&after.heads.iter().map(|head| head.body).collect::<Vec<_>>());
             after.heads.retain(|head| !outdated.contains(&head.id));
         }
-        self.unused(&before.heads.iter().map(|head| head.body).collect::<Vec<_>>());
         self.sweep(&after).await?;
-        Ok(self.known(after))
+        let history = self.known(after);
+        self.history.send_replace(Arc::new(history));
+        Ok(())
     }
 
     /// Notes bodies whose head this process has replaced or removed, or did not get written.
@@ -265,6 +336,10 @@ impl RememberedState {
     async fn reload(&self) {
         match self.store.heads().await {
             Ok(listing) => {
+                let replaces = !self.unused.lock().is_empty();
+                if replaces && let Err(error) = self.sweep(&listing).await {
+                    tracing::debug!(%error, "replaced snapshots could not be removed");
+                }
                 let problem = self.history.borrow().problem.clone();
                 let history = History { problem, ..self.known(listing) };
                 self.history.send_replace(Arc::new(history));

@@ -9,7 +9,7 @@ use std::time::Duration;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, Document, deserialize_from_slice, serialize_to_vec};
 
-use super::head::Draft;
+use super::head::{Draft, RunFacts};
 use super::{FamilySums, Head, body, form};
 use crate::metric::{Family, Kind, Points};
 use crate::refresh::{Collector, Moment, Snapshot};
@@ -81,6 +81,7 @@ fn the_head_of_a_snapshot_of_form_1_is_read() {
         bytes: 222,
         series: 3,
         totals: FamilySums::of_all(&snapshot()),
+        run: RunFacts::default(),
     };
     let written = kept("snapshot-head-1.bson", || {
         let mut document = draft.document();

@@ -33,7 +33,7 @@ mod tests {
     use mongodb::bson::oid::ObjectId;
 
     use super::*;
-    use crate::remembered::head::Period;
+    use crate::remembered::head::{Period, RunFacts};
 
     const HOUR: u64 = 60 * 60;
 
@@ -42,7 +42,20 @@ mod tests {
         let id = period.map_or("last".to_owned(), |period| period.id(written_at));
         let (body, totals, lag) = (ObjectId::new(), Vec::new(), Duration::ZERO);
         let (generation, chunks, series, taken_at) = (1, 1, 1, written_at);
-        Head { id, period, generation, taken_at, written_at, lag, body, chunks, bytes, series, totals }
+        Head {
+            id,
+            period,
+            generation,
+            taken_at,
+            written_at,
+            lag,
+            body,
+            chunks,
+            bytes,
+            series,
+            totals,
+            run: RunFacts::default(),
+        }
     }
 
     fn now() -> SystemTime {

@@ -33,6 +33,12 @@ pub enum RememberError {
          run the version that wrote it, or delete the document {{_id: \"last\"}}"
     )]
     UnknownForm,
+    /// Another instance has written a later one.
+    #[error("the last snapshot in playarr_metrics_snapshots is a later one: number {generation}")]
+    Superseded {
+        /// Its number.
+        generation: u64,
+    },
     /// A part of the body is not there.
     #[error("the snapshot in playarr_metrics_snapshots is not complete; it may have been removed at this moment")]
     Incomplete,
@@ -75,30 +81,26 @@ impl SnapshotCollection {
         Ok(bytes.chunks(CHUNK_BYTES).len())
     }
 
-    /// Puts a head in the place of the last one and returns it with the time of the server.
-    pub(super) async fn replace_last(&self, draft: &Draft) -> Result<Head, RememberError> {
+    /// Puts a head in the place of the last one, if that has a lower number, and returns the one it replaces.
+    pub(super) async fn replace_last(&self, draft: &Draft) -> Result<Option<Head>, RememberError> {
         let head = doc! { "$mergeObjects": [{ "$literal": draft.document() }, { "written_at": "$$NOW" }] };
-        let replace = self
-            .documents
-            .find_one_and_update(doc! { "_id": LAST, "form": FORM }, vec![doc! { "$replaceWith": head }])
-            .upsert(true)
-            .return_document(ReturnDocument::After);
-        match ask(PATIENCE, replace).await {
-            Ok(head) => head.as_ref().and_then(Head::of).ok_or(RememberError::UnknownForm),
+        let earlier = doc! { "_id": LAST, "form": FORM, "generation": { "$lt": draft.generation.cast_signed() } };
+        let replace = self.documents.find_one_and_update(earlier, vec![doc! { "$replaceWith": head }]).upsert(true);
+        match ask(PATIENCE, replace.return_document(ReturnDocument::Before)).await {
+            Ok(replaced) => Ok(replaced.as_ref().and_then(Head::of)),
             Err(error) if error.is_duplicate_key() => {
-                // Two processes that insert the first one at the same moment collide as well.
-                match self.form_of_last().await? {
-                    Some(FORM) => Err(error.into()),
-                    _ => Err(RememberError::UnknownForm),
+                let last = ask(PATIENCE, self.documents.find_one(doc! { "_id": LAST })).await?;
+                match last.as_ref().map(Head::of) {
+                    Some(Some(last)) if last.generation >= draft.generation => {
+                        Err(RememberError::Superseded { generation: last.generation })
+                    }
+                    // Two processes that insert the first one at the same moment collide as well.
+                    Some(Some(_)) | None => Err(error.into()),
+                    Some(None) => Err(RememberError::UnknownForm),
                 }
             }
             Err(error) => Err(error.into()),
         }
-    }
-
-    async fn form_of_last(&self) -> Result<Option<i32>, DatabaseError> {
-        let last = ask(PATIENCE, self.documents.find_one(doc! { "_id": LAST }).projection(doc! { "form": 1 })).await?;
-        Ok(last.and_then(|last| last.get_i32("form").ok()))
     }
 
     /// Puts the last snapshot into the history as well, under this `_id`, unless one is there.
@@ -107,6 +109,8 @@ impl SnapshotCollection {
         // If it is not there any more, another process puts its own into the history.
         let Some(mut head) = ask(PATIENCE, find).await? else { return Ok(()) };
         head.insert("_id", id);
+        // Of the past, the values suffice.
+        head.remove("run");
         match ask(PATIENCE, self.documents.insert_one(head)).await {
             Err(error) if !error.is_duplicate_key() => Err(error),
             _ => Ok(()),

@@ -46,6 +46,9 @@ pub(in crate::http) enum ApiError {
     /// The refresh ended without a report.
     #[error("The refresh did not finish; the log says why. The metrics of the one before it stay")]
     RefreshFailed,
+    /// The instance that refreshes could not be asked to.
+    #[error("Another instance refreshes, and could not be asked to: {0}. Refresh there")]
+    RefreshNotAsked(String),
     /// A token could not be read, created or replaced.
     #[error(transparent)]
     Token(#[from] TokenError),
@@ -157,6 +160,7 @@ impl ApiError {
             | Self::NotReady(_)
             | Self::DatabaseAway(_)
             | Self::RefreshFailed
+            | Self::RefreshNotAsked(_)
             | Self::Remembered(_)
             | Self::Stopping
             | Self::TooManyBodies
@@ -169,7 +173,9 @@ impl ApiError {
                 | ChangeError::Conflict(_)
                 | ChangeError::NothingToUndo(_)
                 | ChangeError::Unreadable(_) => StatusCode::CONFLICT,
-                ChangeError::Database(_) | ChangeError::Unchecked(_) => StatusCode::SERVICE_UNAVAILABLE,
+                ChangeError::Database(_) | ChangeError::Unchecked(_) | ChangeError::NotCounted(_) => {
+                    StatusCode::SERVICE_UNAVAILABLE
+                }
             },
             Self::NoCertificate => StatusCode::FORBIDDEN,
             Self::NoSuchRoute => StatusCode::NOT_FOUND,

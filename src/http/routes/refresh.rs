@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use playarr_jobs::refresh::{Scope, Trigger};
+use playarr_jobs::refresh::{RefreshError, Scope, Trigger};
 use serde::Deserialize;
 use serde_json::json;
 use warp::Reply;
@@ -32,10 +32,20 @@ fn yes() -> bool {
 pub(in crate::http) async fn refresh(app: Arc<App>, _: Admin, query: RefreshQuery) -> Result<Response, ApiError> {
     let scope = if query.full { Scope::All } else { Scope::Changed };
     if query.wait {
-        let report = app.job.refresh_in(scope, Trigger::Manual).await.map_err(|_| ApiError::RefreshFailed)?;
+        let report = match app.sharing.get() {
+            Some(sharing) => sharing.refresh(scope).await,
+            None => app.job.refresh_in(scope, Trigger::Manual).await,
+        };
+        let report = report.map_err(|error| match error {
+            RefreshError::Ended => ApiError::RefreshFailed,
+            RefreshError::NotAsked { reason } => ApiError::RefreshNotAsked(reason),
+        })?;
         return Ok(warp::reply::json(&status::report(&report)).into_response());
     }
-    app.job.start(scope, Trigger::Manual);
+    match app.sharing.get() {
+        Some(sharing) => sharing.start(scope),
+        None => _ = app.job.start(scope, Trigger::Manual),
+    }
     let accepted = warp::reply::json(&json!({ "status": "refreshing" }));
     Ok(warp::reply::with_status(accepted, StatusCode::ACCEPTED).into_response())
 }

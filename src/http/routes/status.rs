@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use playarr_jobs::database::{Contents, HealthState};
+use playarr_jobs::lease::{InstanceRole, Lease};
 use playarr_jobs::refresh::{ChangeDetection, Collector, CollectorReport, Report};
+use playarr_jobs::sharing::Sharing;
 use serde_json::{Map, Value, json};
 use warp::reply::Response;
 
@@ -33,7 +35,8 @@ pub(in crate::http) fn current(app: &App) -> Value {
             "age_seconds": snapshot.taken_at.map(|taken_at| taken_at.age().as_secs_f64()),
         },
         "database": database(app),
-        "refreshing": app.job.is_refreshing(),
+        "refreshing": app.sharing.get().map_or_else(|| app.job.is_refreshing(), Sharing::is_refreshing),
+        "sharing": sharing(app),
         "change_detection": change_detection(app),
         "interval_seconds": app.refresh_interval.as_secs(),
         "next_run": next_run.and_then(|next_run| rfc3339(next_run.time())),
@@ -51,8 +54,25 @@ pub(in crate::http) fn current(app: &App) -> Value {
     })
 }
 
+/// Which instance refreshes, as far as this one knows.
+fn sharing(app: &App) -> Value {
+    let lease = app.sharing.get().map(Sharing::lease);
+    let role = lease.map(Lease::role).unwrap_or_default();
+    let (holder, reason) = match &role {
+        InstanceRole::Holder => (lease.map(Lease::own), None),
+        InstanceRole::Follower { holder } => (Some(&**holder), None),
+        InstanceRole::Alone { reason } | InstanceRole::Unreached { reason } => (None, Some(reason)),
+        InstanceRole::Undecided => (None, None),
+    };
+    json!({ "instance": lease.map(Lease::own), "role": role.as_str(), "holder": holder, "reason": reason })
+}
+
 /// Whether changes in the database are noticed, and why not.
 fn change_detection(app: &App) -> Value {
+    let role = app.sharing.get().map(|sharing| sharing.lease().role());
+    if matches!(role, Some(InstanceRole::Follower { .. })) {
+        return json!({ "state": "elsewhere", "reason": null });
+    }
     let (state, reason) = match app.job.change_detection() {
         ChangeDetection::Off => ("off", None),
         ChangeDetection::On => ("on", None),

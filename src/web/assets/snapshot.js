@@ -49,16 +49,19 @@ export function show(status) {
   button.disabled = running;
 }
 
-function figures({ snapshot, interval_seconds: interval, next_run: next, last_run: last, collectors }) {
+function figures({ snapshot, interval_seconds: interval, next_run: next, last_run: last, collectors, sharing = {} }) {
   const taken = snapshot.taken_at;
   ticking(byId("age"), () => (taken ? span(secondsSince(taken)) : "none yet"));
   byId("age").dataset.state = taken && secondsSince(taken) > 2 * interval ? "warn" : "";
   byId("taken").replaceChildren(taken ? new Date(taken).toLocaleTimeString() : "");
   ticking(byId("next-run"), () => {
     if (running) return "running";
+    if (sharing.role === "follows") return "elsewhere";
     return next ? span((Date.parse(next) - now()) / 1000) : "–";
   });
-  byId("interval").textContent = `about every ${span(interval)}`;
+  const follows = sharing.role === "follows";
+  const elsewhere = () => `another instance (${sharing.holder.slice(-6)}) refreshes`;
+  byId("interval").textContent = follows ? elsewhere() : `about every ${span(interval)}`;
   byId("last-duration").textContent = last ? took(last.duration_seconds) : "–";
   byId("last-run").textContent = last ? `${last.trigger}, no. ${count(last.generation)}` : "";
   byId("series").textContent = collectors.length ? count(sum(collectors, "series")) : "–";
