@@ -144,10 +144,13 @@ async fn the_steps_of_a_long_refresh_are_told_while_it_goes_on() {
     until_role(&second, "follows").await;
     first.database.collection::<Document>("channels").drop().await.unwrap();
     let slow = doc! { "$project": { "provider_id": { "$function": {
-        "body": "function() { sleep(500); return 'slow'; }", "args": [], "lang": "js",
+        "body": "function() { sleep(150); return 'slow'; }", "args": [], "lang": "js",
     } } } };
     first.database.create_collection("channels").view_on("users").pipeline([slow]).await.unwrap();
     let mut socket = open(&second, &[("x-api-key", "admin001")]).await.unwrap();
+    next_of(&mut socket, "status").await;
+    let again = tokio::time::timeout(Duration::from_secs(3), next_of(&mut socket, "status")).await;
+    assert!(again.is_err(), "a look at the lease is no news: {again:?}");
     let request = second.post("/api/metrics/refresh?wait=false").header("x-api-key", "admin001");
     assert_eq!(request.send().await.unwrap().status(), StatusCode::ACCEPTED);
     next_of(&mut socket, "refresh_started").await;

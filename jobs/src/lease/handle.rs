@@ -309,7 +309,12 @@ impl LeaseState {
 
     /// Notes what this instance is now, and says so if that is news.
     fn change_role(&self, role: InstanceRole, error: Option<&LeaseError>, asked: Instant) {
-        let before = self.role.send_replace(role.clone());
+        let mut before = role.clone();
+        // That it stays the same is no news to whoever follows it.
+        self.role.send_if_modified(|current| {
+            before = std::mem::replace(current, role.clone());
+            before != role
+        });
         let is_same = std::mem::discriminant(&before) == std::mem::discriminant(&role);
         match role {
             InstanceRole::Holder if matches!(before, InstanceRole::Follower { .. }) => {
