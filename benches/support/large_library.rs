@@ -89,6 +89,59 @@ pub(crate) async fn load(database: &Database) -> mongodb::error::Result<()> {
     insert(database, "iptv_providers", providers).await
 }
 
+/// How many provider titles there are to a user, and to a title that is a show, in a library that grows.
+pub(crate) const TITLES_OF_A_USER: usize = 100;
+
+/// Adds what a library of `to` provider titles has over one of `from`: users and shows, of two seasons with ten
+/// episodes, a hundredth as many; movies a tenth, channels a twentieth.
+pub(crate) async fn grow(database: &Database, from: usize, to: usize) -> mongodb::error::Result<()> {
+    let provider = |number: usize| format!("provider-{:02}", number % 12);
+    let titles = (from..to).map(|number| {
+        let media_type = if number % 100 < 85 { "movies" } else { "tvshows" };
+        doc! {
+            "provider_id": provider(number), "title_key": format!("{media_type}-{}", number / 12), "type": media_type,
+            "ignored": number % 10 == 0, "title": format!("A title of the provider {number}"),
+        }
+    });
+    insert(database, "provider_titles", titles).await?;
+    let movies = (from / 10..to / 10).map(|number| {
+        doc! {
+            "title_key": format!("movies-{number}"), "type": "movies", "title": format!("Movie {number}"),
+            "media": [{ "name": "main", "sources": [{ "provider_id": provider(number) }] }],
+        }
+    });
+    insert(database, "titles", movies).await?;
+    let shows = (from / TITLES_OF_A_USER..to / TITLES_OF_A_USER).map(|number| {
+        let episode = |of: usize| {
+            let season = i32::from(of >= 10) + 1;
+            doc! { "season": season, "sources": [{ "provider_id": provider(number) }] }
+        };
+        let media: Vec<_> = (0..20).map(episode).collect();
+        doc! { "title_key": format!("tvshows-{number}"), "type": "tvshows", "title": format!("Show {number}"), "media": media }
+    });
+    insert(database, "titles", shows).await?;
+    let channels = (from / 20..to / 20).map(|number| {
+        doc! {
+            "provider_id": provider(number), "channel_id": number.to_string(), "name": format!("Channel {number}"),
+            "group_title": format!("Category {}", number % 300),
+        }
+    });
+    insert(database, "channels", channels).await?;
+    let users = (from / TITLES_OF_A_USER..to / TITLES_OF_A_USER).map(|number| {
+        let movies: Vec<_> = (0..number % 50).map(|title| format!("movies-{title}")).collect();
+        doc! {
+            "username": format!("user-{number}"), "api_key": format!("{number:08}"), "status": "active", "role": "user",
+            "watchlist": { "movies": movies, "tvshows": [], "live": ["live-1"] },
+        }
+    });
+    insert(database, "users", users).await?;
+    if from > 0 {
+        return Ok(());
+    }
+    let providers = (0..12).map(|number| doc! { "id": provider(number), "name": provider(number), "enabled": true });
+    insert(database, "iptv_providers", providers).await
+}
+
 /// What titles are made of.
 const WORDS: [&str; 48] = [
     "Abyss",
@@ -174,7 +227,7 @@ async fn insert(
     Ok(())
 }
 
-async fn create_indexes(database: &Database) -> mongodb::error::Result<()> {
+pub(crate) async fn create_indexes(database: &Database) -> mongodb::error::Result<()> {
     let plain = |keys| IndexModel::builder().keys(keys).build();
     let unique = |keys| IndexModel::builder().keys(keys).options(IndexOptions::builder().unique(true).build()).build();
     for (collection, indexes) in [

@@ -13,13 +13,18 @@ pub(crate) fn free_address() -> SocketAddr {
 pub(crate) struct Program(Child);
 
 impl Program {
+    /// With room for as many series as the benchmarks of speed have.
     pub(crate) fn start(uri: &str, database: &str, address: SocketAddr) -> Self {
+        Self::start_with(uri, database, address, &[("SERIES_BUDGET", "1000000")])
+    }
+
+    pub(crate) fn start_with(uri: &str, database: &str, address: SocketAddr, settings: &[(&str, &str)]) -> Self {
         let child = Command::new(env!("CARGO_BIN_EXE_playarr-metrics"))
             .env_clear()
             .env("MONGODB_URI", uri)
             .env("MONGODB_DB_NAME", database)
             .env("LISTEN_ADDRESS", address.to_string())
-            .env("SERIES_BUDGET", "1000000")
+            .envs(settings.iter().copied())
             .env("LOG_LEVEL", "warn")
             .stdin(Stdio::null())
             .spawn();
