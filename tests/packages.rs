@@ -11,8 +11,8 @@ use crate::support::program::run;
 /// Where the release workflow puts the image.
 const IMAGE: &str = "ghcr.io/elad-bar/playarr-metrics";
 
-/// Files that stand in more than one package, so that each can be copied as one folder. Generated ones are compared with
-/// what makes them, in `catalog`.
+/// Files that stand in more than one package, so that each can be copied as one folder. Generated ones are compared
+/// with what makes them, in `catalog`.
 const COPIES: [(&str, &str); 2] = [
     ("packaging/mongodb/create-user.js", "packaging/compose/mongodb/create-user.js"),
     ("packaging/mongodb/role.json", "packaging/compose/mongodb/role.json"),

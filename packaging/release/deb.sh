@@ -22,10 +22,10 @@ strip --strip-unneeded "$root/usr/bin/playarr-metrics"
 units=usr/lib/systemd/system
 mkdir -p "$root/$units"
 # Without the steps of an installation by hand.
-sed -e '1,/^\[Unit\]/{/^\[Unit\]/!d}' -e 's|/usr/local/bin/|/usr/bin/|' "$top/packaging/systemd/playarr-metrics.service" \
-  >"$root/$units/playarr-metrics.service"
-sed -e 's|/usr/local/bin/|/usr/bin/|' "$top/packaging/systemd/playarr-metrics-token.service" \
-  >"$root/$units/playarr-metrics-token.service"
+sed -e '1,/^\[Unit\]/{/^\[Unit\]/!d}' -e 's|/usr/local/bin/|/usr/bin/|' \
+  "$top/packaging/systemd/playarr-metrics.service" >"$root/$units/playarr-metrics.service"
+sed -e 's|/usr/local/bin/|/usr/bin/|' \
+  "$top/packaging/systemd/playarr-metrics-token.service" >"$root/$units/playarr-metrics-token.service"
 put 644 "$top/packaging/deb/playarr-metrics.sysusers" usr/lib/sysusers.d/playarr-metrics.conf
 put 644 "$top/packaging/systemd/environment" etc/playarr-metrics/environment
 
@@ -48,7 +48,8 @@ if "$program" man >"$page" 2>/dev/null && [ -s "$page" ]; then
   gzip -9n <"$page" >"$root/usr/share/man/man1/playarr-metrics.1.gz"
 fi
 for shell in bash:usr/share/bash-completion/completions/playarr-metrics \
-  fish:usr/share/fish/vendor_completions.d/playarr-metrics.fish zsh:usr/share/zsh/vendor-completions/_playarr-metrics; do
+  fish:usr/share/fish/vendor_completions.d/playarr-metrics.fish \
+  zsh:usr/share/zsh/vendor-completions/_playarr-metrics; do
   if "$program" completions "${shell%%:*}" >"$page" 2>/dev/null && [ -s "$page" ]; then
     put 644 "$page" "${shell#*:}"
   fi
@@ -56,7 +57,8 @@ done
 rm -f "$page"
 
 # The C library that the program was linked with, or none.
-needed=$(objdump -T "$root/usr/bin/playarr-metrics" 2>/dev/null | grep -o 'GLIBC_[0-9.]*' | sort -uV | tail -n 1 || true)
+symbols=$(objdump -T "$root/usr/bin/playarr-metrics" 2>/dev/null || true)
+needed=$(printf '%s\n' "$symbols" | grep -o 'GLIBC_[0-9.]*' | sort -uV | tail -n 1 || true)
 depends=
 [ -z "$needed" ] || depends="libc6 (>= ${needed#GLIBC_}), libgcc-s1, "
 
