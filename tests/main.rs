@@ -80,6 +80,8 @@ mod container;
 #[cfg(feature = "system-tests")]
 mod contract;
 #[cfg(feature = "system-tests")]
+mod debian;
+#[cfg(feature = "system-tests")]
 mod demo;
 #[cfg(feature = "system-tests")]
 mod node_client;
