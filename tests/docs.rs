@@ -15,8 +15,11 @@ fn read(path: &Path) -> String {
 
 /// Every page.
 fn pages() -> Vec<PathBuf> {
-    let docs = std::fs::read_dir(top().join("docs")).unwrap().map(|entry| entry.unwrap().path());
-    let pages = docs.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
+    let folders = ["docs", "docs/tutorials", "packaging/compose"];
+    let docs = folders.iter().flat_map(|folder| std::fs::read_dir(top().join(folder)).unwrap());
+    let pages = docs
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "md"));
     pages.chain(["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"].map(|page| top().join(page))).collect()
 }
 

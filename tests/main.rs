@@ -21,6 +21,7 @@ mod custom_examples;
 mod custom_service;
 mod database_up;
 mod docs;
+mod doctor;
 mod events;
 mod export;
 mod freshness;
@@ -78,6 +79,8 @@ mod clock;
 mod container;
 #[cfg(feature = "system-tests")]
 mod contract;
+#[cfg(feature = "system-tests")]
+mod debian;
 #[cfg(feature = "system-tests")]
 mod demo;
 #[cfg(feature = "system-tests")]

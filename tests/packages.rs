@@ -8,6 +8,16 @@ use serde_yaml_ng::Value;
 
 use crate::support::program::run;
 
+/// Where the release workflow puts the image.
+const IMAGE: &str = "ghcr.io/elad-bar/playarr-metrics";
+
+/// Files that stand in more than one package, so that each can be copied as one folder. Generated ones are compared
+/// with what makes them, in `catalog`.
+const COPIES: [(&str, &str); 2] = [
+    ("packaging/mongodb/create-user.js", "packaging/compose/mongodb/create-user.js"),
+    ("packaging/mongodb/role.json", "packaging/compose/mongodb/role.json"),
+];
+
 fn top() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -44,11 +54,12 @@ fn the_dockerfile_and_the_compose_file_are_of_this_version_and_compiler() {
     let dockerfile = read("packaging/docker/Dockerfile");
     let version = env!("CARGO_PKG_VERSION");
     assert!(dockerfile.contains(&format!("org.opencontainers.image.version=\"{version}\"")));
-    assert!(dockerfile.contains(&format!("-t playarr-metrics:{version} ")));
+    assert!(dockerfile.contains(&format!("-t {IMAGE}:{version} ")));
+    assert!(read("packaging/compose/README.md").contains(&format!("-t {IMAGE}:{version} ")));
     let rust = concat!("FROM rust:", env!("CARGO_PKG_RUST_VERSION"));
     assert!(dockerfile.lines().any(|line| line.starts_with(rust)), "{rust}");
     for name in ["playarr-metrics", "token"] {
-        assert_eq!(compose()["services"][name]["image"], format!("playarr-metrics:{version}"), "{name}");
+        assert_eq!(compose()["services"][name]["image"], format!("{IMAGE}:{version}"), "{name}");
     }
 }
 
@@ -94,27 +105,65 @@ fn inclusions(directory: &Path) -> Vec<(PathBuf, PathBuf)> {
 }
 
 #[test]
-fn every_file_that_the_compose_file_names_is_there() {
-    let directory = top().join("packaging/compose");
+fn what_stands_in_several_packages_is_golden_in_each() {
+    for (original, copy) in COPIES {
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::copy(top().join(original), top().join(copy)).unwrap();
+        }
+        assert!(read(original) == read(copy), "{copy} differs from {original}: UPDATE_GOLDEN=1 cargo test golden");
+    }
+}
+
+#[test]
+fn the_folder_of_compose_needs_nothing_beside_it_and_everything_in_it_is_used() {
+    let copied = tempfile::tempdir().unwrap();
+    let directory = copied.path().join("compose");
+    let from = top().join("packaging/compose");
+    assert!(Command::new("cp").arg("-R").args([&from, &directory]).status().unwrap().success());
+    let _ = std::fs::remove_dir_all(directory.join("secrets"));
+    let made = Command::new("sh").arg(directory.join("secrets.sh")).stdout(std::process::Stdio::null()).status();
+    assert!(made.unwrap().success());
+
     let compose = compose();
+    let mut mounted = BTreeSet::new();
     for (name, service) in services(&compose) {
+        assert!(service.get("build").is_none(), "{name} is an image by its tag");
         for volume in texts(&service["volumes"]) {
             let source = volume.split(':').next().unwrap();
             let exists = match source.starts_with('.') {
-                true => directory.join(source).is_file(),
+                true => directory.join(source).exists() && !source.contains(".."),
                 false => compose["volumes"].get(source).is_some(),
             };
             assert!(exists, "{name} mounts {source}");
+            mounted.insert(directory.join(source));
         }
         for network in texts(&service["networks"]) {
             assert!(compose["networks"].get(network).is_some(), "{name} is in {network}");
         }
-        if let Some(build) = service.get("build") {
-            let context = directory.join(build["context"].as_str().unwrap());
-            assert!(context.join(build["dockerfile"].as_str().unwrap()).is_file());
-            assert_eq!(context.canonicalize().unwrap(), top().canonicalize().unwrap());
+    }
+    for folder in ["alertmanager", "grafana", "mongodb", "prometheus"] {
+        for file in std::fs::read_dir(directory.join(folder)).unwrap() {
+            let file = file.unwrap().path();
+            assert!(mounted.iter().any(|source| source.components().eq(file.components())), "{}", file.display());
         }
     }
+}
+
+#[test]
+fn the_page_of_the_compose_folder_has_every_port_with_its_default() {
+    let page = read("packaging/compose/README.md");
+    let mut ports = 0;
+    for (name, service) in services(&compose()) {
+        for port in texts(&service["ports"]) {
+            let (variable, rest) = port.strip_prefix("${").unwrap().split_once(":-").unwrap();
+            let default = rest.split('}').next().unwrap();
+            assert!(page.contains(&format!("| `{variable}` | `{default}` |")), "{name}: {variable}");
+            let public = default.replace("127.0.0.1", "http://localhost");
+            assert!(page.contains(&format!("<{public}>")), "{name}: {public}");
+            ports += 1;
+        }
+    }
+    assert_eq!(ports, 4);
 }
 
 #[test]
@@ -126,6 +175,7 @@ fn the_script_makes_exactly_the_secrets_that_the_compose_file_names_and_never_tw
         assert!(Command::new("sh").arg(&script).stdout(std::process::Stdio::null()).status().unwrap().success());
         let files = std::fs::read_dir(directory.path().join("secrets")).unwrap().map(|file| file.unwrap());
         files
+            .filter(|file| file.file_type().unwrap().is_file())
             .map(|file| {
                 let text = std::fs::read_to_string(file.path()).unwrap();
                 (format!("secrets/{}", file.file_name().to_str().unwrap()), text)
@@ -188,4 +238,26 @@ async fn every_setting_can_be_set_in_the_compose_file_and_is_in_the_example_for_
             assert!(is_there, "{setting} is missing in packaging/systemd/environment");
         }
     }
+}
+
+#[test]
+fn the_release_workflow_calls_scripts_that_are_there_for_every_kind_of_machine() {
+    use std::os::unix::fs::PermissionsExt;
+    let workflow = read(".github/workflows/release.yml");
+    let parsed: Value = serde_yaml_ng::from_str(&workflow).unwrap();
+    let words = workflow.split(|c: char| c.is_whitespace() || "\"()$".contains(c));
+    let scripts: BTreeSet<_> = words.filter(|word| word.starts_with("packaging/") && word.ends_with(".sh")).collect();
+    assert_eq!(scripts.len(), 3, "{scripts:?}");
+    for script in scripts {
+        let mode = std::fs::metadata(top().join(script)).unwrap().permissions().mode();
+        assert!(mode & 0o111 != 0, "{script} cannot be run");
+        let checked = Command::new("sh").arg("-n").arg(top().join(script)).status().unwrap();
+        assert!(checked.success(), "{script}");
+    }
+    for job in ["programs", "images"] {
+        let machines = parsed["jobs"][job]["strategy"]["matrix"]["include"].as_sequence().unwrap();
+        let kinds: Vec<_> = machines.iter().map(|machine| machine["architecture"].as_str().unwrap()).collect();
+        assert_eq!(kinds, ["amd64", "arm64"], "{job}");
+    }
+    assert!(workflow.contains("IMAGE: ghcr.io/${{ github.repository }}"), "{IMAGE} is of that form");
 }

@@ -8,6 +8,9 @@ umask 077
 cd "$(dirname "$0")"
 mkdir -p secrets
 chmod 700 secrets
+# For what receivers of alerts need: alertmanager/alertmanager.yml says what. Alertmanager sees no other secret.
+mkdir -p secrets/alertmanager
+chmod 755 secrets/alertmanager
 
 random() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; }
 
