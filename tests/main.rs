@@ -54,6 +54,7 @@ mod sharing;
 mod sharing_faults;
 mod starting;
 mod status;
+mod summary;
 mod tls;
 mod token_file;
 mod tokens;

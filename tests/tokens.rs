@@ -83,9 +83,9 @@ async fn ten_instances_started_at_once_on_an_empty_database_agree_on_one_token()
     }
     let database = &instances[0].database;
     let in_settings = settings(database).count_documents(doc! { "_id": { "$regex": "token" } }).await.unwrap();
-    assert_eq!(in_settings, 1, "the ingest token is kept elsewhere");
+    assert_eq!(in_settings, 1, "the other tokens are kept elsewhere");
     let records = records(database).count_documents(doc! { "_id": { "$regex": "_token$" } }).await.unwrap();
-    assert_eq!(records, 2, "one of the metrics token and the ingest token");
+    assert_eq!(records, 3, "one of each token");
     let jobs = database.collection::<Document>("job_history");
     assert_eq!(jobs.count_documents(doc! { "job_name": "UpdateMetricsJob" }).await.unwrap(), 1);
 }

@@ -76,6 +76,9 @@ enum Command {
         /// The token for live events instead of the one for scrapes.
         #[arg(long)]
         ingest: bool,
+        /// The token for the summary instead of the one for scrapes.
+        #[arg(long, conflicts_with = "ingest")]
+        summary: bool,
         /// Write it to this file instead, for Prometheus' credentials_file.
         #[arg(long, value_name = "PATH")]
         file: Option<PathBuf>,
@@ -143,8 +146,12 @@ pub async fn run(cli: Cli, log: &Log) -> Result<(), CommandError> {
         Command::Custom { command } => command.run(&config).await,
         Command::Serve => serve(Reload::new(cli.flags, config, level)).await,
         Command::Collect { series } => collect(&config, &series).await,
-        Command::Token { rotate, ingest, file, follow } => {
-            let kind = if ingest { TokenKind::Ingest } else { TokenKind::Metrics };
+        Command::Token { rotate, ingest, summary, file, follow } => {
+            let kind = match (ingest, summary) {
+                (true, _) => TokenKind::Ingest,
+                (_, true) => TokenKind::Summary,
+                (false, false) => TokenKind::Metrics,
+            };
             token(&config, kind, rotate, file.as_deref(), follow).await
         }
         Command::Healthcheck { ready } => healthcheck(&config, if ready { "ready" } else { "healthy" }),

@@ -12,7 +12,7 @@ use crate::accounts::TokenKind;
 use crate::app::App;
 use crate::web;
 
-use super::request::access::{admin, admin_of_this_site, admin_or_scraper, anyone, bearer, user};
+use super::request::access::{admin, admin_of_this_site, admin_or_bearer, anyone, bearer, user};
 use super::request::body;
 use super::request::caller::caller;
 use super::request::choice::choice;
@@ -22,7 +22,7 @@ use super::request::query;
 use super::router::Router;
 use super::routes::{
     assets, auth, changes, custom, events, export, health, live, metrics, openapi, overview, pages, refresh, series,
-    settings, status, websocket,
+    settings, status, summary, websocket,
 };
 
 /// Every route of the service.
@@ -38,14 +38,21 @@ pub(crate) fn routes(app: &Arc<App>) -> Router {
         .post("/api/metrics/live/forget", admin_of_this_site(app).and(body::json()).then(live::forget))
         .post("/api/metrics/refresh", admin_of_this_site(app).and(query()).then(refresh::refresh))
         .get("/api/metrics/status", admin(app).map(status::status))
-        .get("/api/metrics/families", admin_or_scraper(app).and(choice()).then(series::families))
-        .get("/api/metrics/series", admin_or_scraper(app).and(choice()).then(series::series))
-        .get("/api/metrics/cardinality", admin_or_scraper(app).and(choice()).then(series::cardinality))
-        .get("/api/metrics/export", admin_or_scraper(app).and(choice()).and(export::wish()).then(export::export))
+        .get("/api/metrics/families", admin_or_bearer(app, TokenKind::Metrics).and(choice()).then(series::families))
+        .get("/api/metrics/series", admin_or_bearer(app, TokenKind::Metrics).and(choice()).then(series::series))
+        .get(
+            "/api/metrics/cardinality",
+            admin_or_bearer(app, TokenKind::Metrics).and(choice()).then(series::cardinality),
+        )
+        .get(
+            "/api/metrics/export",
+            admin_or_bearer(app, TokenKind::Metrics).and(choice()).and(export::wish()).then(export::export),
+        )
         .get("/api/metrics/changes", admin(app).and(query()).then(changes::changes))
         .get("/api/metrics/changes/series", admin(app).and(query()).then(changes::series))
         .get("/api/metrics/changes/export", admin(app).and(query()).then(changes::export))
         .get("/api/metrics/overview", admin(app).and(query()).map(overview::overview))
+        .get("/api/metrics/summary", admin_or_bearer(app, TokenKind::Summary).map(summary::summary))
         .get("/api/metrics/custom", admin(app).and(query()).then(custom::list))
         .post("/api/metrics/custom/preview", admin_of_this_site(app).and(body::large_json()).then(custom::preview))
         .get("/api/metrics/custom/:name", admin(app).and(name()).then(custom::show))

@@ -48,7 +48,7 @@ impl TokenMetrics {
     pub(super) fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
         let restored = register(registry, IntCounter::with_opts(opts(&RESTORED))?)?;
         let stored = register(registry, IntGaugeVec::new(opts(&STORED), STORED.labels)?)?;
-        for token in ["metrics", "ingest"] {
+        for token in ["metrics", "ingest", "summary"] {
             stored.with_label_values(&[token]);
         }
         Ok(Self { restored, stored })

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use playarr_jobs::database::Health;
 use tokio::time::MissedTickBehavior;
 
@@ -25,7 +26,7 @@ impl Tokens {
     pub async fn watch(&self, health: &Health, checked: impl Fn(&Self)) {
         let mut interval = tokio::time::interval(TOKEN_CHECK_INTERVAL);
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut logs = [ProblemLog::default(), ProblemLog::default()];
+        let mut logs: [ProblemLog; TokenKind::ALL.len()] = Default::default();
         loop {
             interval.tick().await;
             // What fails is kept for the status.
@@ -38,9 +39,8 @@ impl Tokens {
     }
 
     pub(super) async fn check_each(&self, writing: Writing) -> Result<(), TokenError> {
-        let (metrics, ingest) =
-            tokio::join!(self.check_one(TokenKind::Metrics, writing), self.check_one(TokenKind::Ingest, writing));
-        metrics.and(ingest).map(drop)
+        let checked = join_all(TokenKind::ALL.map(|kind| self.check_one(kind, writing))).await;
+        checked.into_iter().try_for_each(|token| token.map(drop))
     }
 
     pub(super) async fn check_one(&self, kind: TokenKind, writing: Writing) -> Result<Token, TokenError> {
@@ -53,7 +53,7 @@ impl Tokens {
             }
             let checked = match kind {
                 TokenKind::Metrics => self.check_metrics(&mut memory, &found, may_write).await,
-                TokenKind::Ingest => self.check_ingest(&mut memory, &found, may_write).await,
+                TokenKind::Ingest | TokenKind::Summary => self.check_record(kind, &mut memory, &found, may_write).await,
             };
             if may_write {
                 memory.wrote(self.writing_problem(kind));
@@ -134,14 +134,14 @@ impl Tokens {
         Ok(Some(token))
     }
 
-    /// Puts the ingest token right. `None` if another instance is about to create it.
-    async fn check_ingest(
+    /// Puts a token right that has only a record. `None` if another instance is about to create it.
+    async fn check_record(
         &self,
+        kind: TokenKind,
         memory: &mut Memory,
         FoundToken { stored, setting }: &FoundToken,
         may_write: bool,
     ) -> Result<Option<Token>, TokenError> {
-        let kind = TokenKind::Ingest;
         let known = memory.known(stored);
         let is_known = known.is_some();
         let mut record = known
@@ -167,7 +167,7 @@ impl Tokens {
         if problem.is_none() && !matches!(setting, TokenSetting::Absent) {
             match self.settings.remove(kind).await {
                 Ok(()) => {
-                    tracing::info!("removed the ingest token from settings; it is kept in playarr_metrics");
+                    tracing::info!(token = %kind, "removed the token from settings; it is kept in playarr_metrics");
                 }
                 Err(error) => problem = Some(Problem::Settings(error)),
             }

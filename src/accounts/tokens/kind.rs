@@ -13,11 +13,13 @@ pub enum TokenKind {
     Metrics,
     /// Guards the ingestion of live events.
     Ingest,
+    /// Guards the summary, a few sums for a start page.
+    Summary,
 }
 
 impl TokenKind {
     /// Every token.
-    pub const ALL: [Self; 2] = [Self::Metrics, Self::Ingest];
+    pub const ALL: [Self; 3] = [Self::Metrics, Self::Ingest, Self::Summary];
 
     /// The name in metrics and messages.
     #[must_use]
@@ -25,14 +27,17 @@ impl TokenKind {
         match self {
             Self::Metrics => "metrics",
             Self::Ingest => "ingest",
+            Self::Summary => "summary",
         }
     }
 
-    /// The `_id` in `settings`; for the ingest token, where the first version of the service kept it.
-    pub(super) fn setting(self) -> &'static str {
+    /// The `_id` in `settings`; for the ingest token, where the first version of the service kept it. `None` for one
+    /// that was never there.
+    pub(super) fn setting(self) -> Option<&'static str> {
         match self {
-            Self::Metrics => "metrics_token",
-            Self::Ingest => "metrics_ingest_token",
+            Self::Metrics => Some("metrics_token"),
+            Self::Ingest => Some("metrics_ingest_token"),
+            Self::Summary => None,
         }
     }
 
@@ -41,6 +46,7 @@ impl TokenKind {
         match self {
             Self::Metrics => "metrics_token",
             Self::Ingest => "ingest_token",
+            Self::Summary => "summary_token",
         }
     }
 }

@@ -3,7 +3,7 @@
 //! The metrics token is in Playarr's `settings`, where Playarr's own page shows it. Playarr writes its stale cache of
 //! all settings back now and then, so the service keeps a [`record`] of its own: the token that counts, and digests of
 //! those it replaced. A rotation writes the record first: if the process crashes then, the replaced token is known as
-//! revoked, and the next check of any instance writes the present one to `settings`. The ingest token has only the
+//! revoked, and the next check of any instance writes the present one to `settings`. The other tokens have only the
 //! record.
 
 mod check;
@@ -84,7 +84,7 @@ impl Tokens {
         Self {
             records: Records::new(database),
             settings: Settings::new(database),
-            slots: [slot(), slot()],
+            slots: std::array::from_fn(|_| slot()),
             restored: AtomicU64::default(),
         }
     }
@@ -127,8 +127,8 @@ impl Tokens {
     /// Reads each token, creates those that do not exist, and undoes changes by others that must not count.
     ///
     /// # Errors
-    /// When a token cannot be read, or does not exist and cannot be created. What is known stays, and the other token
-    /// is checked all the same.
+    /// When a token cannot be read, or does not exist and cannot be created. What is known stays, and the other
+    /// tokens are checked all the same.
     pub async fn check(&self) -> Result<(), TokenError> {
         self.check_each(Writing::Always).await
     }
@@ -181,7 +181,7 @@ impl Tokens {
                     tracing::info!(token = %kind, "replaced the token");
                     let problem = match kind {
                         TokenKind::Metrics => self.settings.write(&setting, &record).await.err(),
-                        TokenKind::Ingest => None,
+                        TokenKind::Ingest | TokenKind::Summary => None,
                     };
                     self.note(kind, problem.map(Problem::Settings));
                     memory.replaced(record, &setting);

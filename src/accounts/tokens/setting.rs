@@ -68,11 +68,12 @@ impl Settings {
     }
 
     pub(super) async fn read(&self, kind: TokenKind, source: ReadFrom) -> Result<TokenSetting, DatabaseError> {
-        let document = read(&self.collection, kind.setting(), source).await?;
+        let Some(id) = kind.setting() else { return Ok(TokenSetting::Absent) };
+        let document = read(&self.collection, id, source).await?;
         Ok(document.as_ref().map_or(TokenSetting::Absent, TokenSetting::of))
     }
 
-    /// Writes the token of a record in the place of what was read. Returns whether it is written: if something else is
+    /// Writes the metrics token of a record in the place of what was read. Returns whether it is written: if something else is
     /// there by now, that stays for the next check.
     pub(super) async fn write(&self, read: &TokenSetting, record: &Record) -> Result<bool, DatabaseError> {
         let id = TokenKind::Metrics.setting();
@@ -107,6 +108,7 @@ impl Settings {
 
     /// Removes a token that has moved to the service's own collection.
     pub(super) async fn remove(&self, kind: TokenKind) -> Result<(), DatabaseError> {
-        ask(ASK_TIME, self.collection.delete_one(doc! { "_id": kind.setting() })).await.map(drop)
+        let Some(id) = kind.setting() else { return Ok(()) };
+        ask(ASK_TIME, self.collection.delete_one(doc! { "_id": id })).await.map(drop)
     }
 }

@@ -59,6 +59,9 @@ async fn tokens(database: &Database, rights: Option<Rights>, findings: &mut Find
             Ok(false) if kind == TokenKind::Ingest => {
                 Ok("there is no ingest token; a service that only reads refuses events".to_owned())
             }
+            Ok(false) if kind == TokenKind::Summary => {
+                Ok("there is no summary token; only admins may see /api/metrics/summary".to_owned())
+            }
             Ok(false) => Err(format!(
                 "there is no {kind} token, and the user of MONGODB_URI may not store one; give it the rights of \
                  packaging/mongodb/role.json, or run `playarr-metrics token` once with a user who has them"

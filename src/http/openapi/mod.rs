@@ -63,6 +63,7 @@ pub(super) fn document() -> Value {
                 "apiKey": { "type": "apiKey", "in": "header", "name": "X-API-Key" },
                 "metricsToken": { "type": "http", "scheme": "bearer" },
                 "ingestToken": { "type": "http", "scheme": "bearer" },
+                "summaryToken": { "type": "http", "scheme": "bearer" },
             },
         },
     })

@@ -27,6 +27,7 @@ pub(super) enum Who {
     Scraper,
     Reporter,
     AdminOrScraper,
+    AdminOrSummary,
 }
 
 /// A parameter of the query string.
@@ -64,6 +65,7 @@ impl Who {
             Self::Scraper => "bearer of the metrics token",
             Self::Reporter => "bearer of the ingest token",
             Self::AdminOrScraper => "an admin, or bearer of the metrics token",
+            Self::AdminOrSummary => "an admin, or bearer of the summary token",
         }
     }
 
@@ -75,6 +77,7 @@ impl Who {
             Self::Scraper => json!([{ "metricsToken": [] }]),
             Self::Reporter => json!([{ "ingestToken": [] }]),
             Self::AdminOrScraper => json!([{ "session": [] }, { "apiKey": [] }, { "metricsToken": [] }]),
+            Self::AdminOrSummary => json!([{ "session": [] }, { "apiKey": [] }, { "summaryToken": [] }]),
         }
     }
 }

@@ -28,8 +28,11 @@ const REVISION: Parameter = Parameter {
     about: "The revision that the admin has seen; another one is a 409.",
     kind: Number(1, u32::MAX),
 };
-const TOKEN: Parameter =
-    Parameter { name: "token", about: "Which token; `metrics` if absent.", kind: OneOf(&["metrics", "ingest"]) };
+const TOKEN: Parameter = Parameter {
+    name: "token",
+    about: "Which token; `metrics` if absent.",
+    kind: OneOf(&["metrics", "ingest", "summary"]),
+};
 
 /// The name of a custom metric, for those who try the routes.
 const METRIC: Option<&str> = Some("playarr_custom_titles_count");
@@ -184,6 +187,14 @@ const GENERAL: &[Operation] = &[
             &[DescribedAnswer { status: 200, about: "The data of the page.", content: &[(JSON, "Overview")] }],
         )
     },
+    operation(
+        "get",
+        "/api/metrics/summary",
+        Who::AdminOrSummary,
+        "a few sums for start pages such as Homepage and Homarr: titles, channels, providers, connections, users. 503 \
+         before the first refresh",
+        &[DescribedAnswer { status: 200, about: "The sums.", content: &[(JSON, "Summary")] }],
+    ),
     Operation {
         parameters: &[Parameter {
             name: "format",
@@ -274,7 +285,7 @@ const GENERAL: &[Operation] = &[
             "get",
             "/api/settings/metrics",
             Who::Admin,
-            "the metrics token and when it changed; `?token=ingest` for the ingest token",
+            "the metrics token and when it changed; `?token=ingest` and `?token=summary` for the other ones",
             &[DescribedAnswer { status: 200, about: "The token.", content: &[(JSON, "Token")] }],
         )
     },

@@ -74,13 +74,14 @@ pub(in crate::http) fn bearer(
     })
 }
 
-/// An admin, or the bearer of the metrics token, who asks to see series.
-pub(in crate::http) fn admin_or_scraper(
+/// An admin, or the bearer of a token of this kind, who asks to see something.
+pub(in crate::http) fn admin_or_bearer(
     app: &Arc<App>,
+    kind: TokenKind,
 ) -> impl Filter<Extract = (Arc<App>,), Error = Rejection> + Clone + use<> {
-    let check = |app: Arc<App>, caller: Caller| async move {
+    let check = move |app: Arc<App>, caller: Caller| async move {
         let allowed = match caller.bearer() {
-            Some(bearer) => Bearer::check(Some(bearer), &app.tokens, TokenKind::Metrics).map_err(Rejection::from),
+            Some(bearer) => Bearer::check(Some(bearer), &app.tokens, kind).map_err(Rejection::from),
             None => app.admins.admin(&caller.credentials()).await.map(drop).map_err(|error| refused(&app, error)),
         };
         allowed.map(|()| app)

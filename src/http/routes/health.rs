@@ -19,7 +19,7 @@ pub(in crate::http) fn healthy(_: Arc<App>) -> Json {
 pub(in crate::http) fn ready(app: Arc<App>) -> Result<impl Reply, ApiError> {
     for kind in TokenKind::ALL {
         match app.tokens.known(kind) {
-            // Scrapes do without an ingest token that cannot be created, but both are looked for first.
+            // Scrapes do without the other tokens, but all are looked for first.
             Err(unknown) if kind == TokenKind::Metrics || unknown == Unknown::NotRead => {
                 return Err(ApiError::TokenUnknown(kind, unknown));
             }

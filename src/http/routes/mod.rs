@@ -17,6 +17,7 @@ pub(super) mod refresh;
 pub(super) mod series;
 pub(super) mod settings;
 pub(super) mod status;
+pub(super) mod summary;
 pub(super) mod websocket;
 
 use tokio::task::JoinError;

@@ -37,6 +37,22 @@ pub(super) const TOKEN_CARDS: &[TokenCard] = &[
             "The present token cannot be brought back. Scrapes go on: they have a token of their own.",
         ],
     },
+    TokenCard {
+        id: "summary-token",
+        kind: "summary",
+        name: "summary token",
+        title: "Summary token",
+        about: "Start pages such as Homepage and Homarr send it for a few sums (/api/metrics/summary). It opens nothing \
+                else.",
+        show: "api/settings/metrics?token=summary",
+        regenerate: "api/settings/metrics/regenerate?token=summary",
+        rotated: "The new token is in force, the old one is refused. Copy it to where the start page reads it.",
+        consequences: &[
+            "Every start page that has the present token gets 401 until it has the new one. Other instances of this \
+             service follow within 10 seconds.",
+            "The present token cannot be brought back.",
+        ],
+    },
 ];
 
 /// A token that can be shown, copied and replaced.
