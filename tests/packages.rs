@@ -50,12 +50,16 @@ async fn settings() -> BTreeSet<String> {
 }
 
 #[test]
-fn the_dockerfile_and_the_compose_file_are_of_this_version_and_compiler() {
+fn every_package_is_of_this_version_and_the_dockerfile_of_this_compiler() {
     let dockerfile = read("packaging/docker/Dockerfile");
     let version = env!("CARGO_PKG_VERSION");
     assert!(dockerfile.contains(&format!("org.opencontainers.image.version=\"{version}\"")));
     assert!(dockerfile.contains(&format!("-t {IMAGE}:{version} ")));
     assert!(read("packaging/compose/README.md").contains(&format!("-t {IMAGE}:{version} ")));
+    let chart: Value = serde_yaml_ng::from_str(&read("packaging/kubernetes/chart/Chart.yaml")).unwrap();
+    assert!(chart["version"] == version && chart["appVersion"] == version, "{chart:?}");
+    let values: Value = serde_yaml_ng::from_str(&read("packaging/kubernetes/chart/values.yaml")).unwrap();
+    assert_eq!(values["image"]["repository"], IMAGE);
     let rust = concat!("FROM rust:", env!("CARGO_PKG_RUST_VERSION"));
     assert!(dockerfile.lines().any(|line| line.starts_with(rust)), "{rust}");
     for name in ["playarr-metrics", "token"] {
