@@ -21,6 +21,7 @@ mod custom_examples;
 mod custom_service;
 mod database_up;
 mod docs;
+mod doctor;
 mod events;
 mod export;
 mod freshness;

@@ -81,6 +81,12 @@ pub enum CommandError {
     /// The database is not Playarr's.
     #[error("{0}")]
     NotPlayarr(String),
+    /// `doctor` found something.
+    #[error("doctor found {problems} problems; the lines that begin with WRONG say what to do")]
+    Doctor {
+        /// How many.
+        problems: usize,
+    },
     /// Signals cannot be received.
     #[error("the signals to stop cannot be received: {0}")]
     Signals(std::io::Error),

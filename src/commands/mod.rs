@@ -3,6 +3,7 @@
 mod collect;
 mod custom;
 mod destination;
+mod doctor;
 mod error;
 mod export;
 mod healthcheck;
@@ -25,6 +26,7 @@ use crate::logging::Log;
 use crate::serve;
 use collect::{SeriesArguments, collect};
 use custom::CustomCommand;
+use doctor::{ReportFormat, doctor};
 pub use error::CommandError;
 use export::export;
 use healthcheck::healthcheck;
@@ -96,6 +98,12 @@ enum Command {
         #[command(subcommand)]
         command: CustomCommand,
     },
+    /// Look at everything that serve needs and say what is wrong, with its fix; changes nothing, fails if anything is.
+    Doctor {
+        /// Form of the report.
+        #[arg(long, value_enum, default_value = "text")]
+        format: ReportFormat,
+    },
     /// Ask the service on this host whether it is alive; fails if it is not.
     Healthcheck {
         /// Ask whether it is ready to be scraped instead.
@@ -121,6 +129,9 @@ pub async fn run(cli: Cli, log: &Log) -> Result<(), CommandError> {
     {
         return outcome;
     }
+    if let Command::Doctor { format } = command {
+        return doctor(&cli.flags, format).await;
+    }
     let config = Config::load(&cli.flags)?;
     let level = log.subscribe(&config.log_level, config.log_format);
     crate::telemetry::log_panics();
@@ -128,7 +139,7 @@ pub async fn run(cli: Cli, log: &Log) -> Result<(), CommandError> {
         tracing::warn!("{warning}");
     }
     match command {
-        Command::Catalog { .. } | Command::Export { .. } => Ok(()),
+        Command::Catalog { .. } | Command::Export { .. } | Command::Doctor { .. } => Ok(()),
         Command::Custom { command } => command.run(&config).await,
         Command::Serve => serve(Reload::new(cli.flags, config, level)).await,
         Command::Collect { series } => collect(&config, &series).await,

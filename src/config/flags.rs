@@ -23,6 +23,12 @@ impl Flags {
         self
     }
 
+    /// Those of these flags that stand for one of these environment variables.
+    pub(super) fn only(&self, variables: &[&str]) -> Self {
+        let given = self.0.iter().filter(|(name, _)| variables.contains(&name.as_str()));
+        Self(given.map(|(name, value)| (name.clone(), value.clone())).collect())
+    }
+
     pub(super) fn get(&self, variable: &str) -> Option<String> {
         self.0.get(variable).cloned()
     }

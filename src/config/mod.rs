@@ -4,6 +4,7 @@ mod base_path;
 mod error;
 mod flags;
 mod log_filter;
+mod mistyped;
 mod parser;
 mod reader;
 mod secret;
@@ -44,6 +45,33 @@ impl Config {
         }
         // Compose files pass unset variables as empty ones.
         Self::read(|name| flags.get(name).or_else(|| variable(name).ok().filter(|value| !value.is_empty())))
+    }
+
+    /// Everything that is wrong with single settings, where [`Config::load`] ends with the first.
+    #[must_use]
+    pub fn problems(flags: &Flags) -> Vec<ConfigError> {
+        Self::problems_in(flags, |name| std::env::var(name))
+    }
+
+    fn problems_in(flags: &Flags, variable: impl Fn(&str) -> Result<String, VarError>) -> Vec<ConfigError> {
+        let names = settings::settings().into_iter().map(|setting| setting.name);
+        let alone = |name: &'static str| {
+            let file = format!("{name}_FILE");
+            let absent = Err(VarError::NotPresent);
+            let flags = flags.only(&[name, &file]);
+            Self::load_from(
+                &flags,
+                |asked| if asked == name || asked == file { variable(asked) } else { absent.clone() },
+            )
+        };
+        names.filter_map(|name| alone(name).err()).collect()
+    }
+
+    /// A sentence for each environment variable that is none of ours and looks like one, without its value.
+    #[must_use]
+    pub fn mistyped_variables() -> Vec<String> {
+        let present = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+        mistyped::mistyped(present.collect())
     }
 
     /// `CUSTOM_METRICS_FILE` alone, whatever is wrong with other settings.

@@ -141,6 +141,20 @@ impl Tokens {
         self.check_one(kind, Writing::Always).await
     }
 
+    /// Whether the database holds the token. Unlike [`Tokens::show`], this writes nothing.
+    ///
+    /// # Errors
+    /// When the database does not answer or refuses, or holds something that cannot be used.
+    pub async fn exists(&self, kind: TokenKind) -> Result<bool, TokenError> {
+        let memory = self.slot(kind).memory.lock().await;
+        let FoundToken { stored, setting } = self.read(kind, &memory).await?;
+        match stored {
+            Stored::Record(_) => Ok(true),
+            Stored::Unusable(reason) => Err(TokenError::NotStorable(kind, reason)),
+            Stored::Absent => Ok(setting.token().is_some()),
+        }
+    }
+
     /// Replaces the token. The old one stops working here at once, in other instances with their next check.
     ///
     /// # Errors

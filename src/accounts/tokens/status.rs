@@ -17,6 +17,9 @@ pub enum TokenError {
     /// The token does not exist and could not be created.
     #[error("There is no {0} token, and none could be created: {1}")]
     NotCreated(TokenKind, String),
+    /// What the database holds of it cannot be used.
+    #[error("The {0} token cannot be stored: {1}")]
+    NotStorable(TokenKind, String),
     /// Not replaced.
     #[error("The {0} token was not replaced, and the present one goes on working: {1}")]
     NotReplaced(TokenKind, String),

@@ -9,11 +9,12 @@ mod stream;
 mod transport;
 
 use std::convert::Infallible;
-use std::future::Future;
+use std::future::{Future, ready};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -141,13 +142,12 @@ pub(super) async fn serve_with<A, F>(
             let service = service_fn(move |request: Request<Incoming>| {
                 noted.requested();
                 let refused = !may_ask && !is_of_health(&base, request.uri().path());
-                let answered = if refused { None } else { Some(answer(request)) };
+                // Boxed, because hyper moves it several times and it is some kilobytes large.
+                let answered =
+                    if refused { ready(ApiError::NoCertificate.response()).boxed() } else { answer(request).boxed() };
                 let connection = noted.clone();
                 async move {
-                    let response = match answered {
-                        Some(answered) => answered.await,
-                        None => ApiError::NoCertificate.response(),
-                    };
+                    let response = answered.await;
                     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                         connection.upgraded();
                     }

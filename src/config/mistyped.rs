@@ -1,0 +1,42 @@
+//! Environment variables that were probably meant to be ours.
+
+use super::flags::variables;
+
+/// Shorter names are near too many others.
+const MIN_LENGTH: usize = 8;
+
+/// How many letters may be wrong, missing or too many.
+const MAX_DISTANCE: usize = 2;
+
+/// A sentence for each of these names that is none of ours and looks like one.
+pub(super) fn mistyped(present: Vec<String>) -> Vec<String> {
+    let ours: Vec<_> = variables().into_iter().map(|(name, _)| name).collect();
+    let nearest = |name: &str| {
+        let near = ours.iter().map(|known| (strsim::levenshtein(known, name), known));
+        near.filter(|(distance, _)| *distance <= MAX_DISTANCE).min().map(|(_, known)| known)
+    };
+    let mut unknown: Vec<_> =
+        present.into_iter().filter(|name| name.len() >= MIN_LENGTH && !ours.contains(name)).collect();
+    unknown.sort_unstable();
+    let sentence = |name: &String| Some(format!("{name} is no setting; is {} meant?", nearest(name)?));
+    unknown.iter().filter_map(sentence).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_is_nearly_ours_is_told_and_others_are_not() {
+        let present = ["MONGO_URI", "MONGODB_URL", "REFRESH_INTERVALL", "PORTS", "HOSTNAME", "MONGODB_URI", "PORT"];
+        let told = mistyped(present.map(str::to_owned).to_vec());
+        assert_eq!(
+            told,
+            [
+                "MONGODB_URL is no setting; is MONGODB_URI meant?",
+                "MONGO_URI is no setting; is MONGODB_URI meant?",
+                "REFRESH_INTERVALL is no setting; is REFRESH_INTERVAL meant?",
+            ]
+        );
+    }
+}
