@@ -244,6 +244,22 @@ async fn every_setting_can_be_set_in_the_compose_file_and_is_in_the_example_for_
     }
 }
 
+#[tokio::test]
+async fn the_template_for_unraid_has_the_image_of_this_version_and_settings_that_exist() {
+    let template = read("packaging/unraid/playarr-metrics.xml");
+    let image = format!("<Repository>{IMAGE}:{}</Repository>", env!("CARGO_PKG_VERSION"));
+    assert!(template.contains(&image), "{image}");
+    let settings = settings().await;
+    let mut variables = 0;
+    for line in template.lines().filter(|line| line.contains("Type=\"Variable\"")) {
+        let (_, rest) = line.split_once("Target=\"").unwrap();
+        let name = rest.split('"').next().unwrap();
+        assert!(settings.contains(name), "{name}");
+        variables += 1;
+    }
+    assert!(variables > 5);
+}
+
 #[test]
 fn the_release_workflow_calls_scripts_that_are_there_for_every_kind_of_machine() {
     use std::os::unix::fs::PermissionsExt;
