@@ -21,11 +21,11 @@ fn what_is_generated_equals_the_goldens() {
     golden("docs/metrics.md", &Output::Markdown.of(&catalog, DOCS));
     golden("fixtures/golden/catalog.json", &Output::Json.of(&catalog, DOCS));
     // Packages that are copied as one folder have their own.
-    for file in ["packaging/prometheus/playarr.rules.yml", "packaging/compose/prometheus/playarr.rules.yml"] {
-        golden(file, &Output::Rules.of(&catalog, DOCS));
+    for folder in ["prometheus", "compose/prometheus", "kubernetes/chart/files"] {
+        golden(&format!("packaging/{folder}/playarr.rules.yml"), &Output::Rules.of(&catalog, DOCS));
     }
-    for file in ["packaging/grafana/playarr.json", "packaging/compose/grafana/playarr.json"] {
-        golden(file, &Output::Dashboard.of(&catalog, DOCS));
+    for folder in ["grafana", "compose/grafana", "kubernetes/chart/files"] {
+        golden(&format!("packaging/{folder}/playarr.json"), &Output::Dashboard.of(&catalog, DOCS));
     }
     golden("clients/node/events.json", &Output::Events.of(&catalog, DOCS));
 }

@@ -104,6 +104,19 @@ fn every_metric_and_recording_that_is_named_exists() {
 }
 
 #[test]
+fn each_test_that_a_promise_rests_on_exists() {
+    let page = read(&top().join("docs/limits-and-promises.md"));
+    let words = page.split('`').skip(1).step_by(2);
+    let tests: BTreeSet<_> =
+        words.filter_map(|word| word.split_once("::")).filter(|(_, name)| *name != "name").collect();
+    assert!(tests.len() > 20, "{tests:?}");
+    for (file, name) in tests {
+        let source = read(&top().join(format!("tests/{file}.rs")));
+        assert!(source.contains(&format!("fn {name}(")), "a promise rests on {file}::{name}, which is not there");
+    }
+}
+
+#[test]
 fn every_query_can_be_pasted() {
     let mut queries = 0;
     for path in pages() {

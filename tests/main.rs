@@ -85,6 +85,8 @@ mod debian;
 #[cfg(feature = "system-tests")]
 mod demo;
 #[cfg(feature = "system-tests")]
+mod kubernetes;
+#[cfg(feature = "system-tests")]
 mod node_client;
 #[cfg(feature = "system-tests")]
 mod packages_checked;

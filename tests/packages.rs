@@ -50,12 +50,16 @@ async fn settings() -> BTreeSet<String> {
 }
 
 #[test]
-fn the_dockerfile_and_the_compose_file_are_of_this_version_and_compiler() {
+fn every_package_is_of_this_version_and_the_dockerfile_of_this_compiler() {
     let dockerfile = read("packaging/docker/Dockerfile");
     let version = env!("CARGO_PKG_VERSION");
     assert!(dockerfile.contains(&format!("org.opencontainers.image.version=\"{version}\"")));
     assert!(dockerfile.contains(&format!("-t {IMAGE}:{version} ")));
     assert!(read("packaging/compose/README.md").contains(&format!("-t {IMAGE}:{version} ")));
+    let chart: Value = serde_yaml_ng::from_str(&read("packaging/kubernetes/chart/Chart.yaml")).unwrap();
+    assert!(chart["version"] == version && chart["appVersion"] == version, "{chart:?}");
+    let values: Value = serde_yaml_ng::from_str(&read("packaging/kubernetes/chart/values.yaml")).unwrap();
+    assert_eq!(values["image"]["repository"], IMAGE);
     let rust = concat!("FROM rust:", env!("CARGO_PKG_RUST_VERSION"));
     assert!(dockerfile.lines().any(|line| line.starts_with(rust)), "{rust}");
     for name in ["playarr-metrics", "token"] {
@@ -238,6 +242,22 @@ async fn every_setting_can_be_set_in_the_compose_file_and_is_in_the_example_for_
             assert!(is_there, "{setting} is missing in packaging/systemd/environment");
         }
     }
+}
+
+#[tokio::test]
+async fn the_template_for_unraid_has_the_image_of_this_version_and_settings_that_exist() {
+    let template = read("packaging/unraid/playarr-metrics.xml");
+    let image = format!("<Repository>{IMAGE}:{}</Repository>", env!("CARGO_PKG_VERSION"));
+    assert!(template.contains(&image), "{image}");
+    let settings = settings().await;
+    let mut variables = 0;
+    for line in template.lines().filter(|line| line.contains("Type=\"Variable\"")) {
+        let (_, rest) = line.split_once("Target=\"").unwrap();
+        let name = rest.split('"').next().unwrap();
+        assert!(settings.contains(name), "{name}");
+        variables += 1;
+    }
+    assert!(variables > 5);
 }
 
 #[test]
