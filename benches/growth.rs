@@ -1,7 +1,8 @@
 //! What grows with the library, and what does not: the same refreshes on libraries from 10 thousand to 10 million
 //! provider titles, with a hundredth as many users and titles that are shows. docs/scaling.md tells what follows.
 //!
-//! Run it with `cargo bench --bench growth`. It takes about an hour and 10 GB of disk; `-- 10000 100000` are other sizes.
+//! Run it with `cargo bench --bench growth`. It takes about an hour and 10 GB of disk; `-- 10000 100000` are other
+//! sizes.
 
 mod support;
 
@@ -70,7 +71,8 @@ async fn measure(uri: &str, database: &Database, size: usize) {
     let (scrape, peak, stored) = serve(uri, database).await;
     let data = database.run_command(doc! { "dbStats": 1 }).await.expect("MongoDB answers");
     println!(
-        "| {size} | {} | {:.2} GB | {:.3} s | {:.4} s | {:.3} s | {series} | {folded} | {:.2} MB | {:.0} MB | {:.2} MB |",
+        "| {size} | {} | {:.2} GB | {:.3} s | {:.4} s | {:.3} s \
+         | {series} | {folded} | {:.2} MB | {:.0} MB | {:.2} MB |",
         size / large_library::TITLES_OF_A_USER,
         number(&data, "dataSize") / 1e9,
         median_seconds(&whole),

@@ -117,7 +117,8 @@ pub(crate) async fn grow(database: &Database, from: usize, to: usize) -> mongodb
             doc! { "season": season, "sources": [{ "provider_id": provider(number) }] }
         };
         let media: Vec<_> = (0..20).map(episode).collect();
-        doc! { "title_key": format!("tvshows-{number}"), "type": "tvshows", "title": format!("Show {number}"), "media": media }
+        let title = format!("Show {number}");
+        doc! { "title_key": format!("tvshows-{number}"), "type": "tvshows", "title": title, "media": media }
     });
     insert(database, "titles", shows).await?;
     let channels = (from / 20..to / 20).map(|number| {

@@ -73,8 +73,8 @@ impl Settings {
         Ok(document.as_ref().map_or(TokenSetting::Absent, TokenSetting::of))
     }
 
-    /// Writes the metrics token of a record in the place of what was read. Returns whether it is written: if something else is
-    /// there by now, that stays for the next check.
+    /// Writes the metrics token of a record in the place of what was read. Returns whether it is written: if something
+    /// else is there by now, that stays for the next check.
     pub(super) async fn write(&self, read: &TokenSetting, record: &Record) -> Result<bool, DatabaseError> {
         let id = TokenKind::Metrics.setting();
         let collection = self.collection.clone_with_type::<Document>();

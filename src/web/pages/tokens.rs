@@ -42,8 +42,8 @@ pub(super) const TOKEN_CARDS: &[TokenCard] = &[
         kind: "summary",
         name: "summary token",
         title: "Summary token",
-        about: "Start pages such as Homepage and Homarr send it for a few sums (/api/metrics/summary). It opens nothing \
-                else.",
+        about: "Start pages such as Homepage and Homarr send it for a few sums, at /api/metrics/summary. It opens \
+                nothing else.",
         show: "api/settings/metrics?token=summary",
         regenerate: "api/settings/metrics/regenerate?token=summary",
         rotated: "The new token is in force, the old one is refused. Copy it to where the start page reads it.",
