@@ -51,6 +51,11 @@ impl LogLevel {
     }
 }
 
+/// Whether the user wants no colors in any program (<https://no-color.org>).
+fn is_colorless() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+}
+
 #[derive(Debug)]
 enum Entry {
     Line(Vec<u8>),
@@ -78,7 +83,7 @@ impl Log {
     pub fn subscribe(&self, filter: &LogFilter, format: LogFormat) -> LogLevel {
         let builder = tracing_subscriber::fmt()
             .with_env_filter(filter.directives())
-            .with_ansi(io::stderr().is_terminal())
+            .with_ansi(io::stderr().is_terminal() && !is_colorless())
             // The subscriber would write them to stderr itself, and panic when that fails.
             .log_internal_errors(false)
             .with_writer(self.clone());

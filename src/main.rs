@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use playarr_metrics::commands::{self, Cli};
 use playarr_metrics::logging::Log;
 use playarr_metrics::{raise_open_files, return_large_blocks_at_once};
@@ -11,7 +10,7 @@ use tokio::runtime::Runtime;
 fn main() -> ExitCode {
     return_large_blocks_at_once();
     raise_open_files();
-    let cli = Cli::parse();
+    let cli = Cli::read();
     // Without a thread or a runtime there is nothing to do, and nothing to say it with.
     let (Ok(log), Ok(runtime)) = (Log::to_stderr(), Runtime::new()) else { return ExitCode::FAILURE };
     let outcome = runtime.block_on(commands::run(cli, &log));

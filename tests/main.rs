@@ -13,6 +13,7 @@ mod base_path;
 mod catalog;
 mod changes;
 mod collect;
+mod command_line;
 mod commands;
 mod custom;
 mod custom_collectors;

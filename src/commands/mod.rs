@@ -7,6 +7,7 @@ mod doctor;
 mod error;
 mod export;
 mod healthcheck;
+mod help;
 mod reload;
 mod signals;
 mod stdout;
@@ -16,6 +17,7 @@ mod token_file;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use clap_complete::Shell;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::accounts::TokenKind;
@@ -37,7 +39,7 @@ use token::token;
 
 /// Prometheus metrics of a Playarr library.
 #[derive(Parser)]
-#[command(name = "playarr-metrics", version, about)]
+#[command(name = "playarr-metrics", version = help::VERSION, about)]
 pub struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -113,6 +115,13 @@ enum Command {
         #[arg(long)]
         ready: bool,
     },
+    /// Print completions for a shell.
+    Completions {
+        /// Which shell.
+        shell: Shell,
+    },
+    /// Print the man page.
+    Man,
 }
 
 /// Runs the command given on the command line.
@@ -132,8 +141,11 @@ pub async fn run(cli: Cli, log: &Log) -> Result<(), CommandError> {
     {
         return outcome;
     }
-    if let Command::Doctor { format } = command {
-        return doctor(&cli.flags, format).await;
+    match command {
+        Command::Doctor { format } => return doctor(&cli.flags, format).await,
+        Command::Completions { shell } => return help::completions(shell),
+        Command::Man => return help::man(),
+        _ => {}
     }
     let config = Config::load(&cli.flags)?;
     let level = log.subscribe(&config.log_level, config.log_format);
@@ -141,8 +153,16 @@ pub async fn run(cli: Cli, log: &Log) -> Result<(), CommandError> {
     for warning in config.mongodb_uri.warnings() {
         tracing::warn!("{warning}");
     }
+    for mistyped in Config::mistyped_variables() {
+        tracing::warn!("{mistyped}");
+    }
     match command {
-        Command::Catalog { .. } | Command::Export { .. } | Command::Doctor { .. } => Ok(()),
+        // They were run above: none of them needs a database.
+        Command::Catalog { .. }
+        | Command::Export { .. }
+        | Command::Doctor { .. }
+        | Command::Completions { .. }
+        | Command::Man => Ok(()),
         Command::Custom { command } => command.run(&config).await,
         Command::Serve => serve(Reload::new(cli.flags, config, level)).await,
         Command::Collect { series } => collect(&config, &series).await,

@@ -54,12 +54,19 @@ pub(super) fn variables() -> Vec<(String, String)> {
     variables
 }
 
-impl Args for Flags {
-    fn augment_args(command: Command) -> Command {
-        command.args(variables().into_iter().map(|(name, help)| {
+impl Flags {
+    /// A flag for each setting. Its id is the environment variable.
+    pub(crate) fn arguments() -> impl Iterator<Item = Arg> {
+        variables().into_iter().map(|(name, help)| {
             let flag = name.to_ascii_lowercase().replace('_', "-");
             Arg::new(name).long(flag).help(help).value_name("VALUE").global(true).allow_hyphen_values(true)
-        }))
+        })
+    }
+}
+
+impl Args for Flags {
+    fn augment_args(command: Command) -> Command {
+        command.args(Self::arguments())
     }
 
     fn augment_args_for_update(command: Command) -> Command {

@@ -50,13 +50,15 @@ pub(super) async fn log_refresh(report: &Report, failures: &[Failure], health: &
     }
     let series = report.collectors.iter().map(|collector| collector.series).sum::<usize>();
     let folded = report.collectors.iter().map(|collector| collector.folded).sum::<usize>();
+    // In the form of JSON, a wider number would be a text.
+    let duration_ms = u64::try_from(report.duration.as_millis()).unwrap_or(u64::MAX);
     // The level of a line is fixed when the program is compiled.
     macro_rules! log {
         ($level:ident) => {
             tracing::$level!(
                 generation = report.generation,
                 trigger = %report.trigger,
-                duration_ms = report.duration.as_millis(),
+                duration_ms,
                 collectors = report.collectors.len(),
                 failed = failures.len(),
                 series,
