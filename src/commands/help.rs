@@ -1,6 +1,6 @@
 //! What `--help` of each command lists, completions for shells, and the man page: all from one definition.
 
-use clap::{Arg, Command, CommandFactory, Parser};
+use clap::{Arg, Command, CommandFactory};
 use clap_complete::Shell;
 
 use super::Cli;
