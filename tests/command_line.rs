@@ -87,7 +87,7 @@ async fn completions_and_the_man_page_name_every_command_and_setting() {
     for name in commands.iter().chain(&flags) {
         assert!(page.contains(name), "the man page does not name {name}");
     }
-    assert!(page.contains(".SH \"TOKEN\"") && page.contains("--follow"), "{page}");
+    assert!(page.contains(".SS \"token\"") && page.contains("--follow"), "{page}");
 }
 
 #[tokio::test]
@@ -96,8 +96,9 @@ async fn bash_takes_the_completions() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("playarr-metrics");
     std::fs::write(&path, script).unwrap();
-    let ask = "source \"$0\"; COMP_WORDS=(playarr-metrics tok); COMP_CWORD=1; \
-               _playarr-metrics playarr-metrics tok playarr-metrics; echo \"${COMPREPLY[*]}\"";
+    let ask = "source \"$0\"; registered=$(complete -p playarr-metrics); registered=${registered##*-F }; \
+               COMP_WORDS=(playarr-metrics tok); COMP_CWORD=1; \
+               ${registered%% *} playarr-metrics tok playarr-metrics; echo \"${COMPREPLY[*]}\"";
     let output = Command::new("bash").args(["-c", ask]).arg(&path).output().await.unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "token", "{}", String::from_utf8_lossy(&output.stderr));
 }

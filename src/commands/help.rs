@@ -1,7 +1,11 @@
 //! What `--help` of each command lists, completions for shells, and the man page: all from one definition.
 
-use clap::{Arg, Command, CommandFactory};
+use std::io::{self, Write};
+
+use clap::builder::StyledStr;
+use clap::{Command, CommandFactory};
 use clap_complete::Shell;
+use clap_mangen::Man;
 
 use super::Cli;
 use super::error::CommandError;
@@ -125,27 +129,37 @@ pub(super) fn completions(shell: Shell) -> Result<(), CommandError> {
 /// Prints the man page: the program, its settings, and each command.
 pub(super) fn man() -> Result<(), CommandError> {
     let mut page = Vec::new();
-    let whole = command();
-    let rendered = clap_mangen::Man::new(whole.clone())
-        .render(&mut page)
-        .and_then(|()| whole.get_subcommands().try_for_each(|command| section(command, &mut page)));
-    rendered.map_err(CommandError::Output)?;
+    render(&command(), &mut page).map_err(CommandError::Output)?;
     print(&page)
 }
 
-/// A section of the man page about a command: what it does, its own arguments, and its examples.
-fn section(command: &Command, page: &mut Vec<u8>) -> std::io::Result<()> {
-    let settings: Vec<_> = Flags::arguments().map(|argument: Arg| argument.get_id().clone()).collect();
-    let own = command.get_arguments().filter(|argument| !settings.contains(argument.get_id()));
-    let alone = Command::new(format!("{NAME} {}", command.get_name())).args(own.cloned());
-    let man = clap_mangen::Man::new(alone.disable_help_flag(true));
-    let about = command.get_about().map(ToString::to_string).unwrap_or_default();
-    let heading = command.get_name().to_uppercase();
-    std::io::Write::write_all(page, format!(".SH \"{heading}\"\n{}\n", escaped(&about)).as_bytes())?;
+fn render(whole: &Command, page: &mut Vec<u8>) -> io::Result<()> {
+    let man = Man::new(whole.clone());
+    man.render_title(page)?;
+    man.render_name_section(page)?;
     man.render_synopsis_section(page)?;
+    man.render_description_section(page)?;
     man.render_options_section(page)?;
-    let examples = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-    std::io::Write::write_all(page, format!(".PP\n.nf\n{}\n.fi\n", escaped(&examples)).as_bytes())
+    writeln!(page, ".SH COMMANDS")?;
+    whole.get_subcommands().try_for_each(|command| render_command(command, page))?;
+    man.render_version_section(page)
+}
+
+/// A part of the man page about a command: what it does, its own arguments, and its examples.
+fn render_command(command: &Command, page: &mut Vec<u8>) -> io::Result<()> {
+    let settings: Vec<_> = Flags::arguments().map(|argument| argument.get_id().clone()).collect();
+    let own = command.get_arguments().filter(|argument| !settings.contains(argument.get_id()));
+    let alone = Command::new(format!("{NAME} {}", command.get_name())).args(own.cloned()).disable_help_flag(true);
+    let man = Man::new(alone);
+    let mut arguments = Vec::new();
+    man.render_synopsis_section(&mut arguments)?;
+    man.render_options_section(&mut arguments)?;
+    let text = |text: Option<&StyledStr>| escaped(&text.map(ToString::to_string).unwrap_or_default());
+    writeln!(page, ".SS \"{}\"\n{}", command.get_name(), text(command.get_about()))?;
+    // They are made as sections of a page of their own.
+    let lines = String::from_utf8_lossy(&arguments);
+    lines.lines().try_for_each(|line| writeln!(page, "{}", if line.starts_with(".SH") { ".PP" } else { line }))?;
+    writeln!(page, ".PP\n.nf\n{}\n.fi", text(command.get_after_help()))
 }
 
 /// Text in which nothing is taken for a command of roff.
