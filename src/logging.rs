@@ -13,7 +13,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::reload::Handle;
 
-use crate::config::{LogFilter, LogFormat};
+use crate::config::{Config, LogFilter, LogFormat};
 
 /// How many lines may wait. More are dropped.
 const QUEUE_LINES: usize = 1024;
@@ -51,11 +51,6 @@ impl LogLevel {
     }
 }
 
-/// Whether the user wants no colors in any program (<https://no-color.org>).
-fn is_colorless() -> bool {
-    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
-}
-
 #[derive(Debug)]
 enum Entry {
     Line(Vec<u8>),
@@ -83,7 +78,7 @@ impl Log {
     pub fn subscribe(&self, filter: &LogFilter, format: LogFormat) -> LogLevel {
         let builder = tracing_subscriber::fmt()
             .with_env_filter(filter.directives())
-            .with_ansi(io::stderr().is_terminal() && !is_colorless())
+            .with_ansi(io::stderr().is_terminal() && !Config::wants_no_color())
             // The subscriber would write them to stderr itself, and panic when that fails.
             .log_internal_errors(false)
             .with_writer(self.clone());

@@ -154,6 +154,12 @@ async fn the_package_is_installed_runs_is_upgraded_removed_and_purged() {
     assert!(root.has(enabled), "starts with the machine");
     assert!(!root.has("/etc/systemd/system/multi-user.target.wants/playarr-metrics-token.service"));
     assert_eq!(root.mode("/etc/playarr-metrics/mongodb_uri"), 0o600);
+    assert!(root.has("/usr/share/man/man1/playarr-metrics.1.gz"));
+    for completions in ["bash-completion/completions/playarr-metrics", "fish/vendor_completions.d/playarr-metrics.fish"]
+    {
+        assert!(root.has(&format!("/usr/share/{completions}")), "{completions}");
+    }
+    assert!(root.has("/usr/share/zsh/vendor-completions/_playarr-metrics"));
     for unit in ["playarr-metrics.service", "playarr-metrics-token.service"] {
         root.run(&["systemd-analyze", "verify", "--man=no", &format!("/usr/lib/systemd/system/{unit}")]);
         let text = root.read(&format!("/usr/lib/systemd/system/{unit}"));

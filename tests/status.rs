@@ -160,8 +160,8 @@ async fn it_tells_who_scraped_in_which_form_and_how_much_it_was() {
     let scrapes = &status["scrapes"];
     assert_eq!(scrapes["answered"], json!({ "text": 1, "openmetrics": 1 }));
     let failures = json!({
-        "no_header": 0, "not_bearer": 0, "ingest_token": 0, "other_token": 0, "token_unknown": 0, "too_many": 0,
-        "bad_selector": 0
+        "no_header": 0, "not_bearer": 0, "ingest_token": 0, "summary_token": 0, "other_token": 0,
+        "token_unknown": 0, "too_many": 0, "bad_selector": 0
     });
     assert_eq!(scrapes["failures"], failures);
     for cause in failures.as_object().unwrap().keys() {
@@ -184,10 +184,14 @@ async fn it_tells_who_scraped_in_which_form_and_how_much_it_was() {
 async fn each_failed_scrape_comes_with_its_fix() {
     let service = Service::with(fixtures()).ready().await;
     let ingest = service.ingest_token().await;
+    let summary = service.get("/api/settings/metrics?token=summary").header("x-api-key", "admin001").send().await;
+    let summary: serde_json::Value = summary.unwrap().json().await.unwrap();
+    let summary = summary["value"].as_str().unwrap();
     let cases = [
         (None, "no_header", "No Authorization header was sent"),
         (Some("Basic YTpi".to_owned()), "not_bearer", "instead of basic_auth"),
         (Some(format!("Bearer {ingest}")), "ingest_token", "This is the ingest token"),
+        (Some(format!("Bearer {summary}")), "summary_token", "This is the summary token"),
         (Some("Bearer old".to_owned()), "other_token", "The token was regenerated since, or mistyped"),
     ];
     for (header, failure, fix) in &cases {
@@ -203,7 +207,8 @@ async fn each_failed_scrape_comes_with_its_fix() {
         for nothing in ["format", "encoding", "bytes", "duration_seconds"] {
             assert!(scrape[nothing].is_null(), "{nothing}");
         }
-        assert!(!status.to_string().contains(&ingest), "the token itself is not shown");
+        let shows = |token: &str| status.to_string().contains(token);
+        assert!(!shows(&ingest) && !shows(summary), "the token itself is not shown");
     }
     let scrapes = status(&service).await["scrapes"].clone();
     for (_, failure, _) in &cases {

@@ -82,7 +82,10 @@ pub enum CommandError {
     #[error("{0}")]
     NotPlayarr(String),
     /// `doctor` found something.
-    #[error("doctor found {problems} problems; the lines that begin with WRONG say what to do")]
+    #[error(
+        "doctor found {problems} problem{}; each line that begins with WRONG says what to do",
+        if *problems == 1 { "" } else { "s" }
+    )]
     Doctor {
         /// How many.
         problems: usize,

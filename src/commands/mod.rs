@@ -24,7 +24,7 @@ use crate::accounts::TokenKind;
 use crate::catalog::{Catalog, DOCS, Output};
 use crate::config::{Config, Flags};
 use crate::custom::CustomFile;
-use crate::logging::Log;
+use crate::logging::{Log, LogLevel};
 use crate::serve;
 use collect::{SeriesArguments, collect};
 use custom::CustomCommand;
@@ -129,25 +129,39 @@ enum Command {
 /// # Errors
 /// When it fails; the message is for the person who gave it.
 pub async fn run(cli: Cli, log: &Log) -> Result<(), CommandError> {
-    let command = cli.command.unwrap_or(Command::Serve);
-    if let Command::Catalog { format, docs } = &command {
-        return catalog(&cli.flags, *format, docs);
+    let Cli { command, flags } = cli;
+    match command.unwrap_or(Command::Serve) {
+        Command::Catalog { format, docs } => catalog(&flags, format, &docs),
+        Command::Export { url, token_file, ca_file, series } => export(&url, &token_file, ca_file.as_deref(), &series),
+        Command::Doctor { format } => doctor(&flags, format).await,
+        Command::Completions { shell } => help::completions(shell),
+        Command::Man => help::man(),
+        Command::Custom { command } => match command.run_alone() {
+            Some(outcome) => outcome,
+            None => command.run(&configured(&flags, log)?.0).await,
+        },
+        Command::Serve => {
+            let (config, level) = configured(&flags, log)?;
+            serve(Reload::new(flags, config, level)).await
+        }
+        Command::Collect { series } => collect(&configured(&flags, log)?.0, &series).await,
+        Command::Token { rotate, ingest, summary, file, follow } => {
+            let kind = match (ingest, summary) {
+                (true, _) => TokenKind::Ingest,
+                (_, true) => TokenKind::Summary,
+                (false, false) => TokenKind::Metrics,
+            };
+            token(&configured(&flags, log)?.0, kind, rotate, file.as_deref(), follow).await
+        }
+        Command::Healthcheck { ready } => {
+            healthcheck(&configured(&flags, log)?.0, if ready { "ready" } else { "healthy" })
+        }
     }
-    if let Command::Export { url, token_file, ca_file, series } = &command {
-        return export(url, token_file, ca_file.as_deref(), series);
-    }
-    if let Command::Custom { command } = &command
-        && let Some(outcome) = command.run_alone()
-    {
-        return outcome;
-    }
-    match command {
-        Command::Doctor { format } => return doctor(&cli.flags, format).await,
-        Command::Completions { shell } => return help::completions(shell),
-        Command::Man => return help::man(),
-        _ => {}
-    }
-    let config = Config::load(&cli.flags)?;
+}
+
+/// The configuration, with the log that it asks for: everything traced goes there from now on.
+fn configured(flags: &Flags, log: &Log) -> Result<(Config, LogLevel), CommandError> {
+    let config = Config::load(flags)?;
     let level = log.subscribe(&config.log_level, config.log_format);
     crate::telemetry::log_panics();
     for warning in config.mongodb_uri.warnings() {
@@ -156,26 +170,7 @@ pub async fn run(cli: Cli, log: &Log) -> Result<(), CommandError> {
     for mistyped in Config::mistyped_variables() {
         tracing::warn!("{mistyped}");
     }
-    match command {
-        // They were run above: none of them needs a database.
-        Command::Catalog { .. }
-        | Command::Export { .. }
-        | Command::Doctor { .. }
-        | Command::Completions { .. }
-        | Command::Man => Ok(()),
-        Command::Custom { command } => command.run(&config).await,
-        Command::Serve => serve(Reload::new(cli.flags, config, level)).await,
-        Command::Collect { series } => collect(&config, &series).await,
-        Command::Token { rotate, ingest, summary, file, follow } => {
-            let kind = match (ingest, summary) {
-                (true, _) => TokenKind::Ingest,
-                (_, true) => TokenKind::Summary,
-                (false, false) => TokenKind::Metrics,
-            };
-            token(&config, kind, rotate, file.as_deref(), follow).await
-        }
-        Command::Healthcheck { ready } => healthcheck(&config, if ready { "ready" } else { "healthy" }),
-    }
+    Ok((config, level))
 }
 
 /// Prints the catalog, with the metrics of `CUSTOM_METRICS_FILE`.

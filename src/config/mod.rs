@@ -67,11 +67,17 @@ impl Config {
         names.filter_map(|name| alone(name).err()).collect()
     }
 
-    /// A sentence for each environment variable that is none of ours and looks like one, without its value.
+    /// A message for each environment variable that is not a setting but resembles one. It does not show the value.
     #[must_use]
     pub fn mistyped_variables() -> Vec<String> {
         let present = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
         mistyped::mistyped(present.collect())
+    }
+
+    /// Whether `NO_COLOR` asks every program for output without colors (<https://no-color.org>).
+    #[must_use]
+    pub fn wants_no_color() -> bool {
+        std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
     }
 
     /// `CUSTOM_METRICS_FILE` alone, whatever is wrong with other settings.

@@ -49,4 +49,5 @@ mod writer;
 
 pub(crate) use handle::{Journal, RecordError, SeriesFilter};
 pub(crate) use keeper::Keeper;
+pub(crate) use store::{JOURNAL, batch_index};
 pub(crate) use task::KeeperOptions;

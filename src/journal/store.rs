@@ -15,6 +15,9 @@ use super::position::{Position, WriterId};
 /// The time that one exchange with the database may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// The collection of the journal.
+pub(crate) const JOURNAL: &str = "playarr_metrics_journal";
+
 /// The `_id` of the base.
 const BASE: &str = "live_base";
 
@@ -26,6 +29,11 @@ const MAX_REPEATED: usize = 100;
 
 /// The documents read at once. A large one has a megabyte.
 const READ_AT_ONCE: i64 = 100;
+
+/// The keys of the unique index that keeps a batch from being counted twice.
+pub(crate) fn batch_index() -> Document {
+    doc! { "batches": 1 }
+}
 
 /// What is known of an insert that did not succeed.
 #[derive(Debug)]
@@ -52,7 +60,7 @@ impl Store {
         let options = durable_options(PATIENCE);
         Self {
             database: database.clone(),
-            journal: database.collection_with_options("playarr_metrics_journal", options.clone()),
+            journal: database.collection_with_options(JOURNAL, options.clone()),
             base: database.collection_with_options("playarr_metrics", options.clone()),
             settings: database.collection_with_options("settings", options),
         }
@@ -71,7 +79,7 @@ impl Store {
     pub(super) async fn ensure_indexes(&self) -> Result<(), DatabaseError> {
         let by_writer = IndexModel::builder().keys(doc! { "_id.w": 1, "_id.n": 1 }).build();
         let unique = IndexOptions::builder().unique(true).sparse(true).build();
-        let by_batch = IndexModel::builder().keys(doc! { "batches": 1 }).options(unique).build();
+        let by_batch = IndexModel::builder().keys(batch_index()).options(unique).build();
         let indexes = [by_writer, by_batch];
         for _ in 0..MAX_REPEATED {
             match ask(PATIENCE, self.journal.create_indexes(indexes.clone())).await {

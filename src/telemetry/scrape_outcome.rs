@@ -48,7 +48,9 @@ pub(crate) enum Cause {
     NotBearer,
     /// The token was the one for live events.
     IngestToken,
-    /// The token was neither of the two current ones.
+    /// The token was the one for the summary.
+    SummaryToken,
+    /// The token was none of the current ones.
     OtherToken,
     /// The token was never read from the database.
     TokenUnknown,
@@ -85,10 +87,11 @@ impl FailureReason {
 
 impl Cause {
     /// Every cause.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::NoHeader,
         Self::NotBearer,
         Self::IngestToken,
+        Self::SummaryToken,
         Self::OtherToken,
         Self::TokenUnknown,
         Self::TooMany,
@@ -102,6 +105,7 @@ impl Cause {
             Self::NoHeader => "no_header",
             Self::NotBearer => "not_bearer",
             Self::IngestToken => "ingest_token",
+            Self::SummaryToken => "summary_token",
             Self::OtherToken => "other_token",
             Self::TokenUnknown => "token_unknown",
             Self::TooMany => "too_many",
@@ -112,7 +116,7 @@ impl Cause {
     pub(super) fn reason(self) -> FailureReason {
         match self {
             Self::NoHeader | Self::NotBearer => FailureReason::MissingToken,
-            Self::IngestToken | Self::OtherToken => FailureReason::WrongToken,
+            Self::IngestToken | Self::SummaryToken | Self::OtherToken => FailureReason::WrongToken,
             Self::TokenUnknown => FailureReason::TokenUnknown,
             Self::TooMany => FailureReason::TooMany,
             Self::BadSelector => FailureReason::BadSelector,
@@ -135,6 +139,10 @@ impl Cause {
             Self::IngestToken => {
                 "This is the ingest token, which is for sending events. Put the metrics token into Prometheus' \
                  credentials_file: copy it from Settings > Metrics, or print it with: playarr-metrics token"
+            }
+            Self::SummaryToken => {
+                "This is the summary token, which opens /api/metrics/summary only. Put the metrics token into \
+                 Prometheus' credentials_file: copy it from Settings > Metrics, or print it with: playarr-metrics token"
             }
             Self::OtherToken => {
                 "The token was regenerated since, or mistyped. Copy the current one from Settings > Metrics, or print \

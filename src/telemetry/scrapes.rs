@@ -298,7 +298,7 @@ mod tests {
         assert_eq!(totals.answered().map(|(_, count)| count).sum::<u64>(), 4);
         assert!(totals.refused().all(|(_, count)| count == 1));
         let [failures, scrapes, duration] = ledger.families();
-        assert_eq!(failures.points, Points::Numbers(vec![2.0, 2.0, 1.0, 1.0, 1.0]));
+        assert_eq!(failures.points, Points::Numbers(vec![2.0, 3.0, 1.0, 1.0, 1.0]));
         assert_eq!(scrapes.points, Points::Numbers(vec![4.0, 0.0]));
         let Points::Histograms(histograms) = &duration.points else { panic!("a histogram") };
         assert_eq!((histograms[0].count, histograms[0].sum), (4, 40.012));

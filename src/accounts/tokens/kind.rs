@@ -4,6 +4,9 @@ use std::fmt;
 
 use serde::Deserialize;
 
+/// The `_id` of the metrics token in `settings`.
+pub(super) const METRICS_SETTING: &str = "metrics_token";
+
 /// Which token.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -35,7 +38,7 @@ impl TokenKind {
     /// that was never there.
     pub(super) fn setting(self) -> Option<&'static str> {
         match self {
-            Self::Metrics => Some("metrics_token"),
+            Self::Metrics => Some(METRICS_SETTING),
             Self::Ingest => Some("metrics_ingest_token"),
             Self::Summary => None,
         }

@@ -4,7 +4,7 @@ use mongodb::bson::{DateTime, Document, RawBsonRef, RawDocumentBuf, doc};
 use mongodb::{Collection, Database};
 use playarr_jobs::database::{DatabaseError, ask, durable_options};
 
-use super::kind::TokenKind;
+use super::kind::{METRICS_SETTING, TokenKind};
 use super::read::{ASK_TIME, ReadFrom, WRITE_TIME, read};
 use super::record::Record;
 
@@ -76,7 +76,7 @@ impl Settings {
     /// Writes the metrics token of a record in the place of what was read. Returns whether it is written: if something
     /// else is there by now, that stays for the next check.
     pub(super) async fn write(&self, read: &TokenSetting, record: &Record) -> Result<bool, DatabaseError> {
-        let id = TokenKind::Metrics.setting();
+        let id = METRICS_SETTING;
         let collection = self.collection.clone_with_type::<Document>();
         let filter = match read {
             TokenSetting::Absent => {

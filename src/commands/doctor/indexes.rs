@@ -8,6 +8,7 @@ use playarr_jobs::database::{DatabaseError, ask};
 
 use super::patience::PATIENCE;
 use super::report::Findings;
+use crate::journal::{JOURNAL, batch_index};
 
 /// What MongoDB calls a hint that is no index (`BadValue`).
 const NO_SUCH_INDEX: i32 = 2;
@@ -52,7 +53,7 @@ fn needed() -> [Needed; 3] {
             is_unique: false,
             remedy: slow,
         },
-        Needed { collection: "playarr_metrics_journal", keys: doc! { "batches": 1 }, is_unique: true, remedy: twice },
+        Needed { collection: JOURNAL, keys: batch_index(), is_unique: true, remedy: twice },
     ]
 }
 

@@ -185,8 +185,14 @@ fn admit(app: &Arc<App>, bearer: Option<Bearer<'_>>, request: Request) -> Result
 fn cause(app: &App, bearer: Option<Bearer<'_>>, error: &ApiError) -> Cause {
     match error {
         ApiError::Unauthorized(Unauthorized::WrongToken(_)) => {
-            let is_ingest = Bearer::check(bearer, &app.tokens, TokenKind::Ingest).is_ok();
-            if is_ingest { Cause::IngestToken } else { Cause::OtherToken }
+            let is = |kind| Bearer::check(bearer, &app.tokens, kind).is_ok();
+            if is(TokenKind::Ingest) {
+                Cause::IngestToken
+            } else if is(TokenKind::Summary) {
+                Cause::SummaryToken
+            } else {
+                Cause::OtherToken
+            }
         }
         ApiError::TokenUnknown(..) => Cause::TokenUnknown,
         ApiError::TooManyScrapes => Cause::TooMany,

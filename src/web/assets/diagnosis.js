@@ -11,6 +11,7 @@ const CAUSES = {
   no_header: "no token",
   not_bearer: "no bearer token",
   ingest_token: "the ingest token",
+  summary_token: "the summary token",
   other_token: "wrong token",
   token_unknown: "token not known yet",
   too_many: "too many scrapes at once",
