@@ -47,7 +47,10 @@ async fn main() {
 
 /// Prints a row of the table, and the slowest collectors under it.
 async fn measure(uri: &str, database: &Database, size: usize) {
-    database.collection::<Document>("playarr_metrics").drop().await.expect("MongoDB drops it");
+    // A remembered snapshot would be of the library before.
+    for name in own_collections(database).await {
+        database.collection::<Document>(&name).drop().await.expect("MongoDB drops it");
+    }
     let config = Config::read(|name| (name == "MONGODB_URI").then(|| uri.to_owned())).expect("the settings are fine");
     let connection = database::connect(&config).await.expect("a client");
     let app = App::new(&config, &connection).expect("the parts of the service");
@@ -100,13 +103,19 @@ async fn serve(uri: &str, database: &Database) -> (usize, usize, f64) {
         .header("accept-encoding", "gzip");
     let bytes = scrape.send().await.expect("an answer").bytes().await.expect("a whole answer").len();
     tokio::time::sleep(SETTLING).await;
-    let names = database.list_collection_names().await.expect("MongoDB answers");
     let mut stored = 0.0;
-    for name in names.iter().filter(|name| name.starts_with("playarr_metrics")) {
-        let stats = database.run_command(doc! { "collStats": name.as_str() }).await.expect("MongoDB answers");
+    for name in own_collections(database).await {
+        let stats = database.run_command(doc! { "collStats": name }).await.expect("MongoDB answers");
         stored += number(&stats, "size");
     }
     (bytes, program.peak(), stored)
+}
+
+/// The collections that the service has made.
+async fn own_collections(database: &Database) -> Vec<String> {
+    let mut names = database.list_collection_names().await.expect("MongoDB answers");
+    names.retain(|name| name.starts_with("playarr_metrics"));
+    names
 }
 
 async fn refresh(app: &Arc<App>, scope: Scope) -> Arc<Report> {

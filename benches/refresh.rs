@@ -71,8 +71,8 @@ async fn main() {
     warm_starts(mongod.uri(), &database).await;
 }
 
-/// How long a new process takes from its start to the answer to its first scrape, with the snapshot that the one before
-/// it left.
+/// How long a new process takes from its start to the first scrape that shows the library, by the snapshot that the one
+/// before it left.
 async fn warm_starts(uri: &str, database: &Database) {
     let token = support::service::token(database).await;
     let client = reqwest::Client::new();
@@ -84,9 +84,10 @@ async fn warm_starts(uri: &str, database: &Database) {
         bytes = loop {
             let scrape = client.get(format!("http://{address}/metrics")).bearer_auth(&token).send().await;
             if let Ok(answer) = scrape
-                && answer.status().is_success()
+                && let Ok(text) = answer.text().await
+                && text.contains("\nplayarr_active_users ")
             {
-                break answer.bytes().await.expect("a text").len();
+                break text.len();
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         };
