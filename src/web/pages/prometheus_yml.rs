@@ -100,7 +100,7 @@ mod tests {
         for part in [
             "    scheme: https\n    tls_config:\n",
             "\n      ca_file: playarr-ca.pem\n",
-            "\n      cert_file: playarr-client.pem\n      key_file: playarr-client.key\n    metrics_path: /pm/metrics\n",
+            "\n      cert_file: playarr-client.pem\n      key_file: playarr-client.key\n    metrics_path: /pm",
             "\nrule_files:\n  - playarr.rules.yml\n",
             "\n# alerting:\n",
             "\n      credentials_file: /etc/prometheus/playarr-token\n    static_configs:\n",

@@ -48,7 +48,7 @@ enum Doubt {
 }
 
 impl Target {
-    /// The target from a request's `Host` header, how that request was encrypted, and how the service itself is reached.
+    /// The target from a request's `Host` header, how that request is encrypted, and how it is without a proxy.
     #[must_use]
     pub fn of(host: Option<&str>, encryption: Encryption, direct: Encryption) -> Self {
         let (address, doubt) = match host.and_then(parts) {
