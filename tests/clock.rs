@@ -7,8 +7,8 @@ use reqwest::Method;
 use serde_json::Value;
 
 use crate::support::exposition::value;
-use crate::support::library::{fixtures, load};
-use crate::support::program::faketime;
+use crate::support::library::{fixtures, load, load_indexed};
+use crate::support::program::{complaint, faketime, run};
 use crate::support::running::Running;
 use crate::support::until;
 
@@ -65,4 +65,35 @@ async fn a_clock_set_by_an_hour_neither_stops_the_schedule_nor_makes_the_age_wro
         assert!((-5.0..65.0).contains(&by_the_set_clock), "{setting}: {by_the_set_clock} s ago");
     }
     assert!(running.end("TERM").await.success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn doctor_says_by_how_much_and_in_which_direction_the_clock_is_wrong() {
+    let database = playarr_sandbox::mongodb().await.unwrap().database();
+    load_indexed(&database.connect().await.unwrap(), &fixtures()).await.unwrap();
+    let library = faketime().expect("the system tests need the package faketime");
+    for (set, direction) in [("+1h", "ahead of"), ("-1h", "behind"), ("+0", "")] {
+        let settings = [
+            ("MONGODB_URI", database.uri()),
+            ("MONGODB_DB_NAME", database.name()),
+            ("LISTEN_ADDRESS", "127.0.0.1:0"),
+            ("MAX_CONNECTIONS", "100"),
+            ("LD_PRELOAD", &*library),
+            ("FAKETIME", set),
+            ("DONT_FAKE_MONOTONIC", "1"),
+        ];
+        let output = run(&settings, &["doctor"]).await;
+        let text = String::from_utf8(output.stdout.clone()).unwrap();
+        let wrong: Vec<_> = text.lines().filter(|line| line.starts_with("WRONG")).collect();
+        if direction.is_empty() {
+            assert!(output.status.success() && wrong.is_empty(), "{text}{}", complaint(&output));
+            continue;
+        }
+        assert!(!output.status.success() && wrong.len() == 1, "{text}");
+        let (_, said) = wrong[0].split_once("the clock of this host is ").unwrap();
+        let (seconds, said) = said.split_once(" s ").unwrap();
+        // The time that the answer took is taken off.
+        assert!((3500..=3600).contains(&seconds.parse::<u32>().unwrap()), "{text}");
+        assert!(said.starts_with(&format!("{direction} that of MongoDB; synchronize both with NTP")), "{text}");
+    }
 }

@@ -124,6 +124,46 @@ async fn it_names_what_is_wrong_with_the_host() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_names_certificates_that_have_expired_or_soon_will() {
+    let database = playarr_sandbox::mongodb().await.unwrap().database();
+    load_indexed(&database.connect().await.unwrap(), &fixtures()).await.unwrap();
+    let home = tempfile::tempdir().unwrap();
+    let path = |name: &str| home.path().join(name).to_str().unwrap().to_owned();
+    let (certificate, key, clients) = (path("cert"), path("key"), path("clients"));
+    let files = [("TLS_CERT_FILE", &*certificate), ("TLS_KEY_FILE", &*key), ("TLS_CLIENT_CA_FILE", &*clients)];
+    let of_database = [("MONGODB_URI", database.uri()), ("MONGODB_DB_NAME", database.name())];
+    let settings: Vec<_> = of_database.into_iter().chain(files).collect();
+    let (authority, expired) = (Authority::new("doctor"), Authority::valid("of old", -90..-1));
+    // The days of the service's certificate, of an authority behind it, and what is wrong.
+    for (service, behind, of_clients, expected) in [
+        (-1..90, &authority, vec![&authority], None),
+        (-100..13, &authority, vec![&authority], Some("TLS_CERT_FILE=")),
+        (-100..13, &authority, vec![&authority], Some("certificate 1 of the file expires at 2")),
+        (-100..-1, &authority, vec![&authority], Some("certificate 1 of the file expired at 2")),
+        (1..90, &authority, vec![&authority], Some("certificate 1 of the file is valid only from 2")),
+        (-1..90, &expired, vec![&authority], Some("certificate 2 of the file expired at 2")),
+        (-1..90, &authority, vec![&expired], Some("TLS_CLIENT_CA_FILE=")),
+        // Who signs for a few days renews in time, and one authority of several is enough.
+        (-1..5, &authority, vec![&expired, &authority], None),
+    ] {
+        let identity = authority.service_valid(service.clone());
+        std::fs::write(&certificate, identity.certificate + &behind.certificate()).unwrap();
+        std::fs::write(&key, identity.key).unwrap();
+        std::fs::write(&clients, of_clients.iter().map(|one| one.certificate()).collect::<String>()).unwrap();
+        match expected {
+            Some(expected) => assert_named(&faults(&settings).await, &[expected]),
+            None => {
+                let all: Vec<_> = RIGHT.iter().chain(&settings).copied().collect();
+                let output = run(&all, &["doctor"]).await;
+                let text = String::from_utf8(output.stdout.clone()).unwrap();
+                assert!(output.status.success(), "{service:?}: {text}{}", complaint(&output));
+                assert!(text.contains("they can be used, until 2"), "{text}");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_names_what_is_wrong_with_the_server_and_its_user() {
     let without = ROLE.replacen("\"collStats\"", "\"listIndexes\"", 1);
     let without = without.replacen("\"createIndex\"", "\"listIndexes\"", 1);

@@ -26,6 +26,7 @@ mod docs;
 mod doctor;
 mod events;
 mod export;
+mod first_day;
 mod freshness;
 mod golden;
 mod health;
@@ -86,6 +87,8 @@ mod contract;
 mod debian;
 #[cfg(feature = "system-tests")]
 mod demo;
+#[cfg(feature = "system-tests")]
+mod first_day_prometheus;
 #[cfg(feature = "system-tests")]
 mod kubernetes;
 #[cfg(feature = "system-tests")]

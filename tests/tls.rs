@@ -5,111 +5,21 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
-use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
 
 use crate::support::certificates::{Authority, Identity};
 use crate::support::library::{fixtures, load};
 use crate::support::program::{Log, complaint, free_address, program, run, signal};
 #[cfg(feature = "system-tests")]
 use crate::support::prometheus::Prometheus;
-use crate::support::service::{Builder, Service, metrics_token};
+use crate::support::secure::{Files, Secure, https};
+use crate::support::service::metrics_token;
 use crate::support::until;
-
-/// The files of a service with TLS, and who vouches for it.
-struct Files {
-    directory: TempDir,
-    authority: Authority,
-}
-
-impl Files {
-    fn new() -> Self {
-        let files = Self { directory: tempfile::tempdir().unwrap(), authority: Authority::new("of services") };
-        files.renew();
-        files
-    }
-
-    /// Gives the service another certificate, as a program that renews them does: a file after the other.
-    fn renew(&self) -> Identity {
-        let identity = self.authority.service();
-        self.write("cert.pem", &identity.certificate);
-        self.write("key.pem", &identity.key);
-        identity
-    }
-
-    fn write(&self, name: &str, text: &str) -> String {
-        std::fs::write(self.directory.path().join(name), text).unwrap();
-        self.path(name)
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.directory.path().join(name).to_str().unwrap().to_owned()
-    }
-
-    fn service(&self) -> Builder {
-        let service = Service::with(fixtures());
-        service.setting("TLS_CERT_FILE", &self.path("cert.pem")).setting("TLS_KEY_FILE", &self.path("key.pem"))
-    }
-}
-
-/// A client that trusts an authority and shows a certificate, if it has one. Each request is a connection of its own.
-struct Secure(ureq::Agent);
-
-/// The status and the body of an answer, and its cookie.
-struct Answer {
-    status: u16,
-    body: String,
-    cookie: String,
-}
-
-impl Secure {
-    fn new(trusted: &Authority, shown: Option<&Identity>) -> Self {
-        let root = Certificate::from_pem(trusted.certificate().as_bytes()).unwrap();
-        let shown = shown.map(|shown| {
-            let certificate = Certificate::from_pem(shown.certificate.as_bytes()).unwrap();
-            ClientCert::new_with_certs(&[certificate], PrivateKey::from_pem(shown.key.as_bytes()).unwrap())
-        });
-        let tls = TlsConfig::builder().root_certs(RootCerts::new_with_certs(&[root])).client_cert(shown).build();
-        let config = ureq::Agent::config_builder().proxy(None).http_status_as_error(false).max_idle_connections(0);
-        Self(config.timeout_global(Some(Duration::from_secs(20))).tls_config(tls).build().into())
-    }
-
-    async fn get(&self, url: &str, token: &str) -> Result<Answer, ureq::Error> {
-        let request = self.0.get(url).header("Authorization", format!("Bearer {token}"));
-        tokio::task::spawn_blocking(move || Answer::of(request.call()?)).await.unwrap()
-    }
-
-    async fn post(&self, url: &str, body: String) -> Answer {
-        let request = self.0.post(url).content_type("application/json");
-        tokio::task::spawn_blocking(move || Answer::of(request.send(body)?)).await.unwrap().unwrap()
-    }
-
-    async fn until_it_is_well(&self, url: &str) {
-        until("it is ready", Duration::from_secs(60), || async {
-            self.get(&format!("{url}/-/ready"), "").await.is_ok_and(|answer| answer.status == 200)
-        })
-        .await;
-    }
-}
-
-impl Answer {
-    fn of(mut answer: warp::http::Response<ureq::Body>) -> Result<Self, ureq::Error> {
-        let cookie = answer.headers().get("set-cookie").map(|cookie| cookie.to_str().unwrap().to_owned());
-        let (status, body) = (answer.status().as_u16(), answer.body_mut().read_to_string()?);
-        Ok(Self { status, body, cookie: cookie.unwrap_or_default() })
-    }
-}
-
-/// The address of a service, as a URL of TLS.
-fn https(service: &Service) -> String {
-    service.url.replacen("http://", "https://", 1)
-}
 
 /// The certificate that a service shows.
 async fn shown(url: &str, trusted: &Authority) -> CertificateDer<'static> {

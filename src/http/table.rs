@@ -22,7 +22,7 @@ use super::request::query;
 use super::router::Router;
 use super::routes::{
     assets, auth, changes, custom, events, export, health, live, metrics, openapi, overview, pages, refresh, series,
-    settings, status, summary, websocket,
+    settings, setup, status, summary, websocket,
 };
 
 /// Every route of the service.
@@ -65,6 +65,9 @@ pub(crate) fn routes(app: &Arc<App>) -> Router {
         .post("/api/metrics/custom/:name/retry", admin_of_this_site(app).and(name()).then(custom::retry))
         .get("/api/settings/metrics", admin(app).and(query()).then(settings::show))
         .post("/api/settings/metrics/regenerate", admin_of_this_site(app).and(query()).then(settings::regenerate))
+        .get("/api/settings/metrics/prometheus", admin(app).and(caller()).and(query()).map(setup::prometheus))
+        .get("/api/settings/metrics/rules", admin(app).map(setup::rules))
+        .get("/api/settings/metrics/dashboard", admin(app).map(setup::dashboard))
         .post("/api/auth/login", anyone(app).and(caller()).and(body::json()).then(auth::login))
         .post("/api/auth/logout", anyone(app).and(caller()).map(auth::logout))
         .get("/api/auth/verify", user(app).map(auth::verify))

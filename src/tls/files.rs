@@ -15,9 +15,9 @@ use tokio_rustls::rustls::{Error, InconsistentKeys, RootCertStore, ServerConfig}
 use super::error::TlsError;
 use crate::config::Config;
 
-const CERTIFICATE: &str = "TLS_CERT_FILE";
+pub(super) const CERTIFICATE: &str = "TLS_CERT_FILE";
 const KEY: &str = "TLS_KEY_FILE";
-const CLIENT_CA: &str = "TLS_CLIENT_CA_FILE";
+pub(super) const CLIENT_CA: &str = "TLS_CLIENT_CA_FILE";
 
 /// The largest file, in bytes. A list of all public certificate authorities is a fifth of it.
 const MAX_BYTES: u64 = 1 << 20;
@@ -25,16 +25,16 @@ const MAX_BYTES: u64 = 1 << 20;
 /// Where the files are.
 #[derive(Debug)]
 pub(super) struct TlsFiles {
-    certificate: PathBuf,
+    pub(super) certificate: PathBuf,
     key: PathBuf,
-    client_ca: Option<PathBuf>,
+    pub(super) client_ca: Option<PathBuf>,
 }
 
 /// What the files contain.
 pub(super) struct TlsContents {
-    certificate: Vec<u8>,
+    pub(super) certificate: Vec<u8>,
     key: Vec<u8>,
-    client_ca: Option<Vec<u8>>,
+    pub(super) client_ca: Option<Vec<u8>>,
 }
 
 /// Tells contents apart without keeping the private key.
@@ -124,7 +124,7 @@ fn read(name: &'static str, path: &Path) -> Result<Vec<u8>, TlsError> {
     Ok(content)
 }
 
-fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+pub(super) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     match certificates {
         Ok(certificates) if certificates.is_empty() => {

@@ -6,6 +6,7 @@
 
 mod error;
 mod files;
+mod validity;
 
 use std::io;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::server::TlsStream;
 
 pub use error::TlsError;
+pub(crate) use validity::valid_until;
 
 use crate::config::Config;
 use files::{ContentsDigest, TlsContents, TlsFiles};

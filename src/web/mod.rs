@@ -13,7 +13,7 @@ mod text;
 
 pub(crate) use assets::{Asset, asset};
 pub(crate) use links::QueryLinks;
-pub use pages::{Block, Configuration, Target, configurations};
+pub use pages::{Block, Configuration, Encryption, Setup, Target, configurations, prometheus_yml};
 pub(crate) use pages::{LoginPage, NoticePage};
 pub(crate) use shell::{Page, Visit};
 pub(crate) use sidebar::{HOME, pages, render};

@@ -19,6 +19,7 @@ pub(crate) mod promql;
 pub(crate) mod proxy;
 pub(crate) mod random_library;
 pub(crate) mod running;
+pub(crate) mod secure;
 pub(crate) mod service;
 #[cfg(feature = "system-tests")]
 pub(crate) mod stage;

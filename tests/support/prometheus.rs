@@ -66,7 +66,12 @@ impl Prometheus {
         std::fs::write(path("prometheus.yml"), config).unwrap();
         std::fs::write(path("rules.yml"), rules).unwrap();
         std::fs::write(path("token"), token).unwrap();
+        Self::configured_in(directory).await
+    }
 
+    /// Starts one with the `prometheus.yml` of a directory.
+    pub(crate) async fn configured_in(directory: TempDir) -> Self {
+        let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         drop(listener);

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use playarr_metrics::config::Config;
-use playarr_metrics::web::Target;
+use playarr_metrics::web::{Encryption, Target};
 use reqwest::Url;
 use tempfile::TempDir;
 use tokio::net::TcpStream;
@@ -36,7 +36,8 @@ impl Stage {
         let url = Url::parse(url).unwrap();
         let host = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap());
         let set = |name: &str| (name == "BASE_PATH" && self != Self::Direct).then(|| self.base().to_owned());
-        Target::of(Some(&host), url.scheme() == "https").below(&Config::read(set).unwrap().base_path)
+        let encryption = if url.scheme() == "https" { Encryption::Proxy } else { Encryption::None };
+        Target::of(Some(&host), encryption, Encryption::None).below(&Config::read(set).unwrap().base_path)
     }
 }
 

@@ -1,5 +1,7 @@
 //! What `serve` needs of this host: its address, open files, and the files that settings name.
 
+use std::time::SystemTime;
+
 use tokio::task::spawn_blocking;
 
 use super::report::Findings;
@@ -9,7 +11,7 @@ use crate::config::Config;
 use crate::connections::open_files;
 use crate::custom::CustomFile;
 use crate::serve::listen;
-use crate::tls::Tls;
+use crate::tls::{Tls, valid_until};
 
 pub(super) async fn check(config: &Config, findings: &mut Findings) {
     findings.of("port", port(config).await);
@@ -45,8 +47,12 @@ fn files(config: &Config) -> Result<String, String> {
 }
 
 fn tls(config: &Config) -> Result<String, String> {
-    let tls = Tls::new(config).map_err(|error| error.to_string())?;
-    Ok(if tls.is_some() { "they can be used" } else { "none are set; the service speaks http" }.to_owned())
+    Tls::new(config).map_err(|error| error.to_string())?;
+    let until = valid_until(config, SystemTime::now()).map_err(|error| error.to_string())?;
+    Ok(match until {
+        Some(until) => format!("they can be used, until {until}"),
+        None => "none are set; the service speaks http".to_owned(),
+    })
 }
 
 fn custom_metrics(config: &Config) -> Result<String, String> {

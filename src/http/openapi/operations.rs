@@ -1,6 +1,7 @@
 //! Every route, described. Pages of the side bar describe themselves.
 
 mod series;
+mod settings;
 
 use super::operation::ParameterKind::{Number, OneOf, Text, Texts};
 use super::operation::{DescribedAnswer, Operation, Parameter, Who};
@@ -28,12 +29,6 @@ const REVISION: Parameter = Parameter {
     about: "The revision that the admin has seen; another one is a 409.",
     kind: Number(1, u32::MAX),
 };
-const TOKEN: Parameter = Parameter {
-    name: "token",
-    about: "Which token; `metrics` if absent.",
-    kind: OneOf(&["metrics", "ingest", "summary"]),
-};
-
 /// The name of a custom metric, for those who try the routes.
 const METRIC: Option<&str> = Some("playarr_custom_titles_count");
 
@@ -49,7 +44,7 @@ const fn operation(
 }
 
 /// Every route but those of pages.
-pub(super) const OPERATIONS: [&[Operation]; 2] = [GENERAL, series::OPERATIONS];
+pub(super) const OPERATIONS: [&[Operation]; 3] = [GENERAL, series::OPERATIONS, settings::OPERATIONS];
 
 const GENERAL: &[Operation] = &[
     Operation {
@@ -277,27 +272,6 @@ const GENERAL: &[Operation] = &[
             Who::Admin,
             "runs a custom metric now, paused or not",
             &[DescribedAnswer { status: 200, about: "It ran.", content: &[(JSON, "CustomMetric")] }],
-        )
-    },
-    Operation {
-        parameters: &[TOKEN],
-        ..operation(
-            "get",
-            "/api/settings/metrics",
-            Who::Admin,
-            "the metrics token and when it changed; `?token=ingest` and `?token=summary` for the other ones",
-            &[DescribedAnswer { status: 200, about: "The token.", content: &[(JSON, "Token")] }],
-        )
-    },
-    Operation {
-        parameters: &[TOKEN],
-        ..operation(
-            "post",
-            "/api/settings/metrics/regenerate",
-            Who::Admin,
-            "replaces it; the old one stops working at once here, within 10 s elsewhere. 503 if a majority of the \
-             MongoDB servers does not confirm it: then the old one goes on working",
-            &[DescribedAnswer { status: 200, about: "The new token.", content: &[(JSON, "Token")] }],
         )
     },
     Operation {

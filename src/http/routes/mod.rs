@@ -16,6 +16,7 @@ pub(super) mod pages;
 pub(super) mod refresh;
 pub(super) mod series;
 pub(super) mod settings;
+pub(super) mod setup;
 pub(super) mod status;
 pub(super) mod summary;
 pub(super) mod websocket;

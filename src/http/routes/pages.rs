@@ -17,7 +17,9 @@ use crate::http::reply::extensions::AuthenticationReason;
 use crate::http::reply::page::{html, page, see_other};
 use crate::http::reply::since;
 use crate::http::request::caller::Caller;
-use crate::web::{self, HOME, LoginPage, NoticePage, Page, Target, Visit};
+use crate::web::{self, HOME, LoginPage, NoticePage, Page, Visit};
+
+use super::setup;
 
 /// What a path is encoded with as the value of `next`: everything that means something in a query.
 const IN_QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'&').add(b'+').add(b'<').add(b'>');
@@ -48,7 +50,7 @@ pub(in crate::http) async fn login(app: Arc<App>, caller: Caller, query: LoginQu
 /// `GET /settings/metrics` and the other pages
 pub(in crate::http) async fn show(shown: &'static Page, app: Arc<App>, caller: Caller, asked: String) -> Response {
     let base = &app.base_path;
-    let target = &Target::of(caller.host(), caller.is_https()).below(base);
+    let target = &setup::target(&app, &caller);
     let asked = base.join(&asked);
     let to_login = || see_other(&base.join(&format!("/login?next={}", utf8_percent_encode(&asked, IN_QUERY))));
     match app.admins.user(&caller.credentials()).await {

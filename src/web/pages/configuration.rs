@@ -1,10 +1,11 @@
 //! The Prometheus configurations that the page offers for copying.
 
+use super::prometheus_yml::{job, token_in};
+use super::setup::Setup;
 use super::target::Target;
 use super::tokens::MASK;
 
 const FILE: &str = "In prometheus.yml";
-const TOKEN_FILE: &str = "/etc/prometheus/playarr-token";
 
 /// One way to configure Prometheus.
 #[derive(Debug)]
@@ -13,6 +14,8 @@ pub struct Configuration {
     pub id: &'static str,
     pub(super) title: &'static str,
     pub(super) about: &'static str,
+    /// For which installation there is a whole file.
+    pub(super) setup: Option<Setup>,
     /// The texts to copy, in order.
     pub blocks: Vec<Block>,
 }
@@ -54,67 +57,67 @@ impl Block {
 /// Every way to scrape this target, the best first.
 #[must_use]
 pub fn configurations(target: &Target) -> Vec<Configuration> {
-    let file = |lines: &str| format!("{}{lines}{}", head(target), tail(target));
+    let job = job(target);
     let inline = |lines: &str| Block {
         label: FILE,
-        before: format!("{}{lines}", head(target)),
+        before: format!("{}{lines}", job.before),
         has_token: true,
-        after: format!("\n{}", tail(target)),
+        after: format!("\n{}", job.after),
     };
-    vec![
-        Configuration {
-            id: "credentials-file",
-            title: "Token in a file",
-            about: "For Prometheus 2.26 and later. It reads the file at each scrape, so a new token needs no reload.",
-            blocks: vec![
-                Block::plain(
-                    "1. Run, paste the token, Enter, Ctrl+D",
-                    format!("sudo install -m 600 -o prometheus \\\n  /dev/stdin {TOKEN_FILE}\n"),
-                ),
-                Block::plain(
-                    "2. Add to prometheus.yml",
-                    file(&format!("    authorization:\n      type: Bearer\n      credentials_file: {TOKEN_FILE}\n")),
-                ),
-            ],
-        },
+    let older = Block::plain(
+        FILE,
+        format!("{}    bearer_token_file: {}\n{}", job.before, Setup::Manual.token_file(), job.after),
+    );
+    let others = [
         Configuration {
             id: "credentials",
             title: "Token in the configuration",
             about: "For Prometheus 2.26 and later. Everybody who can read prometheus.yml has the token.",
+            setup: None,
             blocks: vec![inline("    authorization:\n      type: Bearer\n      credentials: ")],
         },
         Configuration {
             id: "bearer-token-file",
             title: "Older form, token in a file",
             about: "For Prometheus before 2.26. Later versions still accept it.",
-            blocks: vec![Block::plain(FILE, file(&format!("    bearer_token_file: {TOKEN_FILE}\n")))],
+            setup: None,
+            blocks: vec![older],
         },
         Configuration {
             id: "bearer-token",
             title: "Older form, token in the configuration",
             about: "For Prometheus before 2.26. Later versions still accept it.",
+            setup: None,
             blocks: vec![inline("    bearer_token: ")],
         },
-    ]
+    ];
+    Setup::ALL.into_iter().map(|setup| in_a_file(setup, target)).chain(others).collect()
 }
 
-fn head(target: &Target) -> String {
-    let scheme = if target.https { "    scheme: https\n" } else { "" };
-    let path = target.path_line();
-    format!("scrape_configs:\n  - job_name: playarr\n    scrape_interval: 30s\n{scheme}{path}")
-}
-
-fn tail(target: &Target) -> String {
-    format!("    static_configs:\n      - targets: [\"{}\"]\n", target.address)
+/// How Prometheus gets the token as a file in an installation, and what it is to be told.
+fn in_a_file(setup: Setup, found: &Target) -> Configuration {
+    let job = job(&setup.target(found));
+    let lines = format!("{}{}{}", job.before, token_in(setup.token_file()), job.after);
+    Configuration {
+        id: setup.as_str(),
+        title: setup.title(),
+        about: setup.about(),
+        setup: Some(setup),
+        blocks: vec![
+            Block::plain(setup.token_label(), setup.token_commands().to_owned()),
+            Block::plain("2. Add to prometheus.yml", lines),
+        ],
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::web::Encryption;
 
     #[test]
     fn the_modern_form_with_a_file_comes_first_and_holds_no_token() {
-        let target = Target::of(Some("metrics.example"), true);
+        let target = Target::of(Some("metrics.example"), Encryption::Proxy, Encryption::None);
         let configurations = configurations(&target);
         let first = &configurations[0].blocks[1];
         assert_eq!(
@@ -124,6 +127,9 @@ scrape_configs:
   - job_name: playarr
     scrape_interval: 30s
     scheme: https
+    # If it is no public authority that vouches for the certificate, remove the #:
+    # tls_config:
+    #   ca_file: playarr-ca.pem
     authorization:
       type: Bearer
       credentials_file: /etc/prometheus/playarr-token
@@ -132,12 +138,14 @@ scrape_configs:
 "
         );
         let ids: Vec<_> = configurations.iter().map(|configuration| configuration.id).collect();
-        assert_eq!(ids, ["credentials-file", "credentials", "bearer-token-file", "bearer-token"]);
+        let older = ["credentials", "bearer-token-file", "bearer-token"];
+        assert_eq!(ids, [&["manual", "systemd", "compose", "kubernetes"], &older[..]].concat());
     }
 
     #[test]
     fn inline_forms_have_the_token_where_it_belongs() {
-        let configurations = configurations(&Target::of(Some("metrics.example:3000"), false));
+        let configurations =
+            configurations(&Target::of(Some("metrics.example:3000"), Encryption::None, Encryption::None));
         let inline: Vec<_> = configurations
             .iter()
             .flat_map(|configuration| &configuration.blocks)

@@ -7,7 +7,9 @@ mod explore;
 mod login;
 mod notice;
 mod overview;
+mod prometheus_yml;
 mod settings_metrics;
+mod setup;
 mod target;
 mod tokens;
 
@@ -18,5 +20,7 @@ pub(super) use explore::EXPLORE;
 pub(crate) use login::LoginPage;
 pub(crate) use notice::NoticePage;
 pub(super) use overview::OVERVIEW;
+pub use prometheus_yml::prometheus_yml;
 pub(super) use settings_metrics::SETTINGS_METRICS;
-pub use target::Target;
+pub use setup::Setup;
+pub use target::{Encryption, Target};

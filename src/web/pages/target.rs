@@ -16,11 +16,27 @@ const MAX_HOST_LENGTH: usize = 253 + 6;
 pub struct Target {
     /// Host and port.
     pub address: String,
-    /// Whether clients reach the service over TLS.
-    pub https: bool,
+    /// How the connection to that address is encrypted.
+    pub encryption: Encryption,
+    /// How the service is reached without a proxy.
+    direct: Encryption,
     /// The path of the exposition.
     pub metrics_path: String,
     doubt: Option<Doubt>,
+}
+
+/// Who encrypts the connection to the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encryption {
+    /// Nobody: plain HTTP.
+    None,
+    /// A proxy before the service.
+    Proxy,
+    /// The service itself.
+    Service {
+        /// Whether clients need a certificate.
+        asks_clients: bool,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,19 +48,24 @@ enum Doubt {
 }
 
 impl Target {
-    /// The target from a request's `Host` header and whether the request came over TLS.
+    /// The target from a request's `Host` header, how that request is encrypted, and how it is without a proxy.
     #[must_use]
-    pub fn of(host: Option<&str>, https: bool) -> Self {
-        let Some((name, port)) = host.and_then(parts) else {
-            return Self::at(UNKNOWN.to_owned(), https, Some(Doubt::Unknown));
+    pub fn of(host: Option<&str>, encryption: Encryption, direct: Encryption) -> Self {
+        let (address, doubt) = match host.and_then(parts) {
+            None => (UNKNOWN.to_owned(), Some(Doubt::Unknown)),
+            Some((name, port)) => {
+                let port = port.unwrap_or(if encryption == Encryption::None { 80 } else { 443 });
+                let is_loopback = name == "[::1]" || name.starts_with("127.") || name.eq_ignore_ascii_case("localhost");
+                (format!("{name}:{port}"), is_loopback.then_some(Doubt::Loopback))
+            }
         };
-        let port = port.unwrap_or(if https { 443 } else { 80 });
-        let is_loopback = name == "[::1]" || name.starts_with("127.") || name.eq_ignore_ascii_case("localhost");
-        Self::at(format!("{name}:{port}"), https, is_loopback.then_some(Doubt::Loopback))
+        Self { address, encryption, direct, metrics_path: METRICS.to_owned(), doubt }
     }
 
-    fn at(address: String, https: bool, doubt: Option<Doubt>) -> Self {
-        Self { address, https, metrics_path: METRICS.to_owned(), doubt }
+    /// The same service at an address where no proxy stands before it.
+    #[must_use]
+    pub(super) fn directly_at(&self, address: &str) -> Self {
+        Self { address: address.to_owned(), encryption: self.direct, doubt: None, ..self.clone() }
     }
 
     /// The target of a service that has everything below this base.
@@ -53,9 +74,15 @@ impl Target {
         Self { metrics_path: base.join(METRICS), ..self }
     }
 
-    /// The line of a configuration for a path that Prometheus would not take by itself.
-    pub(super) fn path_line(&self) -> String {
-        if self.metrics_path == METRICS { String::new() } else { format!("    metrics_path: {}\n", self.metrics_path) }
+    /// The path, if Prometheus would not take it by itself.
+    pub(super) fn own_path(&self) -> Option<&str> {
+        (self.metrics_path != METRICS).then_some(&self.metrics_path)
+    }
+
+    /// Whether the address is reached over https.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.encryption != Encryption::None
     }
 
     /// A warning about the address.
@@ -100,8 +127,12 @@ fn is_name(name: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn plain(host: Option<&str>) -> Target {
+        Target::of(host, Encryption::None, Encryption::None)
+    }
+
     fn address(host: &str) -> String {
-        Target::of(Some(host), false).address
+        plain(Some(host)).address
     }
 
     #[test]
@@ -110,8 +141,8 @@ mod tests {
         assert_eq!(address("metrics.example"), "metrics.example:80");
         assert_eq!(address("[2001:db8::1]:3000"), "[2001:db8::1]:3000");
         assert_eq!(address("10.0.0.5:8080"), "10.0.0.5:8080");
-        let behind_tls = Target::of(Some("metrics.example"), true);
-        assert_eq!((behind_tls.address.as_str(), behind_tls.https), ("metrics.example:443", true));
+        let behind_tls = Target::of(Some("metrics.example"), Encryption::Proxy, Encryption::None);
+        assert_eq!((behind_tls.address.as_str(), behind_tls.is_https()), ("metrics.example:443", true));
     }
 
     #[test]
@@ -122,15 +153,15 @@ mod tests {
         {
             assert_eq!(address(host), UNKNOWN, "{host}");
         }
-        assert_eq!(Target::of(None, false).address, UNKNOWN);
+        assert_eq!(plain(None).address, UNKNOWN);
     }
 
     #[test]
     fn a_name_that_only_this_machine_knows_comes_with_a_hint() {
         for host in ["localhost:3000", "127.0.0.1:3000", "[::1]:3000"] {
-            assert!(Target::of(Some(host), false).hint().is_some_and(|hint| hint.contains("own machine")), "{host}");
+            assert!(plain(Some(host)).hint().is_some_and(|hint| hint.contains("own machine")), "{host}");
         }
-        assert_eq!(Target::of(Some("metrics.example:3000"), false).hint(), None);
-        assert!(Target::of(None, false).hint().is_some());
+        assert_eq!(plain(Some("metrics.example:3000")).hint(), None);
+        assert!(plain(None).hint().is_some());
     }
 }
