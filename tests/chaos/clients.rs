@@ -56,8 +56,8 @@ impl Ledger {
         let is_right = [hits, streams, observed] == expected && (least..=most).contains(&misses);
         (!is_right).then(|| {
             format!(
-                "hits, streams and observed streams are {hits}, {streams}, {observed}, and the ledger has {expected:?}; \
-                 misses are {misses}, and the ledger has from {least} to {most}"
+                "hits, streams and observed streams are {hits}, {streams}, {observed}, \
+                 and the ledger has {expected:?}; misses are {misses}, and the ledger has from {least} to {most}"
             )
         })
     }

@@ -83,8 +83,8 @@ impl Display for Findings {
         let scrapes = self.scrapes.lock().unwrap();
         write!(
             to,
-            "{:.0} s, faults {:?}, {} good scrapes, failed {:?}, longest time without a good one while MongoDB answered \
-             {:.1} s",
+            "{:.0} s, faults {:?}, {} good scrapes, failed {:?}, \
+             longest time without a good one while MongoDB answered {:.1} s",
             self.began.elapsed().as_secs_f64(),
             self.by_kind(),
             scrapes.good,
