@@ -46,7 +46,11 @@ pub(super) const OPERATIONS: &[Operation] = &[
             Who::Admin,
             "a whole `prometheus.yml` for the address that was asked, as a file: TLS, base path, token file and rules. \
              `?setup=` says [how the service is installed](configuration.md#prometheus-and-grafana)",
-            &[DescribedAnswer { status: 200, about: "The file.", content: &[("application/yaml", "")] }],
+            &[DescribedAnswer {
+                status: 200,
+                about: "The file.",
+                content: &[("application/yaml", "PrometheusConfiguration")],
+            }],
         )
     },
     operation(
@@ -54,7 +58,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "/api/settings/metrics/rules",
         Who::Admin,
         "the recording rules and alerts, as a file `playarr.rules.yml`",
-        &[DescribedAnswer { status: 200, about: "The file.", content: &[("application/yaml", "")] }],
+        &[DescribedAnswer { status: 200, about: "The file.", content: &[("application/yaml", "Rules")] }],
     ),
     operation(
         "get",
