@@ -1,6 +1,5 @@
 //! A wall clock that is set while the service runs.
 
-use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use mongodb::bson::doc;
@@ -9,19 +8,11 @@ use serde_json::Value;
 
 use crate::support::exposition::value;
 use crate::support::library::{fixtures, load, load_indexed};
-use crate::support::program::{complaint, run};
+use crate::support::program::{complaint, faketime, run};
 use crate::support::running::Running;
 use crate::support::until;
 
 const HOUR: f64 = 3600.0;
-
-/// The library that shows a program another time, out of the package `faketime`.
-fn faketime() -> String {
-    let folders = ["x86_64-linux-gnu", "aarch64-linux-gnu"];
-    let paths = folders.map(|folder| format!("/usr/lib/{folder}/faketime/libfaketimeMT.so.1"));
-    let found = paths.into_iter().find(|path| Path::new(path).exists());
-    found.expect("the system tests need the package faketime")
-}
 
 /// Scheduled refreshes so far.
 async fn scheduled(running: &Running) -> f64 {
@@ -53,7 +44,8 @@ async fn a_clock_set_by_an_hour_neither_stops_the_schedule_nor_makes_the_age_wro
 
     let clock = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(clock.path(), "+0").unwrap();
-    let (library, path) = (faketime(), clock.path().to_str().unwrap().to_owned());
+    let library = faketime().expect("the system tests need the package faketime");
+    let path = clock.path().to_str().unwrap().to_owned();
     let settings = [
         ("LD_PRELOAD", &*library),
         ("FAKETIME_TIMESTAMP_FILE", &*path),
@@ -79,7 +71,7 @@ async fn a_clock_set_by_an_hour_neither_stops_the_schedule_nor_makes_the_age_wro
 async fn doctor_says_by_how_much_and_in_which_direction_the_clock_is_wrong() {
     let database = playarr_sandbox::mongodb().await.unwrap().database();
     load_indexed(&database.connect().await.unwrap(), &fixtures()).await.unwrap();
-    let library = faketime();
+    let library = faketime().expect("the system tests need the package faketime");
     for (set, direction) in [("+1h", "ahead of"), ("-1h", "behind"), ("+0", "")] {
         let settings = [
             ("MONGODB_URI", database.uri()),

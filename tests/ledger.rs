@@ -23,6 +23,8 @@ use tokio::task::JoinSet;
 
 use crate::support::exposition::{parse, value};
 use crate::support::oracle::{Gauges, Labels};
+#[cfg(feature = "system-tests")]
+use crate::support::program::signal_process;
 use crate::support::program::{program, run, signal};
 #[cfg(feature = "system-tests")]
 use crate::support::prometheus::Prometheus;
@@ -386,9 +388,7 @@ async fn every_acknowledged_batch_counts_once_though_mongod_is_killed_again_and_
 /// Sends a signal to a member of a replica set.
 #[cfg(feature = "system-tests")]
 async fn signal_member(set: &ReplicaSet, member: usize, name: &str) {
-    let pid = set.members[member].pid().expect("it runs").to_string();
-    let sent = tokio::process::Command::new("kill").args([&format!("-{name}"), &pid]).status().await.unwrap();
-    assert!(sent.success());
+    signal_process(set.members[member].pid().expect("it runs"), name).await;
 }
 
 #[cfg(feature = "system-tests")]

@@ -12,6 +12,7 @@ mod accounts;
 mod base_path;
 mod catalog;
 mod changes;
+mod chaos;
 mod collect;
 mod command_line;
 mod commands;

@@ -1,6 +1,7 @@
 //! The program itself, as an operator starts it.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::{Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -23,6 +24,13 @@ pub(crate) async fn run(settings: &[(&str, &str)], arguments: &[&str]) -> Output
     tokio::time::timeout(Duration::from_secs(60), output).await.expect("the program ends").unwrap()
 }
 
+/// The library that shows a program another time, out of the package `faketime`, if it is installed.
+pub(crate) fn faketime() -> Option<String> {
+    let folders = ["x86_64-linux-gnu", "aarch64-linux-gnu"];
+    let mut paths = folders.map(|folder| format!("/usr/lib/{folder}/faketime/libfaketimeMT.so.1")).into_iter();
+    paths.find(|path| Path::new(path).exists())
+}
+
 /// An address that nobody listens on.
 pub(crate) async fn free_address() -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -31,8 +39,12 @@ pub(crate) async fn free_address() -> String {
 
 /// Sends a signal to a running program.
 pub(crate) async fn signal(child: &Child, name: &str) {
-    let pid = child.id().expect("the program runs").to_string();
-    let sent = Command::new("kill").args([&format!("-{name}"), &pid]).status().await.unwrap();
+    signal_process(child.id().expect("the program runs"), name).await;
+}
+
+/// Sends a signal to a process.
+pub(crate) async fn signal_process(pid: u32, name: &str) {
+    let sent = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status().await.unwrap();
     assert!(sent.success());
 }
 

@@ -32,6 +32,11 @@ impl Proxy {
         Self { port, is_cut, _tasks: tasks }
     }
 
+    /// The port that it listens on.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The connection string of the server through it.
     pub(crate) fn uri(&self) -> String {
         format!("mongodb://127.0.0.1:{}/?directConnection=true", self.port)

@@ -27,6 +27,8 @@ pub enum Member {
 pub struct ReplicaSet {
     /// In the order they were asked for.
     pub members: Vec<Mongod>,
+    /// The port by which the others and the clients find each member.
+    ports: Vec<u16>,
 }
 
 impl ReplicaSet {
@@ -35,15 +37,29 @@ impl ReplicaSet {
     /// # Errors
     /// If a member does not come up, or none is elected.
     pub async fn start(members: &[Member]) -> Result<Self, SandboxError> {
+        Self::start_behind(members, async |port| port).await
+    }
+
+    /// As [`Self::start`], with something before each member: `before` is given the port of a member, and returns the
+    /// one by which all others find it.
+    ///
+    /// # Errors
+    /// If a member does not come up, or none is elected.
+    pub async fn start_behind(
+        members: &[Member],
+        mut before: impl AsyncFnMut(u16) -> u16,
+    ) -> Result<Self, SandboxError> {
         let arguments = ["--replSet", NAME, "--setParameter", "enableTestCommands=1", "--oplogSize", "16"];
-        let mut started = Vec::new();
+        let (mut started, mut ports) = (Vec::new(), Vec::new());
         for _ in members {
-            started.push(Mongod::builder().arguments(&arguments).start().await?);
+            let mongod = Mongod::builder().arguments(&arguments).start().await?;
+            ports.push(before(mongod.port()).await);
+            started.push(mongod);
         }
-        let configured = members.iter().zip(&started).enumerate().map(|(id, (member, mongod))| {
+        let configured = members.iter().zip(&ports).enumerate().map(|(id, (member, port))| {
             doc! {
                 "_id": i32::try_from(id).unwrap_or(i32::MAX),
-                "host": format!("127.0.0.1:{}", mongod.port()),
+                "host": format!("127.0.0.1:{port}"),
                 "arbiterOnly": *member == Member::Arbiter,
                 "priority": match member { Member::Primary => 2, Member::Secondary => 1, Member::Arbiter => 0 },
             }
@@ -53,7 +69,7 @@ impl ReplicaSet {
             "members": configured.collect::<Vec<_>>(),
             "settings": { "electionTimeoutMillis": 2000, "heartbeatIntervalMillis": 500 },
         };
-        let set = Self { members: started };
+        let set = Self { members: started, ports };
         let failed = SandboxError::replica_set;
         set.run(0, doc! { "replSetInitiate": config }).await.map_err(failed)?;
         set.until_writable(0).await?;
@@ -66,7 +82,7 @@ impl ReplicaSet {
     /// The URI of the whole set. Servers are given up soon, so that a test sees an outage soon.
     #[must_use]
     pub fn uri(&self) -> String {
-        let hosts: Vec<_> = self.members.iter().map(|member| format!("127.0.0.1:{}", member.port())).collect();
+        let hosts: Vec<_> = self.ports.iter().map(|port| format!("127.0.0.1:{port}")).collect();
         format!("mongodb://{}/?replicaSet={NAME}&serverSelectionTimeoutMS=2000", hosts.join(","))
     }
 
