@@ -55,6 +55,7 @@ mod sessions;
 mod settings;
 mod sharing;
 mod sharing_faults;
+mod soak;
 mod starting;
 mod status;
 mod summary;
