@@ -99,7 +99,11 @@ pub(super) struct Tokens {
 }
 
 impl Tokens {
+    /// There is a new token, unless it was seen in the settings before the answer came.
     pub(super) fn replaced(&mut self, token: String) {
+        if token == self.current {
+            return;
+        }
         let old = std::mem::replace(&mut self.current, token);
         self.revoked.insert(old);
     }
@@ -126,7 +130,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// The token for scrapes, which is read anew if it may have been replaced. A stale one does not count.
+    /// Reads the token for scrapes, which may have been replaced without an answer. A stale one does not count.
     pub(super) async fn read_token(&self) {
         let majority = Database::collection_with_options::<Document>;
         let options = mongodb::options::CollectionOptions::builder()
