@@ -97,10 +97,10 @@ mod node_client;
 #[cfg(feature = "system-tests")]
 mod packages_checked;
 #[cfg(feature = "system-tests")]
-mod playarr_stand_in;
-#[cfg(feature = "system-tests")]
 mod prometheus;
 #[cfg(feature = "system-tests")]
 mod rules;
+#[cfg(feature = "system-tests")]
+mod stand_in;
 #[cfg(feature = "system-tests")]
 mod system;
