@@ -57,6 +57,15 @@ async fn break_channels(database: &Database) {
     database.create_collection("channels").view_on("users").pipeline([divide]).await.unwrap();
 }
 
+/// The collector of channels takes longer than a test from here on.
+async fn slow_down_channels(database: &Database) {
+    database.collection::<Document>("channels").drop().await.unwrap();
+    let slow = doc! { "$project": { "provider_id": { "$function": {
+        "body": "function() { sleep(1000); return 'slow'; }", "args": [], "lang": "js",
+    } } } };
+    database.create_collection("channels").view_on("users").pipeline([slow]).await.unwrap();
+}
+
 async fn status(service: &Service) -> Value {
     let answer = service.get("/api/metrics/status").header("x-api-key", "admin001").send().await.unwrap();
     answer.json().await.unwrap()
@@ -203,12 +212,7 @@ async fn ready_is_said_while_the_first_refresh_still_runs() {
     let first = Service::with(fixtures()).ready().await;
     until_remembered(&first.database, 1).await;
     let before = first.series().await;
-    // The collector of channels takes longer than the test.
-    first.database.collection::<Document>("channels").drop().await.unwrap();
-    let slow = doc! { "$project": { "provider_id": { "$function": {
-        "body": "function() { sleep(1000); return 'slow'; }", "args": [], "lang": "js",
-    } } } };
-    first.database.create_collection("channels").view_on("users").pipeline([slow]).await.unwrap();
+    slow_down_channels(&first.database).await;
 
     let (next, _database) = next(first).await;
     let other = next.start().await;
@@ -219,5 +223,25 @@ async fn ready_is_said_while_the_first_refresh_still_runs() {
     assert_eq!((&status["refreshing"], &status["last_run"]), (&true.into(), &Value::Null), "{status}");
     assert_eq!(status["snapshot"]["generation"], 1);
     assert_eq!(other.series().await["playarr_channels_count"], before["playarr_channels_count"]);
+    drop(other);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gauge_whose_labels_are_others_since_the_start_shows_nothing_of_before() {
+    let first = Service::with(fixtures()).ready().await;
+    until_remembered(&first.database, 1).await;
+    let before = first.series().await;
+    assert!(before["playarr_episodes_count"].keys().any(|labels| labels.contains_key("title_name")));
+    slow_down_channels(&first.database).await;
+
+    let (next, _database) = next(first).await;
+    let other = next.setting("EPISODES_DETAIL", "source").start().await;
+    let ready = || async { other.status("/-/ready").await == StatusCode::OK };
+    until("ready", PATIENCE, ready).await;
+    until("the first refresh runs", PATIENCE, || async { status(&other).await["refreshing"] == true }).await;
+    let (status, shown) = (status(&other).await, other.series().await);
+    assert_eq!((&status["last_run"], &status["snapshot"]["generation"]), (&Value::Null, &1.into()), "{status}");
+    assert_eq!(shown["playarr_main_titles_count"], before["playarr_main_titles_count"], "the others are shown");
+    assert!(shown.get("playarr_episodes_count").is_none_or(|series| series.is_empty()));
     drop(other);
 }

@@ -280,3 +280,20 @@ async fn the_lease_and_the_snapshots_are_written_again_when_they_were_dropped() 
     second.stop().await;
     first.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_number_after_a_later_one_in_the_database_is_later_still() {
+    let service = Service::with(fixtures()).ready().await;
+    until_role(&service, "refreshes").await;
+    // As after a backup was restored that has the snapshots of today and the lease of long ago.
+    let snapshots = service.database.collection::<Document>("playarr_metrics_snapshots");
+    let later = doc! { "$set": { "generation": 1_000_000_i64 } };
+    snapshots.update_one(doc! { "_id": "last" }, later).await.unwrap();
+    until("a refresh is published", PATIENCE, || async {
+        let asked = service.post("/api/metrics/refresh?full=true").header("x-api-key", "admin001");
+        asked.send().await.unwrap().status() == StatusCode::OK
+    })
+    .await;
+    assert_eq!(generation(&service).await, 1_000_001);
+    service.stop().await;
+}
