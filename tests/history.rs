@@ -51,7 +51,7 @@ async fn next(first: Service) -> (Builder, Option<TestDatabase>) {
 }
 
 /// A view whose pipeline divides by zero fails the one collector that reads it.
-async fn break_channels(database: &Database) {
+pub(crate) async fn break_channels(database: &Database) {
     database.collection::<Document>("channels").drop().await.unwrap();
     let divide = doc! { "$project": { "provider_id": { "$divide": [1, 0] } } };
     database.create_collection("channels").view_on("users").pipeline([divide]).await.unwrap();
