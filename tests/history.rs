@@ -245,3 +245,43 @@ async fn a_gauge_whose_labels_are_others_since_the_start_shows_nothing_of_before
     assert!(shown.get("playarr_episodes_count").is_none_or(|series| series.is_empty()));
     drop(other);
 }
+
+/// Renames a collection.
+async fn rename(database: &Database, from: &str, to: &str) {
+    let full = |name: &str| format!("{}.{name}", database.name());
+    let rename = doc! { "renameCollection": full(from), "to": full(to) };
+    database.client().database("admin").run_command(rename).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refresh_that_could_count_nothing_begins_no_hour() {
+    let service = Service::with(fixtures()).ready().await;
+    let database = &service.database;
+    until_remembered(database, 1).await;
+    // As if that hour were over.
+    snapshots(database).delete_one(doc! { "_id": { "$regex": "^hour" } }).await.unwrap();
+    // Views whose pipelines divide by zero: that of users only where it reads the one whose `n` is 0.
+    rename(database, "users", "real_users").await;
+    let users = database.collection::<Document>("real_users");
+    users.insert_one(doc! { "username": "zero", "api_key": "zero0001", "n": 0 }).await.unwrap();
+    let broken = |field: &str| doc! { "$cond": [{ "$gt": [{ "$divide": [1, "$n"] }, 1] }, 0, field] };
+    let set = doc! { "$set": { "watchlist": broken("$watchlist"), "status": broken("$status") } };
+    database.create_collection("users").view_on("real_users").pipeline([set]).await.unwrap();
+    for collection in ["titles", "provider_titles", "channels", "iptv_providers"] {
+        database.collection::<Document>(collection).drop().await.unwrap();
+        let divide = doc! { "$project": { "provider_id": { "$divide": [1, 0] } } };
+        database.create_collection(collection).view_on("real_users").pipeline([divide]).await.unwrap();
+    }
+    let report = service.refresh().await;
+    let collectors = report["collectors"].as_array().unwrap();
+    assert!(collectors.iter().all(|collector| !collector["error"].is_null()), "{report}");
+
+    database.collection::<Document>("users").drop().await.unwrap();
+    users.delete_one(doc! { "username": "zero" }).await.unwrap();
+    rename(database, "real_users", "users").await;
+    let report = service.refresh().await;
+    until("an hour has begun", PATIENCE, || async { heads(database).await == ["day", "hour", "last"] }).await;
+    let hour = head(database, "hour").await;
+    assert_eq!(hour.get_i64("generation").ok(), report["generation"].as_i64(), "{hour}");
+    service.stop().await;
+}

@@ -27,7 +27,8 @@ REPOSITORY = HERE.parent.parent
 BUILD = ["cargo", "test", "--locked", "--workspace", "--lib", "--test", "all"]
 FEATURES = ["--features", "playarr-metrics/system-tests"]
 # Tests with a browser take minutes.
-SKIPPED = ["--skip", "browser", "--skip", "nginx"]
+BROWSER_TESTS = [path.stem for path in sorted((REPOSITORY / "tests").glob("browser*.rs"))] + ["behind_nginx"]
+SKIPPED = [argument for name in BROWSER_TESTS for argument in ("--skip", f"{name}::")]
 # A fault may make a test wait for ever.
 LONGEST_RUN = 300
 
