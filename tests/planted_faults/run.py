@@ -30,7 +30,7 @@ FEATURES = ["--features", "playarr-metrics/system-tests"]
 BROWSER_TESTS = [path.stem for path in sorted((REPOSITORY / "tests").glob("browser*.rs"))] + ["behind_nginx"]
 SKIPPED = [argument for name in BROWSER_TESTS for argument in ("--skip", f"{name}::")]
 # A fault may make a test wait for ever.
-LONGEST_RUN = 300
+LONGEST_RUN = 180
 
 # What each process looks at once: the number of the fault that acts.
 SWITCH = """
