@@ -37,6 +37,7 @@ mod journal;
 mod ledger;
 mod limits;
 mod logging;
+mod missed_writes;
 mod one_generation;
 mod one_moment;
 mod openapi;
