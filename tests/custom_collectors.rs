@@ -89,3 +89,33 @@ async fn one_that_is_paused_keeps_its_values_and_runs_when_it_is_asked_for() {
     assert_eq!(report.collectors.len(), 1);
     assert_eq!(series(&app, "playarr_custom_users"), before.map(|before| before + 1));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_replaced_definition_has_counted_is_not_shown_for_the_new_one() {
+    let (app, database, _own) = app().await;
+    app.job.refresh(Trigger::Startup).await.unwrap();
+    // Counting channels takes seconds from here on.
+    database.collection::<Document>("channels").drop().await.unwrap();
+    let slow = doc! { "$project": { "provider_id": { "$function": {
+        "body": "function() { sleep(100); return 'slow'; }", "args": [], "lang": "js",
+    } } } };
+    database.create_collection("channels").view_on("users").pipeline([slow]).await.unwrap();
+    app.job.replace_custom(vec![like("playarr_channels_count", "playarr_custom_a")]);
+    until("it is being counted", Duration::from_secs(20), || async { is_read(&database, "playarr_custom_a").await })
+        .await;
+    app.job.replace_custom(vec![like("playarr_active_users", "playarr_custom_a")]);
+    app.job.idle().await;
+    let published = app.snapshots.load();
+    let family = published.snapshot.collector("playarr_custom_a").unwrap().family.clone().unwrap();
+    assert_eq!((family.columns.len(), family.len()), (0, 1), "{family:?}");
+}
+
+/// Whether MongoDB runs a query of this collector.
+async fn is_read(database: &Database, collector: &str) -> bool {
+    let queries = [
+        doc! { "$currentOp": { "allUsers": true } },
+        doc! { "$match": { "command.comment": format!("playarr-metrics {collector}") } },
+    ];
+    let admin = database.client().database("admin");
+    admin.aggregate(queries).await.unwrap().advance().await.unwrap()
+}

@@ -2,15 +2,18 @@
 
 use std::collections::BTreeSet;
 use std::process::Command;
+use std::time::Duration;
 
 use mongodb::bson::doc;
 use reqwest::StatusCode;
 use serde_json::Value;
 
+use crate::history::break_channels;
 use crate::support::exposition::parse;
 use crate::support::library::{Library, fixtures};
 use crate::support::program::{self, complaint};
 use crate::support::service::Service;
+use crate::support::until;
 
 const PATH: &str = "/api/metrics/export";
 
@@ -192,5 +195,28 @@ async fn the_program_exports_from_a_running_service_and_from_the_database() {
     let output = program::run(&variables, &["collect", "--match", "a{"]).await;
     assert_eq!(output.status.code(), Some(1));
     assert!(complaint(&output).contains("at character 3"), "{output:?}");
+    service.stop().await;
+}
+
+/// When the exported values of a gauge were taken.
+async fn taken_at(service: &Service, name: &str) -> String {
+    let query = [("format", "ndjson"), ("match[]", name)];
+    let response = service.query(PATH, &query).header("x-api-key", "admin001").send().await.unwrap();
+    let lines = response.text().await.unwrap();
+    let first: Value = serde_json::from_str(lines.lines().next().expect("a series")).unwrap();
+    first["taken_at"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_values_that_a_failed_collector_still_shows_have_their_own_time() {
+    let service = Service::with(fixtures()).ready().await;
+    let before = taken_at(&service, "playarr_channels_count").await;
+    break_channels(&service.database).await;
+    until("the others are newer", Duration::from_secs(20), || async {
+        service.refresh().await;
+        taken_at(&service, "playarr_active_users").await > taken_at(&service, "playarr_channels_count").await
+    })
+    .await;
+    assert_eq!(taken_at(&service, "playarr_channels_count").await, before);
     service.stop().await;
 }

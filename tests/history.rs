@@ -1,5 +1,6 @@
 //! Remembered snapshots: the start from the last one, and the history.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::TryStreamExt;
@@ -51,10 +52,19 @@ async fn next(first: Service) -> (Builder, Option<TestDatabase>) {
 }
 
 /// A view whose pipeline divides by zero fails the one collector that reads it.
-async fn break_channels(database: &Database) {
+pub(crate) async fn break_channels(database: &Database) {
     database.collection::<Document>("channels").drop().await.unwrap();
     let divide = doc! { "$project": { "provider_id": { "$divide": [1, 0] } } };
     database.create_collection("channels").view_on("users").pipeline([divide]).await.unwrap();
+}
+
+/// The collector of channels takes longer than a test from here on.
+async fn slow_down_channels(database: &Database) {
+    database.collection::<Document>("channels").drop().await.unwrap();
+    let slow = doc! { "$project": { "provider_id": { "$function": {
+        "body": "function() { sleep(1000); return 'slow'; }", "args": [], "lang": "js",
+    } } } };
+    database.create_collection("channels").view_on("users").pipeline([slow]).await.unwrap();
 }
 
 async fn status(service: &Service) -> Value {
@@ -203,12 +213,7 @@ async fn ready_is_said_while_the_first_refresh_still_runs() {
     let first = Service::with(fixtures()).ready().await;
     until_remembered(&first.database, 1).await;
     let before = first.series().await;
-    // The collector of channels takes longer than the test.
-    first.database.collection::<Document>("channels").drop().await.unwrap();
-    let slow = doc! { "$project": { "provider_id": { "$function": {
-        "body": "function() { sleep(1000); return 'slow'; }", "args": [], "lang": "js",
-    } } } };
-    first.database.create_collection("channels").view_on("users").pipeline([slow]).await.unwrap();
+    slow_down_channels(&first.database).await;
 
     let (next, _database) = next(first).await;
     let other = next.start().await;
@@ -220,4 +225,64 @@ async fn ready_is_said_while_the_first_refresh_still_runs() {
     assert_eq!(status["snapshot"]["generation"], 1);
     assert_eq!(other.series().await["playarr_channels_count"], before["playarr_channels_count"]);
     drop(other);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gauge_whose_labels_are_others_since_the_start_shows_nothing_of_before() {
+    let first = Service::with(fixtures()).ready().await;
+    until_remembered(&first.database, 1).await;
+    let before = first.series().await;
+    assert!(before["playarr_episodes_count"].keys().any(|labels| labels.contains_key("title_name")));
+    slow_down_channels(&first.database).await;
+
+    let (next, _database) = next(first).await;
+    let other = next.setting("EPISODES_DETAIL", "source").start().await;
+    let ready = || async { other.status("/-/ready").await == StatusCode::OK };
+    until("ready", PATIENCE, ready).await;
+    until("the first refresh runs", PATIENCE, || async { status(&other).await["refreshing"] == true }).await;
+    let (status, shown) = (status(&other).await, other.series().await);
+    assert_eq!((&status["last_run"], &status["snapshot"]["generation"]), (&Value::Null, &1.into()), "{status}");
+    assert_eq!(shown["playarr_main_titles_count"], before["playarr_main_titles_count"], "the others are shown");
+    assert!(shown.get("playarr_episodes_count").is_none_or(BTreeMap::is_empty));
+    drop(other);
+}
+
+/// Renames a collection.
+async fn rename(database: &Database, from: &str, to: &str) {
+    let full = |name: &str| format!("{}.{name}", database.name());
+    let rename = doc! { "renameCollection": full(from), "to": full(to) };
+    database.client().database("admin").run_command(rename).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refresh_that_could_count_nothing_begins_no_hour() {
+    let service = Service::with(fixtures()).ready().await;
+    let database = &service.database;
+    until_remembered(database, 1).await;
+    // As if that hour were over.
+    snapshots(database).delete_one(doc! { "_id": { "$regex": "^hour" } }).await.unwrap();
+    // Views whose pipelines divide by zero: that of users only where it reads the one whose `n` is 0.
+    rename(database, "users", "real_users").await;
+    let users = database.collection::<Document>("real_users");
+    users.insert_one(doc! { "username": "zero", "api_key": "zero0001", "n": 0 }).await.unwrap();
+    let broken = |field: &str| doc! { "$cond": [{ "$gt": [{ "$divide": [1, "$n"] }, 1] }, 0, field] };
+    let set = doc! { "$set": { "watchlist": broken("$watchlist"), "status": broken("$status") } };
+    database.create_collection("users").view_on("real_users").pipeline([set]).await.unwrap();
+    for collection in ["titles", "provider_titles", "channels", "iptv_providers"] {
+        database.collection::<Document>(collection).drop().await.unwrap();
+        let divide = doc! { "$project": { "provider_id": { "$divide": [1, 0] } } };
+        database.create_collection(collection).view_on("real_users").pipeline([divide]).await.unwrap();
+    }
+    let report = service.refresh().await;
+    let collectors = report["collectors"].as_array().unwrap();
+    assert!(collectors.iter().all(|collector| !collector["error"].is_null()), "{report}");
+
+    database.collection::<Document>("users").drop().await.unwrap();
+    users.delete_one(doc! { "username": "zero" }).await.unwrap();
+    rename(database, "real_users", "users").await;
+    let report = service.refresh().await;
+    until("an hour has begun", PATIENCE, || async { heads(database).await == ["day", "hour", "last"] }).await;
+    let hour = head(database, "hour").await;
+    assert_eq!(hour.get_i64("generation").ok(), report["generation"].as_i64(), "{hour}");
+    service.stop().await;
 }

@@ -34,6 +34,7 @@ mod history;
 mod http;
 mod invalid_utf8;
 mod journal;
+mod lease;
 mod ledger;
 mod limits;
 mod logging;

@@ -131,6 +131,32 @@ async fn a_secondary_that_applies_nothing_makes_no_refresh_old() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lone_secondary_that_lacks_what_was_shown_is_not_read() {
+    let mut set = ReplicaSet::start(&[Member::Primary, Member::Secondary, Member::Secondary]).await.unwrap();
+    let (app, database) = parts(&set.uri()).await;
+    // Once all three have the library.
+    until("both secondaries are read", Duration::from_secs(30), || async {
+        refresh(&app).await;
+        app.snapshots.load().snapshot.read.lags.len() == 2
+    })
+    .await;
+    set.run(2, doc! { "fsync": 1, "lock": true }).await.unwrap();
+    let (users, before) = (database.collection::<Document>("users"), sum(&app, "playarr_active_users", None));
+    let user = doc! { "username": "new", "api_key": "key-new" };
+    users.insert_one(user).write_concern(majority()).await.unwrap();
+    refresh(&app).await;
+    assert!((sum(&app, "playarr_active_users", None) - before - 1.0).abs() < 0.5);
+
+    for member in [0, 1] {
+        set.members[member].kill().await.unwrap();
+    }
+    let report = app.job.refresh_in(Scope::All, Trigger::Manual).await.unwrap();
+    assert!(report.is_total_failure(), "{report:?}");
+    assert!((sum(&app, "playarr_active_users", None) - before - 1.0).abs() < 0.5, "what was shown stays");
+    set.run(2, doc! { "fsyncUnlock": 1 }).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_majority_the_primary_is_read_and_says_that_it_is_not_one_moment() {
     let mut set = ReplicaSet::start(&[Member::Primary, Member::Secondary, Member::Arbiter]).await.unwrap();
     let (app, database) = parts(&set.uri()).await;

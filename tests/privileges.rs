@@ -152,6 +152,10 @@ async fn a_user_who_may_only_read_is_enough_for_refreshes_and_scrapes() {
     assert_eq!(events.status(), 503);
     let answer: Value = events.json().await.unwrap();
     assert!(answer["error"].as_str().unwrap().contains("MongoDB refuses to store one"), "{answer}");
+    let rotate = service.post("/api/settings/metrics/regenerate?token=ingest").header("x-api-key", "admin001");
+    let answer: Value = rotate.send().await.unwrap().json().await.unwrap();
+    let error = answer["error"].as_str().unwrap();
+    assert!(error.contains("MongoDB refuses to store one") && !error.contains("goes on working"), "{error}");
 
     let settings = [("MONGODB_URI", uri.as_str()), ("MONGODB_DB_NAME", "playarr")];
     let printed = run(&settings, &["token"]).await;

@@ -1,5 +1,6 @@
 //! Several instances on one database: one refreshes, the others show its snapshots.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use mongodb::Database;
@@ -13,7 +14,7 @@ use crate::support::guarded::guarded;
 use crate::support::library::{fixtures, load};
 use crate::support::service::{Builder, Service};
 use crate::support::until;
-use crate::websocket::{next_of, open};
+use crate::websocket::{next, next_of, open};
 
 const READ_ONLY: &str = include_str!("../packaging/mongodb/role-read-only.json");
 
@@ -158,7 +159,17 @@ async fn the_steps_of_a_long_refresh_are_told_while_it_goes_on() {
     assert_ne!(collected["name"], "playarr_channels_count");
     let during = status(&second).await;
     assert_eq!(during["refreshing"], true, "{during}");
-    next_of(&mut socket, "refresh_finished").await;
+    let mut told = vec![collected["name"].to_string()];
+    loop {
+        let event = next(&mut socket).await;
+        match event["event"].as_str().unwrap() {
+            "collected" => told.push(event["name"].to_string()),
+            "refresh_finished" => break,
+            _ => {}
+        }
+    }
+    let each: BTreeSet<_> = told.iter().collect();
+    assert_eq!((told.len(), each.len()), (14, 14), "each collector is told once: {told:?}");
     second.stop().await;
     first.stop().await;
 }
@@ -279,4 +290,21 @@ async fn the_lease_and_the_snapshots_are_written_again_when_they_were_dropped() 
     until_generation(&second, number).await;
     second.stop().await;
     first.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_number_after_a_later_one_in_the_database_is_later_still() {
+    let service = Service::with(fixtures()).ready().await;
+    until_role(&service, "refreshes").await;
+    // As after a backup was restored that has the snapshots of today and the lease of long ago.
+    let snapshots = service.database.collection::<Document>("playarr_metrics_snapshots");
+    let later = doc! { "$set": { "generation": 1_000_000_i64 } };
+    snapshots.update_one(doc! { "_id": "last" }, later).await.unwrap();
+    until("a refresh is published", PATIENCE, || async {
+        let asked = service.post("/api/metrics/refresh?full=true").header("x-api-key", "admin001");
+        asked.send().await.unwrap().status() == StatusCode::OK
+    })
+    .await;
+    assert_eq!(generation(&service).await, 1_000_001);
+    service.stop().await;
 }

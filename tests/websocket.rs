@@ -45,7 +45,7 @@ pub(crate) async fn open(service: &Service, headers: &[(&str, &str)]) -> Result<
 }
 
 /// The next event.
-async fn next(socket: &mut Socket) -> Value {
+pub(crate) async fn next(socket: &mut Socket) -> Value {
     let event = async {
         loop {
             if let Message::Text(text) = socket.next().await.expect("an event").unwrap() {

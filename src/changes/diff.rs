@@ -321,6 +321,7 @@ mod tests {
         let groups = &comparison.families[0].groups;
         let sums: Vec<_> = groups.iter().map(|group| (group.name, group.before, group.after)).collect();
         assert_eq!(sums, [("a", 5.0, 6.0), ("b", 3.0, 3.0)], "sums by the kept label are exact");
+        assert!(groups.iter().map(|group| group.not_comparable).eq([2, 0]), "{groups:?}");
     }
 
     #[test]

@@ -280,4 +280,13 @@ mod tests {
         assert_eq!(text(-0.25), "-0.25");
         assert_eq!(text(9_007_199_254_740_992.0), "9007199254740992");
     }
+
+    #[test]
+    fn a_quote_in_a_help_text_is_escaped_in_openmetrics_only() {
+        let none = std::iter::empty::<(Vec<&str>, f64)>();
+        let family = Family::numbers("playarr_custom_a", "Of \"us\".", Kind::Gauge, &[], none);
+        let expected = |help: &str| format!("# HELP playarr_custom_a {help}\n# TYPE playarr_custom_a gauge\n");
+        assert_eq!(rendered(&family, Format::Text), expected("Of \"us\"."));
+        assert_eq!(rendered(&family, Format::OpenMetrics), expected("Of \\\"us\\\"."));
+    }
 }

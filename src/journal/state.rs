@@ -141,6 +141,23 @@ mod tests {
         state.live.totals()
     }
 
+    fn state() -> State {
+        let live = Live::new();
+        live.keep_elsewhere();
+        live.show(Totals::default());
+        State::new(live)
+    }
+
+    #[test]
+    fn a_document_of_this_instance_that_was_read_like_those_of_others_counts_once() {
+        let all = entries(&[(0, 0, 100), (0, 3, 0)]);
+        let (mut expected, mut state) = (state(), state());
+        assert!(expected.apply(&all).is_none());
+        assert!(state.apply(&all[..1]).is_none(), "it was not known whether the first one was kept");
+        all.into_iter().for_each(|entry| state.apply_own(entry));
+        assert_eq!((&state.position, shown(&state)), (&expected.position, shown(&expected)));
+    }
+
     proptest! {
         #[test]
         fn in_whichever_order_writers_are_read_the_totals_are_the_same(
@@ -148,12 +165,6 @@ mod tests {
             picks in prop::collection::vec(any::<prop::sample::Index>(), 200),
         ) {
             let all = entries(&events);
-            let state = || {
-                let live = Live::new();
-                live.keep_elsewhere();
-                live.show(Totals::default());
-                State::new(live)
-            };
             let mut in_order = state();
             prop_assert!(in_order.apply(&all).is_none());
 

@@ -285,6 +285,7 @@ impl FamilyDelta {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::live::{Label, Live, MediaType, StreamRequest};
 
     #[test]
     fn however_many_processes_report_what_is_committed_together_stays_small() {
@@ -299,5 +300,31 @@ mod tests {
         sum.report("0-0", 7);
         assert_eq!((sum.reports().len(), sum.series()), (MAX_REPORTERS, MAX_REPORTERS));
         assert!(sum.reports().iter().any(|report| report.reporter == "0-0" && report.connections == 7));
+    }
+
+    #[test]
+    fn what_is_put_back_counts_as_reported_before_what_came_meanwhile() {
+        let (mut taken, mut now) = (Delta::default(), Delta::default());
+        taken.report("a", 3);
+        taken.report("b", 4);
+        now.report("a", 5);
+        now.put_below(&taken);
+        let mut reports: Vec<_> = now.reports().into_iter().map(|one| (one.reporter, one.connections)).collect();
+        reports.sort_unstable();
+        assert_eq!(reports, [("a".to_owned(), 5), ("b".to_owned(), 4)]);
+    }
+
+    #[test]
+    fn a_duration_that_equals_a_bound_is_counted_in_its_bucket() {
+        let live = Live::new();
+        let family = FAMILIES.iter().find(|family| family.name == "playarr_stream_request_duration_seconds").unwrap();
+        for (bucket, &bound) in family.bounds.iter().enumerate() {
+            let (user, media_type) = (Label::new("alice").unwrap(), MediaType::Movies);
+            let duration_seconds = Duration::from_secs_f64(bound).into();
+            let delta = live.sum(&[StreamRequest { user, media_type, duration_seconds }.into()]);
+            let counted = delta.to_series().into_iter().find(|counted| counted.name == family.name).unwrap();
+            let expected: Vec<_> = (0..=family.bounds.len()).map(|place| i64::from(place == bucket)).collect();
+            assert_eq!(counted.series[0].counts, expected, "{bound} s");
+        }
     }
 }

@@ -279,6 +279,11 @@ mod tests {
         let (recent, seen) = ledger.recent_since(0);
         assert_eq!((recent.len(), seen), (51, 121));
         assert!(matches!(recent[50].outcome, Outcome::Refused(Cause::TooMany)), "the oldest comes last");
+        let took = |scrape: &Scrape| match scrape.outcome {
+            Outcome::Answered { duration, .. } => duration.as_millis(),
+            Outcome::Refused(_) => 0,
+        };
+        assert!(recent[..50].iter().map(took).eq((70..120).rev()), "the newest comes first");
         ledger.record(scrape(Outcome::Refused(Cause::NoHeader)));
         let (recent, seen) = ledger.recent_since(seen);
         assert_eq!((recent.len(), seen), (1, 122));

@@ -64,3 +64,17 @@ impl TokenMetrics {
         self.stored.with_label_values(&[token]).set(is_stored.into());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_restoration_is_counted_once_however_often_its_total_is_told() {
+        let metrics = TokenMetrics::new(&Registry::new()).unwrap();
+        for total in [0, 1, 1, 3, 3] {
+            metrics.restored(total);
+        }
+        assert_eq!(metrics.restored.get(), 3);
+    }
+}

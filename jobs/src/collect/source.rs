@@ -269,3 +269,22 @@ fn is_plain_count_scan(plan: &Document) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_index_with_one_key_for_each_document_is_counted_by() {
+        // As MongoDB explains a count.
+        let scan = doc! { "stage": "COUNT_SCAN", "isMultiKey": false, "isSparse": false, "isPartial": false };
+        let counted_by = |scan: &Document| is_plain_count_scan(&doc! { "stage": "COUNT", "inputStage": scan });
+        assert!(counted_by(&scan));
+        for property in ["isMultiKey", "isSparse", "isPartial"] {
+            let mut other = scan.clone();
+            other.insert(property, true);
+            assert!(!counted_by(&other), "{property}");
+        }
+        assert!(!counted_by(&doc! { "stage": "COLLSCAN" }), "no index at all");
+    }
+}

@@ -79,4 +79,13 @@ mod tests {
         let Bson::Document(document) = totals.to_bson() else { panic!("a document") };
         assert_eq!(FamilySums::from_document(&document), Some(totals));
     }
+
+    #[test]
+    fn only_the_largest_groups_of_a_family_are_kept_and_the_total_is_of_all() {
+        let rows = (1_u8..=60).map(|number| (vec![format!("user-{number}")], f64::from(number)));
+        let family = Family::numbers("playarr_watchlist_titles_count", "Help.", Kind::Gauge, &["user"], rows);
+        let sums = FamilySums::of(&family).unwrap();
+        assert_eq!((sums.groups.len(), sums.total), (50, 1_830.0));
+        assert_eq!(sums.groups.last(), Some(&("user-11".to_owned(), 11.0)));
+    }
 }

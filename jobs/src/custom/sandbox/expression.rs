@@ -97,7 +97,7 @@ impl PipelineWalk {
     /// The values of an object whose names are fields.
     pub(super) fn expressions(&mut self, document: &Document) {
         for (key, value) in document {
-            self.key(key);
+            self.name(key);
             self.expression(value);
         }
     }
@@ -105,7 +105,7 @@ impl PipelineWalk {
     /// Fields, each with one accumulator.
     pub(super) fn accumulators<'a>(&mut self, fields: impl IntoIterator<Item = (&'a String, &'a Bson)>) {
         for (field, value) in fields {
-            self.key(field);
+            self.name(field);
             let one = value.as_document().filter(|value| value.len() == 1).and_then(|value| value.iter().next());
             match one {
                 Some((operator, argument)) if ACCUMULATORS.contains(&operator.as_str()) => self.expression(argument),
@@ -121,7 +121,7 @@ impl PipelineWalk {
     /// Fields, each with an operator of a window and the window's bounds.
     pub(super) fn window_operators(&mut self, fields: &Document) {
         for (field, value) in fields {
-            self.key(field);
+            self.name(field);
             let Some(value) = value.as_document() else {
                 self.refuse(format!("{field:?} must be an object with an operator and its window"));
                 continue;

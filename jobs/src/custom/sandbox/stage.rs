@@ -168,7 +168,7 @@ impl PipelineWalk {
         let facets = self.object_of(argument)?;
         let mut guarded = Document::new();
         for (name, pipeline) in facets {
-            self.key(name);
+            self.name(name);
             match pipeline.as_array() {
                 Some(stages) => _ = guarded.insert(name, self.pipeline(stages)),
                 None => self.refuse(format!("{name:?} must be a list of stages")),

@@ -115,6 +115,19 @@ fn code_is_refused_wherever_it_stands() {
 }
 
 #[test]
+fn a_field_or_a_variable_never_has_the_name_of_an_operator() {
+    for text in [
+        r#"[{"$lookup": {"from": "stats", "let": {"$out": "$a"}, "pipeline": [], "as": "b"}}]"#,
+        r#"[{"$project": {"$out": "$a"}}]"#,
+        r#"[{"$group": {"_id": null, "$out": {"$sum": 1}}}]"#,
+        r#"[{"$facet": {"$out": []}}]"#,
+        r#"[{"$setWindowFields": {"output": {"$out": {"$sum": "$n"}}}}]"#,
+    ] {
+        assert!(refused(text).contains("$out stands where only the name"), "{text}");
+    }
+}
+
+#[test]
 fn ordinary_pipelines_are_accepted_as_they_are() {
     let text = r#"[
         {"$match": {"type": {"$in": ["movies"]}, "$or": [{"a": 1}, {"b": {"$not": {"$regex": "^x"}}}], "c": {"d": 1},

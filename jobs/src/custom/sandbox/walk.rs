@@ -96,6 +96,14 @@ impl PipelineWalk {
         self.refuse(format!("{name} is not accepted"));
     }
 
+    /// The name of a field or a variable that the pipeline makes. With a dollar it would look like an operator.
+    pub(super) fn name(&mut self, name: &str) {
+        if name.starts_with('$') {
+            self.refuse(format!("{name} stands where only the name of a field or of a variable is accepted"));
+        }
+        self.key(name);
+    }
+
     /// The name of a field.
     pub(super) fn key(&mut self, key: &str) {
         if key.contains('\0') {
