@@ -120,9 +120,8 @@ async fn compare(shared: &Shared) {
             let Some(difference) = difference else { break };
             if began.elapsed() > PATIENCE {
                 let (status, lease) = (status(shared, instance).await, lease(shared).await);
-                shared.findings.wrong(format!(
-                    "instance {instance}, all faults being over: {difference}\nits status: {status}\nthe lease: {lease:?}"
-                ));
+                let state = format!("its status: {status}\nthe lease: {lease:?}");
+                shared.findings.wrong(format!("instance {instance}, all faults being over: {difference}\n{state}"));
                 return;
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
