@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use mongodb::bson::{Document, doc};
 use reqwest::StatusCode;
 use tokio::task::JoinSet;
 
@@ -118,7 +119,9 @@ async fn compare(shared: &Shared) {
             };
             let Some(difference) = difference else { break };
             if began.elapsed() > PATIENCE {
-                shared.findings.wrong(format!("instance {instance}, all faults being over: {difference}"));
+                let (status, lease) = (status(shared, instance).await, lease(shared).await);
+                let state = format!("its status: {status}\nthe lease: {lease:?}");
+                shared.findings.wrong(format!("instance {instance}, all faults being over: {difference}\n{state}"));
                 return;
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
@@ -132,6 +135,18 @@ async fn compare(shared: &Shared) {
             }
         }
     }
+}
+
+async fn status(shared: &Shared, instance: usize) -> String {
+    let url = format!("http://{}/api/metrics/status", shared.addresses[instance]);
+    match shared.client.get(url).header("x-api-key", "admin001").send().await {
+        Ok(answer) => answer.text().await.unwrap_or_default(),
+        Err(error) => error.to_string(),
+    }
+}
+
+async fn lease(shared: &Shared) -> mongodb::error::Result<Option<Document>> {
+    shared.database.collection("playarr_metrics").find_one(doc! { "_id": "refresh_lease" }).await
 }
 
 async fn series(shared: &Shared, instance: usize) -> Option<Gauges> {

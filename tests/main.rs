@@ -38,6 +38,7 @@ mod lease;
 mod ledger;
 mod limits;
 mod logging;
+mod missed_writes;
 mod one_generation;
 mod one_moment;
 mod openapi;

@@ -63,26 +63,26 @@ impl Reading {
         Self { time: Time::Any, server: SelectionCriteria::ReadPreference(server), lags: Vec::new() }
     }
 
-    /// The newest moment of the primary, not before `shown`, and a server that has come that far: one of `secondaries`
-    /// that is at most `max_staleness` behind, or the primary.
+    /// The newest moment of the primary, not before `earliest`, and a server that has come that far: one of
+    /// `secondaries` that is at most `max_staleness` behind, or the primary.
     ///
     /// # Errors
-    /// When no server answers; without a primary, when none has what was shown.
+    /// When no server answers; without a primary, when none has come as far as `earliest`.
     pub(crate) async fn choose(
         database: &Database,
         secondaries: &[String],
         max_staleness: Duration,
-        shown: Option<Timestamp>,
+        earliest: Option<Timestamp>,
     ) -> Result<Self, DatabaseError> {
         let any = Self::at_any_time();
-        let primary = SelectionCriteria::ReadPreference(ReadPreference::PrimaryPreferred { options: None });
-        let hello = hello(database, &primary).await?;
+        let preferred = SelectionCriteria::ReadPreference(ReadPreference::PrimaryPreferred { options: None });
+        let hello = hello(database, &preferred).await?;
         let is_sharded = hello.get_str("msg").is_ok_and(|kind| kind == "isdbgrid");
         let (true, Ok(now)) = (is_sharded || hello.contains_key("setName"), hello.get_timestamp("operationTime"))
         else {
             return Ok(any);
         };
-        let time = shown.map_or(now, |shown| shown.max(now));
+        let time = earliest.map_or(now, |earliest| earliest.max(now));
         let is_writable = hello.get_bool("isWritablePrimary").unwrap_or(false);
         let lags = lags(database, secondaries, &hello).await;
         let fresh = lags.iter().filter(|lag| lag.lag <= max_staleness).map(|lag| at_address(&lag.server));
@@ -95,7 +95,7 @@ impl Reading {
                 servers.iter().map(reading).collect()
             };
             // The first that answers is also the nearest.
-            let primary = std::slice::from_ref(&primary);
+            let primary = std::slice::from_ref(&preferred);
             for (candidates, limit) in [(readings(&fresh), CATCH_UP_TIME), (readings(primary), MAJORITY_TIME)] {
                 let probes = candidates.iter().map(|reading| reading.probe(database, limit).boxed());
                 if !candidates.is_empty()
@@ -106,9 +106,11 @@ impl Reading {
             }
         }
         if is_writable || is_sharded {
-            return Ok(Self { time: Time::Any, server: primary, lags });
+            // Nothing bounds how old the data of another server is.
+            let server = SelectionCriteria::ReadPreference(ReadPreference::Primary);
+            return Ok(Self { time: Time::Any, server, lags });
         }
-        let reason = "MongoDB has no primary, and no secondary has what was read before";
+        let reason = "MongoDB has no primary, and no secondary has what was written or read before";
         Err(DatabaseError::Away(reason.to_owned()))
     }
 

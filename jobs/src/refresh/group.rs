@@ -128,6 +128,18 @@ impl Group {
         }
     }
 
+    /// Forgets what these collectors have counted, in `duration` in all, since it was not published: they are due again
+    /// when they have rested.
+    pub(super) fn forget(&self, collectors: &[Text], duration: Duration) {
+        let mut last_runs = self.last_runs.lock();
+        for name in collectors {
+            if let Some(last) = last_runs.get_mut(name) {
+                last.forget();
+                last.rest(duration, duration);
+            }
+        }
+    }
+
     /// Runs collectors, at most `concurrency` at once, and hands each on when it is done. One that fails keeps what the
     /// last snapshot had, if that was counted by the same definition.
     pub(super) fn run<'a>(

@@ -38,8 +38,9 @@ struct Seen {
     since: Instant,
     /// When the look before the run began.
     at: Instant,
-    /// Whether the run came because of new writes, which may be those of a transaction.
-    is_followed_up: bool,
+    /// Whether the run came because of new writes, which may be those of a transaction. Those of before the first run
+    /// most likely are not, and are looked for once.
+    is_of_new_writes: bool,
     has_transactions: bool,
 }
 
@@ -60,13 +61,18 @@ impl LastRun {
                 writes,
                 since: same.map_or(look.at, |same| same.since),
                 at: look.at,
-                is_followed_up: before.is_some() && same.is_none_or(|same| same.is_followed_up),
+                is_of_new_writes: before.is_some() && same.is_none_or(|same| same.is_of_new_writes),
                 has_transactions: look.has_transactions,
             }
         });
         let rests_until = if succeeded { None } else { Some(Instant::now() + FAILURE_REST) };
         let rested = before.and_then(|before| before.rests_until);
         Self { definition, seen, rests_until: rests_until.max(rested) }
+    }
+
+    /// Forgets what the run has counted: it was not published.
+    pub(super) fn forget(&mut self) {
+        self.seen = None;
     }
 
     /// Lets the collector rest after a run for a change that took `run` in all, of which the collector took `own`.
@@ -89,8 +95,11 @@ impl LastRun {
         let is_due = match &self.seen {
             None => true,
             Some(seen) => {
-                let pause = seen.at.duration_since(seen.since).max(FIRST_PAUSE);
-                let follows_up = seen.is_followed_up && !seen.is_settled() && look.at >= seen.at + pause;
+                let pause = match seen.is_of_new_writes {
+                    true => seen.at.duration_since(seen.since).max(FIRST_PAUSE),
+                    false => TRANSACTION_TIME,
+                };
+                let follows_up = !seen.is_settled() && look.at >= seen.at + pause;
                 follows_up || seen.differs(look, &self.definition)
             }
         };
@@ -167,6 +176,16 @@ mod tests {
     }
 
     #[test]
+    fn what_was_not_published_is_due_again_after_its_rest() {
+        let look = |at| Look::imagined(at, &[("users", 1), ("titles", 0)], STANDALONE);
+        let mut last = LastRun::new(definition(), Some(&look(after(0))), true, None);
+        last.forget();
+        last.rest(Duration::from_secs(1), Duration::from_secs(1));
+        assert!(last.may_be_outdated(&look(after(0))));
+        assert!(!last.is_due(&look(after(10))) && last.is_due(&look(after(12))));
+    }
+
+    #[test]
     fn one_that_failed_is_due_after_half_a_minute() {
         let look = |at| Look::imagined(at, &[("users", 1), ("titles", 0)], STANDALONE);
         let last = LastRun::new(definition(), Some(&look(after(0))), false, None);
@@ -183,7 +202,10 @@ mod tests {
         };
         let definition = definition();
         let mut last = LastRun::new(definition.clone(), Some(&look(0, 1)), true, None);
-        assert!((1..300).all(|seconds| !last.is_due(&look(seconds, 1))), "nothing was written since it first ran");
+        let due: Vec<_> = (1..100).filter(|&seconds| last.is_due(&look(seconds, 1))).collect();
+        assert_eq!(due, (60..100).collect::<Vec<_>>(), "one may have been under way when it first ran");
+        last = LastRun::new(definition.clone(), Some(&look(60, 1)), true, Some(&last));
+        assert!((61..300).all(|seconds| !last.is_due(&look(seconds, 1))), "nothing was written since");
         let mut runs = Vec::new();
         for seconds in 100..300 {
             let look = look(seconds, 2);

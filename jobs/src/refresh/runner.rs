@@ -25,7 +25,7 @@ use super::snapshot::{ReadReport, SnapshotStore};
 use super::turns::{Claim, CustomRun, Turns};
 use super::writes::{Look, LookError};
 use crate::collect::{Definition, Reading};
-use crate::database::{DatabaseError, Health};
+use crate::database::{Backoff, DatabaseError, Health};
 use crate::metric::Text;
 
 /// How long custom metrics that were counted wait for others to be published together.
@@ -54,8 +54,10 @@ pub(super) struct Runner<P> {
     pub(super) publishing: tokio::sync::Mutex<()>,
     /// The highest number from the lease whose snapshot was shown; 0 before the first.
     pub(super) given: AtomicU64,
-    /// Whether what is shown has not been handed on, since there was no number for it.
+    /// Whether what is shown has not been handed on: there was no number for it, or it could not be stored.
     pub(super) is_own: AtomicBool,
+    /// When a snapshot that could not be stored is handed on once more.
+    pub(super) handing_on: Mutex<Backoff>,
     /// The highest number that was met in the database.
     pub(super) highest: AtomicU64,
     /// The report of the last refresh, be it scheduled, asked for or for a change.
@@ -138,7 +140,7 @@ impl<P: Send + Sync + 'static> Runner<P> {
         if definitions.is_empty() {
             return (Vec::new(), None);
         }
-        let (last, reading) = (self.store.load(), self.reading().await);
+        let (last, reading) = (self.store.load(), self.reading(look).await);
         let (database, options) = (&self.database, &self.options);
         let run = Run { database, reading: &reading, look, last: &last.snapshot, options };
         let step = |one: &Collected| {
@@ -156,10 +158,11 @@ impl<P: Send + Sync + 'static> Runner<P> {
         (collected, Some(ReadReport { is_consistent, lags }))
     }
 
-    /// When and where to read now.
-    async fn reading(&self) -> Result<Reading, DatabaseError> {
+    /// When and where to read what was written before a look.
+    async fn reading(&self, look: Option<&Look>) -> Result<Reading, DatabaseError> {
         let (secondaries, shown) = (self.health.secondaries(), *self.shown.lock());
-        Reading::choose(&self.database, &secondaries, self.options.max_staleness, shown).await
+        let earliest = shown.max(look.and_then(|look| look.moment));
+        Reading::choose(&self.database, &secondaries, self.options.max_staleness, earliest).await
     }
 
     fn remember(&self, reading: &Result<Reading, DatabaseError>) {
@@ -196,7 +199,7 @@ impl<P: Send + Sync + 'static> Runner<P> {
         look: Option<Look>,
     ) -> Option<Arc<Report>> {
         let (started, clock) = (SystemTime::now(), Instant::now());
-        let (last, reading) = (self.store.load(), self.reading().await);
+        let (last, reading) = (self.store.load(), self.reading(look.as_ref()).await);
         let mut generation = last.snapshot.generation;
         let (mut reports, mut failures) = (Vec::new(), Vec::new());
         let (database, options) = (&self.database, &self.options);

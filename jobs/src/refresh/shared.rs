@@ -23,8 +23,10 @@ pub struct SharedSnapshot {
 /// What came of handing a snapshot on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ShareOutcome {
-    /// The others can show it, or will learn of the next one: what is wrong is said elsewhere.
+    /// The others can show it.
     Shared,
+    /// It could not be stored: why is said elsewhere. The others can show it when it is handed on once more.
+    NotStored,
     /// Another instance has handed on a later one.
     Superseded {
         /// Its number.

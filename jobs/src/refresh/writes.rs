@@ -2,8 +2,8 @@
 //!
 //! MongoDB counts the writes of each collection on the server that takes them (`latencyStats` of `$collStats`):
 //! inserts, updates, deletes, bulk writes and the statements of transactions, each when it is done. It does not count
-//! what it deletes by itself (TTL indexes). A server that starts, a collection that is dropped and one that `$out`
-//! replaces begin again at zero.
+//! what it deletes by itself (TTL indexes), nor what it copies from another server while it is a secondary. A server
+//! that starts, a collection that is dropped and one that `$out` replaces begin again at zero.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use futures_util::TryStreamExt;
 use mongodb::Database;
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Bson, Document, doc};
+use mongodb::bson::{Bson, Document, Timestamp, doc};
 use mongodb::options::{ReadPreference, SelectionCriteria};
 
 use crate::collect::Definition;
@@ -25,10 +25,18 @@ const TIME_LIMIT: Duration = Duration::from_secs(5);
 /// look, nothing was written in between.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Writes {
-    /// The server process that was asked: another one counts from zero.
-    process: Option<ObjectId>,
+    primary: Term,
     /// Each shard's server (or the only server there is) and its count.
     counts: Vec<(String, i64)>,
+}
+
+/// The time in which one server process is the primary without a break.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Term {
+    /// Another process counts from zero.
+    process: Option<ObjectId>,
+    /// On a replica set: a server that was no primary for a while has not counted what was written meanwhile.
+    election: Option<ObjectId>,
 }
 
 /// The writes of several collections, at one time.
@@ -37,6 +45,8 @@ pub(super) struct Look {
     writes: HashMap<Text, Writes>,
     /// When it began.
     pub(super) at: Instant,
+    /// On a replica set: the moment, by its clock, at which the data has all writes of this look.
+    pub(super) moment: Option<Timestamp>,
     /// Whether transactions are possible. Their statements are counted before they are committed.
     pub(super) has_transactions: bool,
 }
@@ -69,13 +79,13 @@ impl Look {
     pub(super) async fn at(database: &Database, collections: &BTreeSet<Text>) -> Result<Self, LookError> {
         let at = Instant::now();
         let primary = SelectionCriteria::ReadPreference(ReadPreference::Primary);
-        let hello = database.run_command(doc! { "hello": 1 }).selection_criteria(primary.clone());
-        let hello = ask(TIME_LIMIT, hello).await?;
-        if !hello.get_bool("isWritablePrimary").unwrap_or(false) {
+        let hello = || database.run_command(doc! { "hello": 1 }).selection_criteria(primary.clone());
+        let before = ask(TIME_LIMIT, hello()).await?;
+        if !before.get_bool("isWritablePrimary").unwrap_or(false) {
             let reason = "the server that MONGODB_URI names is a secondary, which does not count writes";
             return Err(LookError::Refused(reason.to_owned()));
         }
-        let process = hello.get_document("topologyVersion").and_then(|version| version.get_object_id("processId")).ok();
+        let term = Term::of(&before);
         let mut writes = HashMap::new();
         for collection in collections {
             let stats = [doc! { "$collStats": { "latencyStats": {} } }];
@@ -84,11 +94,16 @@ impl Look {
                 let replies = documents.aggregate(stats).selection_criteria(primary.clone()).await?;
                 replies.try_collect::<Vec<_>>().await
             });
-            writes.insert(collection.clone(), Writes::of(process, &replies.await?)?);
+            writes.insert(collection.clone(), Writes::of(term, &replies.await?)?);
         }
         let has_transactions =
-            hello.contains_key("setName") || hello.get_str("msg").is_ok_and(|kind| kind == "isdbgrid");
-        Ok(Self { writes, at, has_transactions })
+            before.contains_key("setName") || before.get_str("msg").is_ok_and(|kind| kind == "isdbgrid");
+        // After the counts: what they have was written before.
+        let moment = match has_transactions {
+            true => ask(TIME_LIMIT, hello()).await?.get_timestamp("operationTime").ok(),
+            false => None,
+        };
+        Ok(Self { writes, at, moment, has_transactions })
     }
 
     /// What the collections of a definition have seen, in their order; `None` if one of them was not looked at.
@@ -97,9 +112,18 @@ impl Look {
     }
 }
 
+impl Term {
+    /// Reads the reply of a primary to `hello`.
+    fn of(hello: &Document) -> Self {
+        let version = hello.get_document("topologyVersion");
+        let process = version.and_then(|version| version.get_object_id("processId")).ok();
+        Self { process, election: hello.get_object_id("electionId").ok() }
+    }
+}
+
 impl Writes {
     /// Reads the replies to `$collStats`: one from each shard that has a part of the collection, or one in all.
-    fn of(process: Option<ObjectId>, replies: &[Document]) -> Result<Self, LookError> {
+    fn of(primary: Term, replies: &[Document]) -> Result<Self, LookError> {
         let mut counts = Vec::new();
         for reply in replies {
             let server = |field| reply.get_str(field).unwrap_or_default();
@@ -112,7 +136,7 @@ impl Writes {
             counts.push((format!("{} {}", server("shard"), server("host")), count));
         }
         counts.sort_unstable();
-        Ok(Self { process, counts })
+        Ok(Self { primary, counts })
     }
 }
 
@@ -121,9 +145,9 @@ impl Look {
     /// A look that finds these counts of one server.
     pub(super) fn imagined(at: Instant, counts: &[(&'static str, i64)], has_transactions: bool) -> Self {
         let writes = |&(collection, count)| {
-            (Text::from(collection), Writes { process: None, counts: vec![("a:1".to_owned(), count)] })
+            (Text::from(collection), Writes { primary: Term::default(), counts: vec![("a:1".to_owned(), count)] })
         };
-        Self { writes: counts.iter().map(writes).collect(), at, has_transactions }
+        Self { writes: counts.iter().map(writes).collect(), at, moment: None, has_transactions }
     }
 }
 
@@ -138,7 +162,7 @@ mod tests {
     }
 
     fn writes(replies: &[Document]) -> Writes {
-        Writes::of(None, replies).unwrap()
+        Writes::of(Term::default(), replies).unwrap()
     }
 
     #[test]
@@ -148,8 +172,18 @@ mod tests {
         for after in [reply(None, "a:1", 6), reply(None, "a:1", 0), reply(None, "b:1", 5)] {
             assert_ne!(before, writes(&[after]));
         }
-        let restarted = Writes::of(Some(ObjectId::new()), &[reply(None, "a:1", 5)]).unwrap();
-        assert_ne!(before, restarted);
+        let elsewhere = Term { process: Some(ObjectId::new()), ..Term::default() };
+        assert_ne!(before, Writes::of(elsewhere, &[reply(None, "a:1", 5)]).unwrap());
+    }
+
+    #[test]
+    fn a_server_that_is_the_primary_again_may_have_missed_writes() {
+        let process = ObjectId::new();
+        let hello = |election| doc! { "topologyVersion": { "processId": process }, "electionId": election };
+        let (first, second) = (hello(ObjectId::new()), hello(ObjectId::new()));
+        let writes = |hello: &Document| Writes::of(Term::of(hello), &[reply(None, "a:1", 5)]).unwrap();
+        assert_eq!(writes(&first), writes(&first.clone()));
+        assert_ne!(writes(&first), writes(&second));
     }
 
     #[test]
@@ -165,7 +199,7 @@ mod tests {
 
     #[test]
     fn a_server_that_does_not_count_writes_is_said_to() {
-        let error = Writes::of(None, &[doc! { "ns": "playarr.titles" }]).unwrap_err();
+        let error = Writes::of(Term::default(), &[doc! { "ns": "playarr.titles" }]).unwrap_err();
         assert!(matches!(error, LookError::Refused(_)), "{error}");
     }
 }

@@ -204,12 +204,13 @@ impl RememberedState {
         if let Err(RememberError::Superseded { generation }) = written {
             return ShareOutcome::Superseded { generation };
         }
-        if written.is_ok() {
+        let outcome = if written.is_ok() { ShareOutcome::Shared } else { ShareOutcome::NotStored };
+        if outcome == ShareOutcome::Shared {
             *last = generation;
         }
         drop(last);
         self.said(written, asked).await;
-        ShareOutcome::Shared
+        outcome
     }
 
     /// Says what is wrong, once until it is over.

@@ -38,7 +38,7 @@ enum Number {
 
 impl<P: Send + Sync + 'static> Runner<P> {
     /// Publishes the last snapshot with what was collected in it. `None` if it could not be prepared, or another
-    /// instance refreshes; what is shown then stays.
+    /// instance refreshes; what is shown then stays, and what was collected is due again.
     ///
     /// `read` says how built-in gauges were read, if any were. `is_current` says that whatever was not collected is
     /// known to be as it is in the database. `report` makes the report of a refresh from the number and the reports of
@@ -51,6 +51,23 @@ impl<P: Send + Sync + 'static> Runner<P> {
         report: impl FnOnce(u64, Vec<CollectorReport>) -> Option<Report>,
     ) -> Option<Publication> {
         let _publishing = self.publishing.lock().await;
+        let names: Vec<_> = collected.iter().map(|one| one.collector.name.clone()).collect();
+        let duration = collected.iter().map(|one| one.collector.duration).sum();
+        let publication = self.try_to_publish(collected, read, is_current, report).await;
+        if publication.is_none() {
+            self.gauges.forget(&names, duration);
+            self.custom.forget(&names, duration);
+        }
+        publication
+    }
+
+    async fn try_to_publish(
+        self: &Arc<Self>,
+        collected: Vec<Collected>,
+        read: Option<ReadReport>,
+        is_current: bool,
+        report: impl FnOnce(u64, Vec<CollectorReport>) -> Option<Report>,
+    ) -> Option<Publication> {
         let has_news = is_current || collected.iter().any(|one| one.collector.is_successful());
         let number = self.number(has_news).await?;
         let (Number::Given(generation) | Number::Own(generation)) = number;
@@ -64,18 +81,26 @@ impl<P: Send + Sync + 'static> Runner<P> {
             *self.last_report.lock() = Some(report.clone());
         }
         let is_given = matches!(number, Number::Given(_));
+        let mut is_own = !is_given;
         if let Some(bonds) = self.bonds.get().filter(|_| is_given) {
             // Before it is shown here: a process that is killed in between has shown nothing that is lost.
             let (last_report, moment) = (self.last_report.lock().clone(), *self.shown.lock());
             let shared = (bonds.share)(published.clone(), last_report, moment).await;
-            if let ShareOutcome::Superseded { generation: later } = shared {
-                tracing::info!(generation, later, "a snapshot came too late: there is a later one");
-                self.highest.fetch_max(later, Ordering::Relaxed);
-                return None;
+            match shared {
+                ShareOutcome::Shared => self.handing_on.lock().reset(),
+                ShareOutcome::NotStored => {
+                    is_own = true;
+                    self.handing_on.lock().fail();
+                }
+                ShareOutcome::Superseded { generation: later } => {
+                    tracing::info!(generation, later, "a snapshot came too late: there is a later one");
+                    self.highest.fetch_max(later, Ordering::Relaxed);
+                    return None;
+                }
             }
         }
         self.store.publish(published);
-        self.is_own.store(!is_given, Ordering::Relaxed);
+        self.is_own.store(is_own, Ordering::Relaxed);
         if is_given {
             self.given.store(generation, Ordering::Relaxed);
         }

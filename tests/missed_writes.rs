@@ -1,0 +1,133 @@
+//! What was written is counted however MongoDB fails while that is noticed, counted, published or stored: not only by
+//! the next scheduled refresh, minutes later.
+
+use std::time::Duration;
+
+use mongodb::bson::{Bson, Document, doc};
+use mongodb::{Client, Database};
+use playarr_sandbox::{Member, Mongod, ReplicaSet};
+
+use crate::support::exposition::value;
+use crate::support::library::{fixtures, load};
+use crate::support::program::signal;
+use crate::support::running::Running;
+use crate::support::until;
+
+/// Far longer than it takes, and shorter than until the collectors run next for another reason: after a minute on a
+/// replica set, in case of a transaction, and after five by schedule.
+const SOON: Duration = Duration::from_secs(30);
+
+/// Notices changes, and says what becomes of them.
+const SETTINGS: [(&str, &str); 2] = [("CHANGE_DETECTION", "on"), ("LOG_LEVEL", "info,playarr_jobs=debug")];
+
+/// The error of a write that no majority has confirmed in time.
+const NO_MAJORITY: i32 = 64;
+
+async fn mongod() -> (Mongod, Database) {
+    let mongod = Mongod::builder().arguments(&["--setParameter", "enableTestCommands=1"]).start().await.unwrap();
+    let database = Client::with_uri_str(mongod.uri()).await.unwrap().database("playarr");
+    load(&database, &fixtures()).await.unwrap();
+    (mongod, database)
+}
+
+/// From now on, or no longer, a command fails: on one collection if it is named.
+async fn fail(database: &Database, mode: impl Into<Bson>, command: &str, collection: Option<&str>) {
+    let mut data = doc! { "failCommands": [command], "errorCode": NO_MAJORITY };
+    if let Some(collection) = collection {
+        data.insert("namespace", format!("{}.{collection}", database.name()));
+    }
+    let point = doc! { "configureFailPoint": "failCommand", "mode": mode.into(), "data": data };
+    database.client().database("admin").run_command(point).await.unwrap();
+}
+
+async fn add_user(database: &Database, name: &str) {
+    let user = doc! { "username": name, "api_key": format!("key-{name}") };
+    database.collection::<Document>("users").insert_one(user).await.unwrap();
+}
+
+async fn users(running: &Running) -> f64 {
+    value(&running.series().await, "playarr_active_users", &[]).unwrap()
+}
+
+async fn until_noticing_changes(running: &Running) {
+    until("changes are noticed", SOON, || async {
+        value(&running.series().await, "playarr_metrics_change_detection", &[]) == Some(1.0)
+    })
+    .await;
+}
+
+async fn until_said(running: &Running, message: &str) {
+    until(message, SOON, || async {
+        let said = |line: &serde_json::Value| line["message"].as_str().is_some_and(|text| text.starts_with(message));
+        running.log_lines().iter().any(said)
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_that_was_counted_and_could_not_be_published_is_counted_again() {
+    let (mongod, database) = mongod().await;
+    let running = Running::start_at(mongod.uri(), database.name(), &SETTINGS).await;
+    until_noticing_changes(&running).await;
+    let before = users(&running).await;
+
+    // No number for a snapshot can be had.
+    fail(&database, "alwaysOn", "findAndModify", None).await;
+    add_user(&database, "unpublished").await;
+    until_said(&running, "what was counted is thrown away").await;
+    fail(&database, "off", "findAndModify", None).await;
+    until("the change shows", SOON, || async { users(&running).await > before }).await;
+    running.end("TERM").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_snapshot_that_could_not_be_stored_is_stored_when_that_is_possible() {
+    let (mongod, database) = mongod().await;
+    let running = Running::start_at(mongod.uri(), database.name(), &SETTINGS).await;
+    until_noticing_changes(&running).await;
+    let before = users(&running).await;
+
+    fail(&database, "alwaysOn", "insert", Some("playarr_metrics_snapshots")).await;
+    add_user(&database, "unstored").await;
+    until("the change shows here", SOON, || async { users(&running).await > before }).await;
+    let records = database.collection::<Document>("playarr_metrics");
+    let lease = records.find_one(doc! { "_id": "refresh_lease" }).await.unwrap();
+    let given = lease.unwrap().get_i64("generation").unwrap();
+    let stored = async || {
+        let snapshots = database.collection::<Document>("playarr_metrics_snapshots");
+        let last = snapshots.find_one(doc! { "_id": "last" }).await.unwrap().unwrap();
+        last.get_i64("generation").unwrap()
+    };
+    assert!(stored().await < given, "others cannot show it yet");
+    fail(&database, "off", "insert", None).await;
+    until("others can show it", SOON, || async { stored().await > given }).await;
+    running.end("TERM").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_another_primary_took_in_between_shows_when_the_first_is_primary_again() {
+    let set = ReplicaSet::start(&[Member::Primary, Member::Secondary, Member::Secondary]).await.unwrap();
+    let database = Client::with_uri_str(set.uri()).await.unwrap().database("playarr");
+    load(&database, &fixtures()).await.unwrap();
+    let running = Running::start_at(&set.uri(), database.name(), &SETTINGS).await;
+    until_noticing_changes(&running).await;
+    let before = users(&running).await;
+
+    // It sees nothing of the second primary, which counts the write; the first one has counted none.
+    signal(&running.child, "STOP").await;
+    let elect = async |member: usize| {
+        until("an election", SOON, || async { set.run(member, doc! { "replSetStepUp": 1 }).await.is_ok() }).await;
+        set.until_writable(member).await.unwrap();
+    };
+    elect(1).await;
+    let write = async || {
+        let direct = Client::with_uri_str(set.members[1].uri()).await.unwrap();
+        let users = direct.database("playarr").collection::<Document>("users");
+        users.insert_one(doc! { "username": "elsewhere", "api_key": "key-elsewhere" }).await.is_ok()
+    };
+    until("a write to the second primary", SOON, write).await;
+    elect(0).await;
+    signal(&running.child, "CONT").await;
+    until("the change shows", SOON, || async { users(&running).await > before }).await;
+    running.end("TERM").await;
+}
