@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::support::library::{fixtures, load};
 use crate::support::running::Running;
+use crate::websocket::{next, open_at};
 
 /// How long it takes, unless `PLAYARR_SOAK_SECONDS` says otherwise.
 const SECONDS: u64 = 15;
@@ -71,6 +72,29 @@ impl Load {
         }
     }
 
+    /// Signs in, and follows the status by a WebSocket with that session, again and again.
+    async fn sign_in_and_follow(self: Arc<Self>) {
+        let login = serde_json::json!({ "username": "admin", "password": "admin-password" });
+        while !self.is_over.load(Ordering::SeqCst) {
+            let began = Instant::now();
+            let answer = self.running.request(Method::POST, "/api/auth/login").json(&login).send().await.unwrap();
+            assert!(answer.status().is_success(), "a login: {}", answer.status());
+            let cookie = answer.headers()["set-cookie"].to_str().unwrap();
+            let session = cookie.split(';').next().unwrap().to_owned();
+            let micros = u64::try_from(began.elapsed().as_micros()).unwrap();
+            self.slowest_micros.fetch_max(micros, Ordering::SeqCst);
+            let mut socket =
+                open_at(&self.running.url, &[("cookie", &session), ("origin", &self.running.url)]).await.unwrap();
+            next(&mut socket).await;
+            self.requests.fetch_add(2, Ordering::SeqCst);
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            // Some go without a word.
+            if rand::random() {
+                socket.close(None).await.unwrap();
+            }
+        }
+    }
+
     /// Adds a channel and takes it away again, so that the library stays as large as it is.
     async fn change(self: Arc<Self>) {
         let channels = self.running.database.collection::<Document>("channels");
@@ -112,6 +136,7 @@ async fn under_mixed_load_memory_descriptors_and_threads_stay_level() {
     });
     let mut tasks = JoinSet::new();
     tasks.spawn(load.clone().change());
+    tasks.spawn(load.clone().sign_in_and_follow());
     for (path, encoding, pause) in [
         ("/metrics", "identity", 100),
         ("/metrics", "gzip", 100),

@@ -30,7 +30,12 @@ const BY_KEY: &[(&str, &str)] = &[("x-api-key", "admin001")];
 
 /// Opens a WebSocket, or returns the status it was refused with.
 pub(crate) async fn open(service: &Service, headers: &[(&str, &str)]) -> Result<Socket, StatusCode> {
-    let address = service.url.strip_prefix("http://").unwrap();
+    open_at(&service.url, headers).await
+}
+
+/// As [`open`], at the address of a service.
+pub(crate) async fn open_at(url: &str, headers: &[(&str, &str)]) -> Result<Socket, StatusCode> {
+    let address = url.strip_prefix("http://").unwrap();
     let mut request = format!("ws://{address}/api/ws").into_client_request().unwrap();
     for (name, value) in headers {
         let name: HeaderName = name.parse().unwrap();

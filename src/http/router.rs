@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
 use hyper::body::Body;
 use tower_service::Service;
 use warp::filters::BoxedFilter;
@@ -21,7 +20,7 @@ use warp::{Filter, Rejection, Reply};
 use crate::app::App;
 use crate::live::{self, Endpoint, HttpRequest, Label, StatusCode};
 
-use super::reply::counted_by::CountedBy;
+use super::reply::counted_by::{CountedBy, CountedResponse, HeadAnswer};
 use super::reply::error::{ApiError, rejected};
 use super::reply::extensions::{AuthenticationReason, ErrorText};
 use super::reply::page;
@@ -52,7 +51,7 @@ enum Handler {
 }
 
 /// Answers a request whose body does not matter, and which began at this moment.
-type HeadHandler = fn(&Arc<App>, Parts, Instant) -> BoxFuture<'static, (Response, CountedBy)>;
+type HeadHandler = fn(&Arc<App>, Parts, Instant) -> HeadAnswer;
 
 impl Router {
     pub(super) fn new(app: Arc<App>) -> Self {
@@ -176,7 +175,7 @@ impl Router {
     }
 
     /// Runs a handler. A panic is answered with an error, and the connection stays open.
-    async fn run<B>(&self, handler: &Handler, request: Request<B>, started: Instant) -> (Response, CountedBy)
+    async fn run<B>(&self, handler: &Handler, request: Request<B>, started: Instant) -> CountedResponse
     where
         B: Body + Send + Sync + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,

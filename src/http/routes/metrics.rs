@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, ready};
+use futures_util::future::{Either, ready};
 use warp::Reply;
 use warp::http::Method;
 use warp::http::header::{
@@ -22,7 +22,7 @@ use crate::app::App;
 use crate::connections;
 use crate::explore::{Export, ExportFormat, compressed};
 use crate::exposition::Format;
-use crate::http::reply::counted_by::CountedBy;
+use crate::http::reply::counted_by::{CountedBy, HeadAnswer};
 use crate::http::reply::error::ApiError;
 use crate::http::reply::stream::streamed;
 use crate::http::reply::unauthorized::Unauthorized;
@@ -55,11 +55,7 @@ struct Request {
 }
 
 /// `GET /metrics?match[]=SELECTOR`, for the bearer of the metrics token, if there are not too many scrapes at once.
-pub(in crate::http) fn scrape(
-    app: &Arc<App>,
-    head: Parts,
-    started: Instant,
-) -> BoxFuture<'static, (Response, CountedBy)> {
+pub(in crate::http) fn scrape(app: &Arc<App>, head: Parts, started: Instant) -> HeadAnswer {
     let caller = Caller::new(head.headers);
     let choice = Choice::of(head.uri.query().unwrap_or_default());
     let request = Request::of(&head.method, &caller, choice, started);
@@ -67,18 +63,20 @@ pub(in crate::http) fn scrape(
     let counted_by = if request.is_head { CountedBy::Router } else { CountedBy::Handler };
     let admitted = match admit(app, caller.bearer(), request) {
         Ok(admitted) => admitted,
-        Err(error) => return ready((error.response(), CountedBy::Router)).boxed(),
+        Err(error) => return Either::Left(ready((error.response(), CountedBy::Router))),
     };
     match admitted.request.choice.selectors() {
-        Ok(selectors) if selectors.is_empty() => ready((whole(admitted), counted_by)).boxed(),
-        Ok(selectors) => async move {
-            match part(&admitted, selectors).await {
-                Ok(export) => (filtered(admitted, export), counted_by),
-                Err(error) => (admitted.refuse(&error), CountedBy::Router),
-            }
+        Ok(selectors) if selectors.is_empty() => Either::Left(ready((whole(admitted), counted_by))),
+        Ok(selectors) => {
+            let answer = async move {
+                match part(&admitted, selectors).await {
+                    Ok(export) => (filtered(admitted, export), counted_by),
+                    Err(error) => (admitted.refuse(&error), CountedBy::Router),
+                }
+            };
+            Either::Right(answer.boxed())
         }
-        .boxed(),
-        Err(error) => ready((admitted.refuse(&error), CountedBy::Router)).boxed(),
+        Err(error) => Either::Left(ready((admitted.refuse(&error), CountedBy::Router))),
     }
 }
 
@@ -87,15 +85,16 @@ fn whole(admitted: Admitted) -> Response {
     let Request { at, format, gzip, is_head, .. } = admitted.request;
     let Body { first, last, length } = admitted.app.exposition.body(format, gzip, at);
     let last = if is_head { last } else { Bytes::from_owner(LastFrame { last, ended: Ended { admitted, length } }) };
-    let mut response = match first {
+    let response = match first {
         None => Response::new(last.into()),
         Some(first) => {
             let frames = [first, last].map(Ok::<_, Infallible>);
             warp::reply::stream(futures_util::stream::iter(frames)).into_response()
         }
     };
+    let mut response = described(response, format, gzip);
     response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
-    described(response, format, gzip)
+    response
 }
 
 /// The series that selectors choose.
@@ -127,6 +126,8 @@ fn filtered(admitted: Admitted, export: Export) -> Response {
 
 fn described(mut response: Response, format: Format, gzip: bool) -> Response {
     let headers = response.headers_mut();
+    // These and those of the transport.
+    headers.reserve(8);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
     headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding, Authorization"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
