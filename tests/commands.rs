@@ -36,7 +36,8 @@ async fn a_reader_of_the_output_that_has_seen_enough_is_no_failure() {
     let channels = database.connect().await.unwrap().collection("channels");
     channels.insert_many((0..1_000).map(channel)).await.unwrap();
     let settings = [("MONGODB_URI", database.uri()), ("MONGODB_DB_NAME", database.name())];
-    for command in [&["collect"][..], &["token"], &["catalog", "--format", "json"]] {
+    let csv = ["collect", "--format", "csv"];
+    for command in [&["collect"][..], &csv, &["token"], &["catalog", "--format", "json"]] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
         let stdout = std::process::Stdio::from(std::os::fd::OwnedFd::from(writer));
