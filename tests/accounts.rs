@@ -201,6 +201,8 @@ async fn a_user_whose_status_is_not_exactly_active_has_no_login_no_session_and_n
         for (name, proof) in [("cookie", session.as_str()), ("x-api-key", "admin001")] {
             let asked = service.get("/api/settings/metrics").header(name, proof).send().await.unwrap();
             assert!(asked.status().is_client_error(), "{change} {name}: {}", asked.status());
+            let verified = service.get("/api/auth/verify").header(name, proof).send().await.unwrap();
+            assert_eq!(verified.status(), StatusCode::UNAUTHORIZED, "{change} {name}");
         }
     }
     users.update_one(admin, doc! { "$set": { "status": "active" } }).await.unwrap();

@@ -31,6 +31,10 @@ async fn collect_prints_the_snapshot() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reader_of_the_output_that_has_seen_enough_is_no_failure() {
     let database = seeded().await;
+    // More than a program keeps for later before it writes.
+    let channel = |number: i32| doc! { "provider_id": "agtv", "channel_id": number, "group_title": number };
+    let channels = database.connect().await.unwrap().collection("channels");
+    channels.insert_many((0..1_000).map(channel)).await.unwrap();
     let settings = [("MONGODB_URI", database.uri()), ("MONGODB_DB_NAME", database.name())];
     for command in [&["collect"][..], &["token"], &["catalog", "--format", "json"]] {
         let (reader, writer) = std::io::pipe().unwrap();

@@ -280,6 +280,13 @@ async fn one_that_keeps_failing_is_paused_and_says_why_and_the_others_go_on() {
     service.until_value("playarr_metrics_custom_metric_paused", &[("custom_metric", NAME)], 0.0).await;
     until_state(&service, NAME, "ok").await;
 
+    // A change is another try, as often as for a new one.
+    let path = format!("{API}/playarr_custom_failing");
+    let (_, mut changed) = ask(&service, Method::GET, &path, None).await;
+    changed["help"] = json!("Changed.");
+    assert_eq!(put(&service, &changed).await.0, StatusCode::OK);
+    until_state(&service, "playarr_custom_failing", "failing").await;
+
     // Mended data: trying it now brings it back.
     users_of.delete_one(doc! { "username": "zero" }).await.unwrap();
     let retry = format!("{API}/playarr_custom_failing/retry");

@@ -191,6 +191,42 @@ fn assert_one_line_each(lines: &[&str], reasons: &[String]) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_outage_pauses_no_custom_metric() {
+    let mut mongod = Mongod::start().await.unwrap();
+    let uri = format!("{}&serverSelectionTimeoutMS=500", mongod.uri());
+    let service = Service::with(large_library()).server(&uri).ready().await;
+    let metric = json!({ "name": "playarr_custom_users", "help": "Users.", "collection": "users", "value": "count",
+                         "pipeline": [{ "$count": "count" }] });
+    let path = format!("{}/api/metrics/custom/playarr_custom_users", service.url);
+    let put = service.client.put(path).header("x-api-key", "admin001").json(&metric).send().await.unwrap();
+    assert_eq!(put.status(), StatusCode::CREATED);
+    let token = service.token().await;
+    let shown = async |name: &str, labels: &[(&str, &str)]| {
+        let text = service.scrape_with(&token).send().await.unwrap().text().await.unwrap();
+        value(&crate::support::exposition::parse(&text), name, labels)
+    };
+    let succeeds = async || {
+        shown("playarr_metrics_collector_success", &[("collector", "playarr_custom_users")]).await == Some(1.0)
+    };
+    let paused =
+        async || shown("playarr_metrics_custom_metric_paused", &[("custom_metric", "playarr_custom_users")]).await;
+    until("it is counted", Duration::from_secs(20), || async { succeeds().await }).await;
+
+    kill_at_work(&mut mongod, || service.post("/api/metrics/refresh?wait=false&full=true")).await;
+    let failed = [("status", "failure"), ("trigger", "schedule")];
+    until("more refreshes fail than pause it", Duration::from_secs(120), || async {
+        shown("playarr_metrics_refresh_total", &failed).await >= Some(3.0)
+    })
+    .await;
+    assert!(!succeeds().await);
+    assert_eq!(paused().await, Some(0.0));
+    mongod.restart().await.unwrap();
+    until("it is counted again", Duration::from_secs(60), || async { succeeds().await }).await;
+    assert_eq!(paused().await, Some(0.0));
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_mongod_away_at_start_the_log_says_so_once_and_when_that_is_over() {
     let mut mongod = Mongod::start().await.unwrap();
     load_into(&mongod, &fixtures()).await;
