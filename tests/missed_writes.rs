@@ -64,6 +64,11 @@ async fn until_said(running: &Running, message: &str) {
     .await;
 }
 
+async fn elect(set: &ReplicaSet, member: usize) {
+    until("an election", SOON, || async { set.run(member, doc! { "replSetStepUp": 1 }).await.is_ok() }).await;
+    set.until_writable(member).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_change_that_was_counted_and_could_not_be_published_is_counted_again() {
     let (mongod, database) = mongod().await;
@@ -115,19 +120,36 @@ async fn what_another_primary_took_in_between_shows_when_the_first_is_primary_ag
 
     // It sees nothing of the second primary, which counts the write; the first one has counted none.
     signal(&running.child, "STOP").await;
-    let elect = async |member: usize| {
-        until("an election", SOON, || async { set.run(member, doc! { "replSetStepUp": 1 }).await.is_ok() }).await;
-        set.until_writable(member).await.unwrap();
-    };
-    elect(1).await;
+    elect(&set, 1).await;
     let write = async || {
         let direct = Client::with_uri_str(set.members[1].uri()).await.unwrap();
         let users = direct.database("playarr").collection::<Document>("users");
         users.insert_one(doc! { "username": "elsewhere", "api_key": "key-elsewhere" }).await.is_ok()
     };
     until("a write to the second primary", SOON, write).await;
-    elect(0).await;
+    elect(&set, 0).await;
     signal(&running.child, "CONT").await;
+    until("the change shows", SOON, || async { users(&running).await > before }).await;
+    running.end("TERM").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_was_no_primary_for_a_while_is_soon_asked_for_changes_again() {
+    let set = ReplicaSet::start(&[Member::Primary, Member::Secondary, Member::Secondary]).await.unwrap();
+    let database = Client::with_uri_str(set.uri()).await.unwrap().database("playarr");
+    load(&database, &fixtures()).await.unwrap();
+    // The only server that it can ask, whatever that is.
+    let running = Running::start_at(set.members[0].uri(), database.name(), &SETTINGS).await;
+    until_noticing_changes(&running).await;
+    let before = users(&running).await;
+
+    elect(&set, 1).await;
+    until("it says that changes are not noticed", SOON, || async {
+        value(&running.series().await, "playarr_metrics_change_detection", &[]) == Some(0.0)
+    })
+    .await;
+    elect(&set, 0).await;
+    add_user(&database, "later").await;
     until("the change shows", SOON, || async { users(&running).await > before }).await;
     running.end("TERM").await;
 }

@@ -57,6 +57,10 @@ pub(super) enum LookError {
     /// The database gave no answer. It may later.
     #[error("{0}")]
     Away(DatabaseError),
+    /// The server that was asked is no primary: one that stepped down a moment ago, or a secondary that `MONGODB_URI`
+    /// names.
+    #[error("the server that MONGODB_URI names is a secondary, which does not count writes")]
+    NotPrimary,
     /// It will not answer this question.
     #[error("{0}")]
     Refused(String),
@@ -82,8 +86,7 @@ impl Look {
         let hello = || database.run_command(doc! { "hello": 1 }).selection_criteria(primary.clone());
         let before = ask(TIME_LIMIT, hello()).await?;
         if !before.get_bool("isWritablePrimary").unwrap_or(false) {
-            let reason = "the server that MONGODB_URI names is a secondary, which does not count writes";
-            return Err(LookError::Refused(reason.to_owned()));
+            return Err(LookError::NotPrimary);
         }
         let term = Term::of(&before);
         let mut writes = HashMap::new();
