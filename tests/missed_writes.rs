@@ -144,10 +144,13 @@ async fn a_server_that_was_no_primary_for_a_while_is_soon_asked_for_changes_agai
     let before = users(&running).await;
 
     elect(&set, 1).await;
+    // It would be elected again at once.
+    set.run(0, doc! { "replSetFreeze": 120 }).await.unwrap();
     until("it says that changes are not noticed", SOON, || async {
         value(&running.series().await, "playarr_metrics_change_detection", &[]) == Some(0.0)
     })
     .await;
+    set.run(0, doc! { "replSetFreeze": 0 }).await.unwrap();
     elect(&set, 0).await;
     add_user(&database, "later").await;
     until("the change shows", SOON, || async { users(&running).await > before }).await;
