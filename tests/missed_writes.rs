@@ -23,6 +23,9 @@ const SETTINGS: [(&str, &str); 2] = [("CHANGE_DETECTION", "on"), ("LOG_LEVEL", "
 /// The error of a write that no majority has confirmed in time.
 const NO_MAJORITY: i32 = 64;
 
+/// An error that no outage explains.
+const REFUSED: i32 = 8;
+
 async fn mongod() -> (Mongod, Database) {
     let mongod = Mongod::builder().arguments(&["--setParameter", "enableTestCommands=1"]).start().await.unwrap();
     let database = Client::with_uri_str(mongod.uri()).await.unwrap().database("playarr");
@@ -30,12 +33,10 @@ async fn mongod() -> (Mongod, Database) {
     (mongod, database)
 }
 
-/// From now on, or no longer, a command fails: on one collection if it is named.
-async fn fail(database: &Database, mode: impl Into<Bson>, command: &str, collection: Option<&str>) {
-    let mut data = doc! { "failCommands": [command], "errorCode": NO_MAJORITY };
-    if let Some(collection) = collection {
-        data.insert("namespace", format!("{}.{collection}", database.name()));
-    }
+/// From now on, or no longer, a command fails on a collection.
+async fn fail(database: &Database, mode: impl Into<Bson>, command: &str, collection: &str, code: i32) {
+    let namespace = format!("{}.{collection}", database.name());
+    let data = doc! { "failCommands": [command], "errorCode": code, "namespace": namespace };
     let point = doc! { "configureFailPoint": "failCommand", "mode": mode.into(), "data": data };
     database.client().database("admin").run_command(point).await.unwrap();
 }
@@ -77,10 +78,26 @@ async fn a_change_that_was_counted_and_could_not_be_published_is_counted_again()
     let before = users(&running).await;
 
     // No number for a snapshot can be had.
-    fail(&database, "alwaysOn", "findAndModify", None).await;
+    fail(&database, "alwaysOn", "findAndModify", "playarr_metrics", NO_MAJORITY).await;
     add_user(&database, "unpublished").await;
     until_said(&running, "what was counted is thrown away").await;
-    fail(&database, "off", "findAndModify", None).await;
+    fail(&database, "off", "findAndModify", "playarr_metrics", NO_MAJORITY).await;
+    until("the change shows", SOON, || async { users(&running).await > before }).await;
+    running.end("TERM").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_outage_keeps_from_being_stored_shows_once_it_is_stored_since_nothing_may_go_back() {
+    let (mongod, database) = mongod().await;
+    let running = Running::start_at(mongod.uri(), database.name(), &SETTINGS).await;
+    until_noticing_changes(&running).await;
+    let before = users(&running).await;
+
+    fail(&database, "alwaysOn", "insert", "playarr_metrics_snapshots", NO_MAJORITY).await;
+    add_user(&database, "unconfirmed").await;
+    until_said(&running, "what was counted is thrown away").await;
+    assert!((users(&running).await - before).abs() < f64::EPSILON, "a process that starts now would not show it");
+    fail(&database, "off", "insert", "playarr_metrics_snapshots", NO_MAJORITY).await;
     until("the change shows", SOON, || async { users(&running).await > before }).await;
     running.end("TERM").await;
 }
@@ -92,7 +109,7 @@ async fn a_snapshot_that_could_not_be_stored_is_stored_when_that_is_possible() {
     until_noticing_changes(&running).await;
     let before = users(&running).await;
 
-    fail(&database, "alwaysOn", "insert", Some("playarr_metrics_snapshots")).await;
+    fail(&database, "alwaysOn", "insert", "playarr_metrics_snapshots", REFUSED).await;
     add_user(&database, "unstored").await;
     until("the change shows here", SOON, || async { users(&running).await > before }).await;
     let records = database.collection::<Document>("playarr_metrics");
@@ -104,7 +121,7 @@ async fn a_snapshot_that_could_not_be_stored_is_stored_when_that_is_possible() {
         last.get_i64("generation").unwrap()
     };
     assert!(stored().await < given, "others cannot show it yet");
-    fail(&database, "off", "insert", None).await;
+    fail(&database, "off", "insert", "playarr_metrics_snapshots", REFUSED).await;
     until("others can show it", SOON, || async { stored().await > given }).await;
     running.end("TERM").await;
 }

@@ -25,7 +25,9 @@ pub struct SharedSnapshot {
 pub enum ShareOutcome {
     /// The others can show it.
     Shared,
-    /// It could not be stored: why is said elsewhere. The others can show it when it is handed on once more.
+    /// The database is away, or no majority has confirmed it: the next process may not find it.
+    Unreached,
+    /// It cannot be stored, for a reason that is said elsewhere. The others can show it once that is mended.
     NotStored,
     /// Another instance has handed on a later one.
     Superseded {

@@ -201,10 +201,12 @@ impl RememberedState {
         let mut last = self.written.lock().await;
         let (asked, generation) = (Instant::now(), published.snapshot.generation);
         let written = self.write(published, report, moment).await;
-        if let Err(RememberError::Superseded { generation }) = written {
-            return ShareOutcome::Superseded { generation };
-        }
-        let outcome = if written.is_ok() { ShareOutcome::Shared } else { ShareOutcome::NotStored };
+        let outcome = match &written {
+            Ok(()) => ShareOutcome::Shared,
+            &Err(RememberError::Superseded { generation }) => return ShareOutcome::Superseded { generation },
+            Err(RememberError::Database(error)) if error.may_be_an_outage() => ShareOutcome::Unreached,
+            Err(_) => ShareOutcome::NotStored,
+        };
         if outcome == ShareOutcome::Shared {
             *last = generation;
         }

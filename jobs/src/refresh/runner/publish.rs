@@ -88,7 +88,13 @@ impl<P: Send + Sync + 'static> Runner<P> {
             let shared = (bonds.share)(published.clone(), last_report, moment).await;
             match shared {
                 ShareOutcome::Shared => self.handing_on.lock().reset(),
-                ShareOutcome::NotStored => {
+                // What is shown once never goes back, so it must be there for the next process.
+                ShareOutcome::Unreached if self.store.load().snapshot.is_taken() => {
+                    tracing::debug!("what was counted is thrown away: the database does not confirm that it is stored");
+                    self.handing_on.lock().fail();
+                    return None;
+                }
+                ShareOutcome::Unreached | ShareOutcome::NotStored => {
                     is_own = true;
                     self.handing_on.lock().fail();
                 }
