@@ -284,7 +284,8 @@ impl Follower {
         Ok(())
     }
 
-    /// The database has less than is shown: it was dropped, or restored from a backup. Writes what is shown.
+    /// The database has less than is shown: a primary was lost, or a collection was dropped or restored from a backup.
+    /// Writes what is shown.
     async fn restore(&mut self) -> Result<(), JournalError> {
         self.has_indexes = false;
         if let Some(base) = self.store.base().await? {
@@ -294,8 +295,8 @@ impl Follower {
         }
         if self.write_base(self.base.epoch, &self.shown()).await? {
             tracing::warn!(
-                "MongoDB had lost live metrics that were shown already: somebody dropped a collection or restored a \
-                 backup; they were written again"
+                "MongoDB had fewer live metrics than were shown already: a primary was lost before others had its \
+                 writes, or somebody dropped a collection or restored a backup; they were written again"
             );
         }
         Ok(())
