@@ -25,6 +25,9 @@ const RELOAD_INTERVAL: Duration = Duration::from_secs(60);
 /// How long the first refresh may wait for the last snapshot.
 const RECALL_TIME: Duration = Duration::from_secs(5);
 
+/// How long a new process waits for a primary; an election takes less.
+const PRIMARY_TIME: Duration = Duration::from_secs(10);
+
 /// How long a body is left alone that no head has: another instance may be about to write its head.
 const GRACE: Duration = Duration::from_secs(10 * 60);
 
@@ -95,8 +98,12 @@ impl Remembered {
     }
 
     /// The last snapshot, aged by the clock of MongoDB; `None` if there is none, or it cannot be read, which is logged.
+    ///
+    /// Waits a while for a primary: a secondary may have the snapshot before, and what was shown must not go back.
     pub async fn last(&self) -> Option<SharedSnapshot> {
         let asked = Instant::now();
+        // Without one, an older snapshot is better than none.
+        let _ = timeout(PRIMARY_TIME, self.inner.store.until_primary()).await;
         match self.later_than(None).await {
             Ok(last) => last,
             Err(RememberError::Database(error)) if self.inner.health.explains(&error, asked).await => None,

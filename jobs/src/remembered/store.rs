@@ -21,6 +21,9 @@ use crate::database::{DatabaseError, ask, durable_options};
 /// The time that one exchange with the database may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How often it is tried whether a primary answers.
+const PRIMARY_INTERVAL: Duration = Duration::from_millis(100);
+
 /// A snapshot cannot be remembered or recalled.
 #[derive(Debug, thiserror::Error)]
 pub enum RememberError {
@@ -64,11 +67,23 @@ pub(super) struct SnapshotCollection {
 
 impl SnapshotCollection {
     pub(super) fn new(database: &Database) -> Self {
-        // A secondary will do for reading: a new process need not wait for a primary.
+        // A secondary will do for reading: a new process waits for a primary, but not for ever.
         let primary_preferred = SelectionCriteria::ReadPreference(ReadPreference::PrimaryPreferred { options: None });
         let mut options = durable_options(PATIENCE);
         options.selection_criteria = Some(primary_preferred);
         Self { documents: database.collection_with_options("playarr_metrics_snapshots", options) }
+    }
+
+    /// Waits until a primary answers, for as long as an outage may be why none does.
+    pub(super) async fn until_primary(&self) {
+        let primary = SelectionCriteria::ReadPreference(ReadPreference::Primary);
+        loop {
+            let find = self.documents.find_one(doc! { "_id": LAST }).projection(doc! { "_id": 1 });
+            match ask(PATIENCE, find.selection_criteria(primary.clone())).await {
+                Err(error) if error.may_be_an_outage() => tokio::time::sleep(PRIMARY_INTERVAL).await,
+                _ => return,
+            }
+        }
     }
 
     /// Writes a body and returns how many chunks it has.
