@@ -90,7 +90,9 @@ async function one(isCurrent, moved) {
   const parameters = { "match[]": selector, sort, limit: PAGE, ...(after ? { after } : {}) };
   const series = request("GET", `${API}/series?${new URLSearchParams(parameters)}`);
   const labels = request("GET", `${API}/cardinality?${new URLSearchParams({ "match[]": selector })}`);
-  const page = await series.finally(() => labels.catch(() => null));
+  // It may fail before the other one has an answer, whose failure is the one that is shown.
+  labels.catch(() => null);
+  const page = await series;
   if (!isCurrent()) return;
   dated(page);
   showSeries(page, { selector, sort, isFirst: !after, isNamed: family !== null && family.type !== "histogram" });
