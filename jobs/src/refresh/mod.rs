@@ -3,6 +3,7 @@
 
 mod changes;
 mod group;
+mod handing_on;
 mod job_history;
 mod last_run;
 mod log;

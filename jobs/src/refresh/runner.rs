@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 use tokio::sync::broadcast;
 
 use super::group::{Collected, Group, Run, Selection};
+use super::handing_on::HandingOn;
 use super::job_history::JobHistory;
 use super::log::{Failure, log_refresh};
 use super::options::{Hooks, RefreshOptions};
@@ -25,7 +26,7 @@ use super::snapshot::{ReadReport, SnapshotStore};
 use super::turns::{Claim, CustomRun, Turns};
 use super::writes::{Look, LookError};
 use crate::collect::{Definition, Reading};
-use crate::database::{Backoff, DatabaseError, Health};
+use crate::database::{DatabaseError, Health};
 use crate::metric::Text;
 
 /// How long custom metrics that were counted wait for others to be published together.
@@ -57,7 +58,7 @@ pub(super) struct Runner<P> {
     /// Whether what is shown has not been handed on: there was no number for it, or it could not be stored.
     pub(super) is_own: AtomicBool,
     /// When a snapshot that could not be stored is handed on once more.
-    pub(super) handing_on: Mutex<Backoff>,
+    pub(super) handing_on: Mutex<HandingOn>,
     /// The highest number that was met in the database.
     pub(super) highest: AtomicU64,
     /// The report of the last refresh, be it scheduled, asked for or for a change.

@@ -6,7 +6,6 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use mongodb::Database;
 use parking_lot::Mutex;
@@ -14,6 +13,7 @@ use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 
 use super::group::{Group, Selection};
+use super::handing_on::HandingOn;
 use super::job_history::JobHistory;
 use super::options::{Hooks, RefreshOptions};
 use super::report::{Progress, Report, Scope, Trigger};
@@ -23,7 +23,7 @@ use super::snapshot::SnapshotStore;
 use super::turns::Turns;
 use super::writes::LookError;
 use crate::collect::Definition;
-use crate::database::{Backoff, Health};
+use crate::database::Health;
 use crate::metric::Text;
 
 /// The name under which Playarr knows the job.
@@ -42,11 +42,6 @@ pub enum RefreshError {
         reason: String,
     },
 }
-
-/// The pause before a snapshot that could not be stored is handed on once more; it doubles each time.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// The longest such pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// How many steps of refreshes somebody who watches may be behind.
 const STEPS: usize = 256;
@@ -122,7 +117,7 @@ impl<P: Send + Sync + 'static> UpdateMetricsJob<P> {
             publishing: tokio::sync::Mutex::new(()),
             given: AtomicU64::new(0),
             is_own: AtomicBool::new(false),
-            handing_on: Mutex::new(Backoff::new(FIRST_PAUSE, LONGEST_PAUSE)),
+            handing_on: Mutex::new(HandingOn::new()),
             highest: AtomicU64::new(0),
             last_report: Mutex::default(),
             steps: broadcast::Sender::new(STEPS),
@@ -167,7 +162,7 @@ impl<P: Send + Sync + 'static> UpdateMetricsJob<P> {
     /// Publishes what is shown once more, for all instances, if it is this instance's own.
     pub async fn hand_on(&self) {
         let runner = &self.inner.runner;
-        let is_due = runner.is_own.load(Ordering::Relaxed) && runner.handing_on.lock().is_over();
+        let is_due = runner.is_own.load(Ordering::Relaxed) && runner.handing_on.lock().is_due();
         if is_due && runner.store.load().snapshot.is_taken() {
             runner.publish(Vec::new(), None, false, |_, _| None).await;
         }

@@ -87,16 +87,15 @@ impl<P: Send + Sync + 'static> Runner<P> {
             let (last_report, moment) = (self.last_report.lock().clone(), *self.shown.lock());
             let shared = (bonds.share)(published.clone(), last_report, moment).await;
             match shared {
-                ShareOutcome::Shared => self.handing_on.lock().reset(),
-                // What is shown once never goes back, so it must be there for the next process.
-                ShareOutcome::Unreached if self.store.load().snapshot.is_taken() => {
-                    tracing::debug!("what was counted is thrown away: the database does not confirm that it is stored");
-                    self.handing_on.lock().fail();
-                    return None;
-                }
+                ShareOutcome::Shared => self.handing_on.lock().succeeded(),
                 ShareOutcome::Unreached | ShareOutcome::NotStored => {
+                    let may_wait = shared == ShareOutcome::Unreached && self.store.load().snapshot.is_taken();
+                    // What is shown should never go back, so the next process should find it.
+                    if self.handing_on.lock().failed(may_wait) {
+                        tracing::debug!("what was counted is thrown away: the database does not confirm it is stored");
+                        return None;
+                    }
                     is_own = true;
-                    self.handing_on.lock().fail();
                 }
                 ShareOutcome::Superseded { generation: later } => {
                     tracing::info!(generation, later, "a snapshot came too late: there is a later one");
