@@ -6,6 +6,7 @@
 
 mod clients;
 mod conductor;
+mod custom;
 mod findings;
 mod installation;
 mod instance;
@@ -21,7 +22,7 @@ use reqwest::StatusCode;
 use tokio::task::JoinSet;
 
 use crate::support::exposition::{database_gauges, parse};
-use crate::support::library::read;
+use crate::support::library::{Library, read};
 use crate::support::oracle::{self, Detail, Gauges};
 use crate::support::program::faketime;
 use findings::Findings;
@@ -38,6 +39,9 @@ const SEED: u64 = 14;
 /// The longest round.
 const ROUND: u64 = 90;
 
+/// All series: as Prometheus gets them, and as a file.
+const SHOWING: [&str; 2] = ["/metrics", "/api/metrics/export?format=text"];
+
 fn number(variable: &str, default: u64) -> u64 {
     std::env::var(variable).map_or(default, |value| value.parse().expect("a whole number"))
 }
@@ -53,7 +57,9 @@ async fn whatever_happens_to_an_installation_it_loses_nothing_and_shows_nothing_
     while rounds < 2 || began.elapsed() < Duration::from_secs(seconds) {
         let round = plan.next(length);
         rounds += 1;
-        eprintln!("seed {seed}, round {rounds}: {:?}, {} instances", round.deployment, round.instances.len());
+        let (deployment, instances) = (round.deployment, round.instances.len());
+        let transport = if round.has_tls { "TLS" } else { "plain HTTP" };
+        eprintln!("seed {seed}, round {rounds}: {deployment:?}, {instances} instances, {transport}");
         let shared = play(round, findings.clone()).await;
         acknowledged += shared.ledger.acknowledged();
         repeats += shared.ledger.repeats();
@@ -66,7 +72,7 @@ async fn whatever_happens_to_an_installation_it_loses_nothing_and_shows_nothing_
 
 /// Plays a round, and compares everything at its end.
 async fn play(round: Round, findings: Arc<Findings>) -> Arc<Shared> {
-    let installation = Installation::start(round.deployment, round.instances.len(), findings).await;
+    let installation = Installation::start(&round, findings).await;
     let shared = installation.shared.clone();
     let mut scrapers = JoinSet::new();
     for instance in 0..shared.addresses.len() {
@@ -113,10 +119,13 @@ async fn compare(shared: &Shared) {
                 return;
             }
             shared.read_token().await;
-            let difference = match series(shared, instance).await {
-                Some(shown) => difference(shared, &expected, shown),
-                None => Some("it does not answer".to_owned()),
-            };
+            let mut difference = None;
+            for path in SHOWING {
+                difference = difference.or(match series(shared, instance, path).await {
+                    Some(shown) => difference_of(shared, &library, &expected, shown),
+                    None => Some(format!("it does not answer {path}")),
+                });
+            }
             let Some(difference) = difference else { break };
             if began.elapsed() > PATIENCE {
                 let (status, lease) = (status(shared, instance).await, lease(shared).await);
@@ -149,16 +158,17 @@ async fn lease(shared: &Shared) -> mongodb::error::Result<Option<Document>> {
     shared.database.collection("playarr_metrics").find_one(doc! { "_id": "refresh_lease" }).await
 }
 
-async fn series(shared: &Shared, instance: usize) -> Option<Gauges> {
-    let url = format!("http://{}/metrics", shared.addresses[instance]);
+async fn series(shared: &Shared, instance: usize, path: &str) -> Option<Gauges> {
+    let url = format!("http://{}{path}", shared.addresses[instance]);
     let answer = shared.client.get(url).bearer_auth(shared.token()).send().await.ok()?;
     Some(parse(&answer.error_for_status().ok()?.text().await.ok()?))
 }
 
 /// What an instance shows that is not in the ledger or not in the library.
-fn difference(shared: &Shared, expected: &Gauges, shown: Gauges) -> Option<String> {
-    if let Some(difference) = shared.ledger.difference(&shown) {
-        return Some(difference);
+fn difference_of(shared: &Shared, library: &Library, expected: &Gauges, shown: Gauges) -> Option<String> {
+    let of_others = shared.ledger.difference(&shown).or_else(|| custom::difference(shared, library, &shown));
+    if of_others.is_some() {
+        return of_others;
     }
     let shown = database_gauges(shown);
     let different = expected.iter().find(|(name, series)| shown.get(*name) != Some(series));

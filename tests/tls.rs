@@ -7,30 +7,22 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use crate::support::certificates::{Authority, Identity};
 use crate::support::library::{fixtures, load};
 use crate::support::program::{Log, complaint, free_address, program, run, signal};
 #[cfg(feature = "system-tests")]
 use crate::support::prometheus::Prometheus;
-use crate::support::secure::{Files, Secure, https};
+use crate::support::secure::{Files, Secure, connector, https, server_name};
 use crate::support::service::metrics_token;
 use crate::support::until;
 
 /// The certificate that a service shows.
 async fn shown(url: &str, trusted: &Authority) -> CertificateDer<'static> {
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(trusted.certificate().as_bytes()).unwrap()).unwrap();
-    let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    let config = Arc::new(config.with_root_certificates(roots).with_no_client_auth());
     let socket = TcpStream::connect(url.strip_prefix("https://").unwrap()).await.unwrap();
-    let name = ServerName::try_from("localhost").unwrap();
-    let stream = TlsConnector::from(config).connect(name, socket).await.unwrap();
+    let stream = connector(trusted).connect(server_name(), socket).await.unwrap();
     stream.get_ref().1.peer_certificates().unwrap()[0].clone()
 }
 

@@ -1,5 +1,7 @@
 //! Fuzz targets: bodies of events.
 
+use std::collections::BTreeSet;
+
 use playarr_fuzz::{fuzz, kind_of};
 
 use super::{Batch, BatchError};
@@ -42,7 +44,11 @@ fn outcome<'a>(live: &Live, read: Result<Batch<'a>, BatchError>) -> String {
         Ok(batch) => {
             let delta = live.sum(&batch.events);
             live.put_back(&delta);
-            batch.events.first().map(Event::type_name).unwrap_or_default().to_owned()
+            let types: BTreeSet<_> = batch.events.iter().map(Event::type_name).collect();
+            format!("{} {types:?}", batch.id.is_some())
+        }
+        Err(BatchError::Events { bad, .. }) => {
+            bad.iter().take(2).map(|(_, error)| kind_of(&error.to_string())).collect::<Vec<_>>().join(", then ")
         }
         Err(error) => kind_of(&error.to_string()),
     }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use mongodb::bson::Document;
-use playarr_jobs::database::DatabaseError;
+use playarr_jobs::database::{Backoff, DatabaseError};
 use playarr_jobs::metric::Spec;
 use tokio::task::JoinError;
 
@@ -17,6 +17,13 @@ use crate::live::Totals;
 /// How long a gap may stay. If its documents are in no base by then, they are nowhere: whoever shows them would have
 /// noticed the loss and written a base.
 const GAP_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The pause after what was lost has been written again; it doubles while the database still has less than is shown. In
+/// an election, the server that is read may not have what was just written.
+const RESTORE_PAUSE: Duration = Duration::from_secs(2);
+
+/// The longest such pause.
+const LONGEST_RESTORE_PAUSE: Duration = Duration::from_secs(30);
 
 /// The journal could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +54,8 @@ pub(super) struct Follower {
     gap: Option<(Gap, Instant)>,
     /// Whether the last poll found less in the database than is shown.
     was_lost: bool,
+    /// When what was lost may be written again.
+    restores: Backoff,
     /// Whether the journal has its indexes, as far as is known.
     has_indexes: bool,
 }
@@ -55,7 +64,8 @@ impl Follower {
     pub(super) fn new(store: Store, state: State, writer: WriterId) -> Self {
         let (base, heads) = Default::default();
         let (gap, was_lost, has_indexes, is_standalone) = (None, false, true, true);
-        Self { store, state, base, is_standalone, writer, heads, gap, was_lost, has_indexes }
+        let restores = Backoff::new(RESTORE_PAUSE, LONGEST_RESTORE_PAUSE);
+        Self { store, state, base, is_standalone, writer, heads, gap, was_lost, restores, has_indexes }
     }
 
     /// The collections.
@@ -111,8 +121,11 @@ impl Follower {
         if !may_write {
             return Ok(());
         }
-        if is_lost && was_lost {
+        if !is_lost {
+            self.restores.reset();
+        } else if was_lost && self.restores.is_over() {
             self.restore().await?;
+            self.restores.fail();
         }
         if !self.has_indexes {
             self.store.ensure_indexes().await?;

@@ -67,6 +67,12 @@ fn entry() -> JournalEntry {
     }
 }
 
+/// Which families the totals have, and about how many series each, so that an input with others is a new outcome.
+fn shape(totals: &Totals) -> String {
+    let families = totals.to_series().into_iter().map(|family| (family.name, family.series.len().min(3)));
+    format!("{:?}, {} reports", families.collect::<Vec<_>>(), totals.reports().len().min(3))
+}
+
 #[test]
 fn an_entry_of_the_journal_may_hold_anything() {
     let whole = json(&entry().to_document().unwrap());
@@ -104,10 +110,7 @@ fn a_base_of_the_journal_may_hold_anything() {
         let Some(document) = document(text) else { return "no document".to_owned() };
         let position = BaseHead::from_document(&document).map(|head| head.position());
         match (position, totals_of(&document)) {
-            (Ok(_), Ok(totals)) => {
-                let _ = totals.to_series();
-                "read".to_owned()
-            }
+            (Ok(position), Ok(totals)) => format!("{} writers, {}", position.iter().count().min(4), shape(&totals)),
             (Err(error), _) | (_, Err(error)) => kind_of(&error.to_string()),
         }
     });
@@ -131,10 +134,11 @@ fn the_totals_of_a_base_may_hold_anything() {
         match totals_of(&base) {
             Err(error) => kind_of(&error.to_string()),
             Ok(totals) => {
+                let shape = shape(&totals);
                 let live = Live::new();
                 live.show(totals);
                 let _ = (live.gather(), live.totals());
-                "shown".to_owned()
+                shape
             }
         }
     });

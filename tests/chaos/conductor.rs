@@ -1,4 +1,4 @@
-//! Lets the faults of MongoDB and of its settings happen, and changes the library meanwhile.
+//! Lets the faults of instances, of MongoDB and of what admins and Playarr write happen, and changes the library meanwhile.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,6 +10,7 @@ use rand::RngExt;
 use reqwest::StatusCode;
 use serde_json::Value;
 
+use super::custom;
 use super::installation::{Servers, Shared};
 use super::instance::Instance;
 use super::plan::{Fault, Step, Track};
@@ -124,7 +125,7 @@ async fn primary(set: &playarr_sandbox::ReplicaSet) -> usize {
     }
 }
 
-/// Rotations of the token, and settings that are written back from a stale copy.
+/// Rotations of the token, definitions of a custom metric, and settings that are written back from a stale copy.
 pub(super) async fn of_settings(track: Track, shared: Arc<Shared>) {
     let mut copies: Vec<Vec<Document>> = Vec::new();
     for step in track {
@@ -139,6 +140,7 @@ pub(super) async fn of_settings(track: Track, shared: Arc<Shared>) {
         }
         match step.fault {
             Fault::Rotate => rotate(&shared, &step).await,
+            Fault::Define => custom::define(&shared, &step).await,
             Fault::WriteStale if !copies.is_empty() => {
                 let copy = &copies[step.choice as usize % copies.len()];
                 let _ = tokio::time::timeout(LIMIT, write_back(&shared, copy)).await;

@@ -14,12 +14,14 @@ use playarr_sandbox::{Member, Mongod, ReplicaSet};
 use rand::RngExt;
 
 use super::clients::Ledger;
+use super::custom::{self, Definitions};
 use super::findings::Findings;
 use super::instance::Instance;
-use super::plan::Deployment;
+use super::plan::{Deployment, Round};
 use crate::support::library::{fixtures, load};
 use crate::support::program::run;
 use crate::support::proxy::Proxy;
+use crate::support::secure::{Files, Tunnel};
 
 /// The name of the database.
 pub(super) const NAME: &str = "playarr";
@@ -113,9 +115,13 @@ impl Tokens {
 pub(super) struct Shared {
     pub(super) findings: Arc<Findings>,
     pub(super) ledger: Ledger,
+    pub(super) definitions: Definitions,
     pub(super) client: reqwest::Client,
-    /// Where the instances listen.
+    /// Where the instances answer plain HTTP, themselves or through a tunnel.
     pub(super) addresses: Vec<String>,
+    _tunnels: Vec<Tunnel>,
+    /// The files that the instances are set up with.
+    pub(super) files: Files,
     /// Whether each process can answer.
     pub(super) processes: Vec<Condition>,
     /// Whether MongoDB can answer, and can be reached by all.
@@ -159,19 +165,34 @@ pub(super) struct Installation {
 }
 
 impl Installation {
-    pub(super) async fn start(deployment: Deployment, instances: usize, findings: Arc<Findings>) -> Self {
-        let servers = Servers::start(deployment).await;
+    pub(super) async fn start(round: &Round, findings: Arc<Findings>) -> Self {
+        let servers = Servers::start(round.deployment).await;
         let uri = servers.uri();
         let database = Client::with_uri_str(&uri).await.unwrap().database(NAME);
         load(&database, &fixtures()).await.unwrap();
         let (metrics, ingest) = (token(&uri, &["token"]).await, token(&uri, &["token", "--ingest"]).await);
-        let addresses = addresses(instances);
+        let files = Files::new();
+        files.write("custom.yaml", custom::FILE);
+        let (listening, mut tunnels) = (free_addresses(round.instances.len()), Vec::new());
+        if round.has_tls {
+            for address in &listening {
+                tunnels.push(Tunnel::to(address, &files.authority).await);
+            }
+        }
+        let addresses = if round.has_tls {
+            tunnels.iter().map(|tunnel| tunnel.address().to_owned()).collect()
+        } else {
+            listening.clone()
+        };
         let shared = Arc::new(Shared {
             findings,
             ledger: Ledger::default(),
+            definitions: Definitions::default(),
             client: reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().unwrap(),
             processes: addresses.iter().map(|_| Condition::new()).collect(),
             addresses,
+            _tunnels: tunnels,
+            files,
             mongodb: Condition::new(),
             tokens: Mutex::new(Tokens { current: metrics, ..Tokens::default() }),
             ingest_token: ingest,
@@ -180,13 +201,18 @@ impl Installation {
             is_over: AtomicBool::new(false),
         });
         let mut started = Vec::new();
-        for number in 0..instances {
+        for (number, address) in listening.into_iter().enumerate() {
             let proxy = match &servers {
                 Servers::Standalone(mongod) => Some(Proxy::before(mongod.port()).await),
                 Servers::ReplicaSet(..) => None,
             };
             let uri = proxy.as_ref().map_or_else(|| uri.clone(), Proxy::uri);
-            started.push(Instance::start(number, shared.clone(), uri, proxy));
+            let mut settings = vec![("MONGODB_URI", uri), ("LISTEN_ADDRESS", address)];
+            if round.has_tls {
+                let files = [("TLS_CERT_FILE", "cert.pem"), ("TLS_KEY_FILE", "key.pem")];
+                settings.extend(files.map(|(name, file)| (name, shared.files.path(file))));
+            }
+            started.push(Instance::start(number, shared.clone(), settings, proxy));
         }
         for instance in &started {
             instance.until_ready().await;
@@ -204,7 +230,7 @@ async fn token(uri: &str, arguments: &[&str]) -> String {
 }
 
 /// Addresses for processes that end and start again: connections that go out are not given these ports meanwhile.
-fn addresses(count: usize) -> Vec<String> {
+fn free_addresses(count: usize) -> Vec<String> {
     let mut listeners = Vec::new();
     while listeners.len() < count {
         listeners.extend(TcpListener::bind(("127.0.0.1", rand::rng().random_range(20_000..32_000))));

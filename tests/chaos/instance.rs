@@ -28,7 +28,7 @@ type Lines = Arc<Mutex<VecDeque<String>>>;
 pub(super) struct Instance {
     number: usize,
     shared: Arc<Shared>,
-    uri: String,
+    settings: Vec<(&'static str, String)>,
     /// Between it and a standalone MongoDB.
     proxy: Option<Proxy>,
     child: Child,
@@ -40,20 +40,40 @@ pub(super) struct Instance {
 }
 
 impl Instance {
-    pub(super) fn start(number: usize, shared: Arc<Shared>, uri: String, proxy: Option<Proxy>) -> Self {
+    /// Starts it with these settings, and others that all instances have.
+    pub(super) fn start(
+        number: usize,
+        shared: Arc<Shared>,
+        mut settings: Vec<(&'static str, String)>,
+        proxy: Option<Proxy>,
+    ) -> Self {
         let clock = NamedTempFile::new().unwrap();
         std::fs::write(clock.path(), "+0").unwrap();
-        let mut child = spawn(&shared.addresses[number], &uri, &clock);
+        settings.extend([
+            ("MONGODB_DB_NAME", NAME.to_owned()),
+            ("CUSTOM_METRICS_FILE", shared.files.path("custom.yaml")),
+            // Every request is a line: a pipe that nobody reads fills soon.
+            ("LOG_LEVEL", "info,playarr_metrics=trace,playarr_jobs=debug".to_owned()),
+        ]);
+        if let Some(library) = faketime() {
+            settings.extend([
+                ("LD_PRELOAD", library),
+                ("FAKETIME_TIMESTAMP_FILE", clock.path().to_str().expect("a path in UTF-8").to_owned()),
+                ("FAKETIME_CACHE_DURATION", "1".to_owned()),
+                ("DONT_FAKE_MONOTONIC", "1".to_owned()),
+            ]);
+        }
+        let mut child = spawn(&settings);
         let (lines, is_stalled) = (Lines::default(), Arc::<AtomicBool>::default());
         let reader = tokio::spawn(read(child.stderr.take().expect("it is piped"), lines.clone(), is_stalled.clone()));
-        Self { number, shared, uri, proxy, child, clock, lines, reader, is_stalled }
+        Self { number, shared, settings, proxy, child, clock, lines, reader, is_stalled }
     }
 
     /// Starts the process again, with a log that is read.
     fn start_again(&mut self) {
         self.reader.abort();
         self.is_stalled.store(false, Ordering::SeqCst);
-        self.child = spawn(&self.shared.addresses[self.number], &self.uri, &self.clock);
+        self.child = spawn(&self.settings);
         let stderr = self.child.stderr.take().expect("it is piped");
         self.reader = tokio::spawn(read(stderr, self.lines.clone(), self.is_stalled.clone()));
     }
@@ -116,6 +136,10 @@ impl Instance {
                 tokio::time::sleep(step.lasts).await;
                 self.is_stalled.store(false, Ordering::SeqCst);
             }
+            Fault::RenewCertificate => {
+                self.shared.files.renew();
+                tokio::time::sleep(step.lasts).await;
+            }
             other => unreachable!("{other:?} befalls no instance"),
         }
     }
@@ -145,24 +169,8 @@ impl Instance {
     }
 }
 
-fn spawn(address: &str, uri: &str, clock: &NamedTempFile) -> Child {
-    let library = faketime();
-    let clock = clock.path().to_str().expect("a path in UTF-8");
-    let mut settings = vec![
-        ("MONGODB_URI", uri),
-        ("MONGODB_DB_NAME", NAME),
-        ("LISTEN_ADDRESS", address),
-        // Every request is a line: a pipe that nobody reads fills soon.
-        ("LOG_LEVEL", "info,playarr_metrics=trace,playarr_jobs=debug"),
-    ];
-    if let Some(library) = &library {
-        settings.extend([
-            ("LD_PRELOAD", &**library),
-            ("FAKETIME_TIMESTAMP_FILE", clock),
-            ("FAKETIME_CACHE_DURATION", "1"),
-            ("DONT_FAKE_MONOTONIC", "1"),
-        ]);
-    }
+fn spawn(settings: &[(&str, String)]) -> Child {
+    let settings: Vec<_> = settings.iter().map(|(name, value)| (*name, &**value)).collect();
     program(&settings, &[]).stderr(Stdio::piped()).spawn().unwrap()
 }
 

@@ -22,6 +22,8 @@ pub(super) enum Fault {
     ClosePipe,
     /// Whoever reads the log of an instance stops reading.
     StallPipe,
+    /// The service gets another certificate.
+    RenewCertificate,
     /// A server of MongoDB is killed and started again.
     KillServer,
     /// A server of MongoDB is stopped (SIGSTOP) and continued.
@@ -36,6 +38,8 @@ pub(super) enum Fault {
     Rotate,
     /// All settings are written back from a copy that is old, as Playarr does.
     WriteStale,
+    /// An admin defines a custom metric anew.
+    Define,
 }
 
 /// Where the data is.
@@ -63,6 +67,8 @@ pub(super) type Track = Vec<Step>;
 #[derive(Debug)]
 pub(super) struct Round {
     pub(super) deployment: Deployment,
+    /// Whether the instances speak TLS.
+    pub(super) has_tls: bool,
     /// The faults of each instance.
     pub(super) instances: Vec<Track>,
     pub(super) mongodb: Track,
@@ -81,15 +87,17 @@ impl Plan {
         Self { rng: StdRng::seed_from_u64(seed), rounds: 0, has_faketime }
     }
 
-    /// The next round, with faults for so long. The deployments take turns.
+    /// The next round, with faults for so long. The deployments take turns, and so do those with and without TLS.
     pub(super) fn next(&mut self, length: Duration) -> Round {
         let deployment = if self.rounds.is_multiple_of(2) { Deployment::Standalone } else { Deployment::ReplicaSet };
         // The first round of each deployment has what is most often in use.
         let instances = if self.rounds < 2 { 2 } else { self.rng.random_range(1..=3) };
+        let has_tls = matches!(self.rounds % 4, 1 | 2);
         self.rounds += 1;
         let is_standalone = deployment == Deployment::Standalone;
         let mut of_instances = vec![Fault::Kill, Fault::Terminate, Fault::Stop, Fault::ClosePipe, Fault::StallPipe];
         of_instances.extend(is_standalone.then_some(Fault::Cut));
+        of_instances.extend(has_tls.then_some(Fault::RenewCertificate));
         of_instances.extend(self.has_faketime.then_some(Fault::Clock));
         let of_mongodb: &[Fault] = match deployment {
             Deployment::Standalone => &[Fault::KillServer, Fault::FreezeServer],
@@ -101,9 +109,10 @@ impl Plan {
         let quiet = if is_standalone { 3_000..8_000 } else { 6_000..14_000 };
         Round {
             deployment,
+            has_tls,
             instances: (0..instances).map(|_| self.track(&of_instances, length, &(500..5_000))).collect(),
             mongodb: self.track(of_mongodb, length, &quiet),
-            settings: self.track(&[Fault::Rotate, Fault::WriteStale], length, &(1_000..6_000)),
+            settings: self.track(&[Fault::Rotate, Fault::WriteStale, Fault::Define], length, &(1_000..6_000)),
         }
     }
 

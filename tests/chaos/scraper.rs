@@ -56,7 +56,7 @@ pub(super) async fn watch(shared: Arc<Shared>, instance: usize) {
             Ok((text, generation)) => {
                 shared.findings.good_scrape();
                 if is_one_process {
-                    let compared = AssertUnwindSafe(|| seen.compare(&text, number % 2 == 1, generation, process));
+                    let compared = AssertUnwindSafe(|| seen.compare(&text, number, generation, process));
                     // The parser panics where a line is malformed.
                     let wrong = std::panic::catch_unwind(compared).unwrap_or_else(|_| Some("malformed".to_owned()));
                     if let Some(wrong) = wrong {
@@ -100,15 +100,25 @@ impl Failure {
     }
 }
 
-/// A scrape and the generation that the instance shows. Every second one is OpenMetrics, every third one gzip.
+fn is_openmetrics(number: u64) -> bool {
+    !number.is_multiple_of(2)
+}
+
+/// Whether a scrape chooses its series, which are all, with a selector.
+fn has_selector(number: u64) -> bool {
+    number.is_multiple_of(5)
+}
+
+/// A scrape and the generation that the instance shows. Every third one is gzip.
 async fn scrape(shared: &Shared, instance: usize, number: u64) -> Result<(String, u64), Failure> {
     let no_answer = |error: reqwest::Error| {
         let reason = if error.is_timeout() { "no answer in time" } else { "no connection" };
         Failure { reason: reason.to_owned(), text: error.to_string() }
     };
     let (address, token) = (&shared.addresses[instance], shared.token());
-    let mut request = shared.client.get(format!("http://{address}/metrics")).bearer_auth(&token);
-    request = request.header(ACCEPT, if number % 2 == 1 { OPENMETRICS } else { "text/plain" });
+    let choice = if has_selector(number) { "?match[]={__name__=~\".%2B\"}" } else { "" };
+    let mut request = shared.client.get(format!("http://{address}/metrics{choice}")).bearer_auth(&token);
+    request = request.header(ACCEPT, if is_openmetrics(number) { OPENMETRICS } else { "text/plain" });
     request = request.header(ACCEPT_ENCODING, if number.is_multiple_of(3) { "gzip" } else { "identity" });
     let answer = request.send().await.map_err(no_answer)?;
     let (status, encoding) = (answer.status(), answer.headers().get(CONTENT_ENCODING).cloned());
@@ -135,8 +145,8 @@ async fn scrape(shared: &Shared, instance: usize, number: u64) -> Result<(String
 
 impl Seen {
     /// Compares a scrape with those before, and says what is wrong.
-    fn compare(&mut self, text: &str, is_openmetrics: bool, generation: u64, process: u64) -> Option<String> {
-        if is_openmetrics && !text.ends_with("# EOF\n") {
+    fn compare(&mut self, text: &str, number: u64, generation: u64, process: u64) -> Option<String> {
+        if is_openmetrics(number) && !text.ends_with("# EOF\n") {
             return Some("an exposition without end".to_owned());
         }
         let samples = parse(text);
@@ -150,11 +160,14 @@ impl Seen {
         }
         self.generation = generation;
         let families = families(text);
-        let gone: Vec<_> = self.families.iter().filter(|family| !families.contains_key(&***family)).collect();
-        if !gone.is_empty() {
-            return Some(format!("families that were shown before are gone: {gone:?}"));
+        // A selector chooses no family without series.
+        if !has_selector(number) {
+            let gone: Vec<_> = self.families.iter().filter(|family| !families.contains_key(&***family)).collect();
+            if !gone.is_empty() {
+                return Some(format!("families that were shown before are gone: {gone:?}"));
+            }
+            self.families = families.keys().map(|&family| family.to_owned()).collect();
         }
-        self.families = families.keys().map(|&family| family.to_owned()).collect();
         let panics = samples.get("playarr_metrics_panics_total").into_iter().flat_map(BTreeMap::values).sum::<f64>();
         if panics > 0.0 {
             return Some(format!("{panics} panics"));

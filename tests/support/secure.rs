@@ -1,8 +1,16 @@
 //! A service with TLS, and clients that trust it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tempfile::TempDir;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
 
 use super::certificates::{Authority, Identity};
@@ -104,4 +112,52 @@ impl Answer {
 /// The address of a service, as a URL of TLS.
 pub(crate) fn https(service: &Service) -> String {
     service.url.replacen("http://", "https://", 1)
+}
+
+/// What makes connections to whoever an authority vouches for.
+pub(crate) fn connector(trusted: &Authority) -> TlsConnector {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(trusted.certificate().as_bytes()).unwrap()).unwrap();
+    let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    TlsConnector::from(Arc::new(config.with_root_certificates(roots).with_no_client_auth()))
+}
+
+/// The name by which services are asked for.
+pub(crate) fn server_name() -> ServerName<'static> {
+    ServerName::try_from("localhost").unwrap()
+}
+
+/// Speaks TLS with a service for clients that speak plain HTTP: a connection to the service for each of theirs.
+pub(crate) struct Tunnel {
+    address: String,
+    _tasks: JoinSet<()>,
+}
+
+impl Tunnel {
+    /// Listens on a port of its own, for a service at this address.
+    pub(crate) async fn to(service: &str, trusted: &Authority) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let (connector, service, mut tasks) = (connector(trusted), service.to_owned(), JoinSet::new());
+        tasks.spawn(async move {
+            let mut connections = JoinSet::new();
+            loop {
+                let (mut client, _) = listener.accept().await.unwrap();
+                let (connector, service) = (connector.clone(), service.clone());
+                connections.spawn(async move {
+                    let Ok(socket) = TcpStream::connect(service).await else { return };
+                    let Ok(mut service) = connector.connect(server_name(), socket).await else { return };
+                    let _ = copy_bidirectional(&mut client, &mut service).await;
+                });
+                while connections.try_join_next().is_some() {}
+            }
+        });
+        Self { address, _tasks: tasks }
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
 }

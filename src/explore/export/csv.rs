@@ -76,7 +76,7 @@ pub(crate) fn cell(text: &str, out: &mut Vec<u8>) {
 /// made harmless gets another apostrophe, so that taking one away always gives the text back.
 fn needs_apostrophe(text: &str) -> bool {
     let bare = text.trim_start_matches('\'');
-    bare.starts_with(['=', '+', '-', '@', '\t', '\r']) && (bare.len() < text.len() || !is_number(text))
+    bare.starts_with(['=', '+', '-', '@', '\t', '\r']) && !is_number(text)
 }
 
 /// Whether a text is a number in digits, such as -1, +0.5 or 1e9.
