@@ -1,12 +1,12 @@
 //! Fuzz targets: the journal's documents as MongoDB returns them.
 //!
-//! They are mutated as extended JSON, so that they stay documents.
+//! They are mutated as extended JSON, so that they stay documents, and as BSON, so that elements have any type.
 
 use std::io::Write;
 
 use mongodb::bson::spec::BinarySubtype;
-use mongodb::bson::{Binary, Document, doc, serialize_to_vec};
-use playarr_fuzz::{EXTENDED_JSON, fuzz, kind_of};
+use mongodb::bson::{Binary, Document, deserialize_from_slice, doc, serialize_to_vec};
+use playarr_fuzz::{EXTENDED_JSON, RAW_BSON, bson_of, elements_of, fuzz, kind_of};
 
 use super::document::{BaseHead, EntryId, FORM, JournalEntry, totals_of};
 use super::position::WriterPosition;
@@ -43,6 +43,34 @@ fn document(json: &[u8]) -> Option<Document> {
     serde_json::from_slice(json).ok()
 }
 
+/// Names of elements, with the zero that ends them.
+const RAW_WORDS: &[&str] = &[
+    "form\0",
+    "_id\0",
+    "families\0",
+    "batches\0",
+    "events\0",
+    "reports\0",
+    "series\0",
+    "labels\0",
+    "counts\0",
+    "bounds\0",
+    "folded\0",
+    "moved\0",
+];
+
+fn raw_words() -> Vec<&'static str> {
+    [RAW_WORDS, RAW_BSON].concat()
+}
+
+fn raw(document: &Document) -> Vec<u8> {
+    elements_of(&serialize_to_vec(document).unwrap()).to_vec()
+}
+
+fn raw_document(elements: &[u8]) -> Option<Document> {
+    deserialize_from_slice(&bson_of(elements)).ok()
+}
+
 fn entry() -> JournalEntry {
     let series = |counts| {
         vec![Series { labels: vec!["alice".to_owned()], counts, seconds: 3, nanoseconds: 7, moved: 1_700_000_000 }]
@@ -73,14 +101,12 @@ fn shape(totals: &Totals) -> String {
     format!("{:?}, {} reports", families.collect::<Vec<_>>(), totals.reports().len().min(3))
 }
 
-#[test]
-fn an_entry_of_the_journal_may_hold_anything() {
-    let whole = json(&entry().to_document().unwrap());
-    let small = json(&JournalEntry::without_counts(EntryId { writer: 1, number: 1 }).to_document().unwrap());
+/// Applies the entries that it is given, and says how each went.
+fn applying() -> impl FnMut(Option<Document>) -> String {
     let mut state = State::new(Live::new());
     let mut applied = 0;
-    fuzz("journal entries", &[&whole, &small], &words(), |text| {
-        let Some(document) = document(text) else { return "no document".to_owned() };
+    move |document| {
+        let Some(document) = document else { return "no document".to_owned() };
         match JournalEntry::from_document(document) {
             Err(error) => kind_of(&error.to_string()),
             Ok(entry) => {
@@ -96,7 +122,27 @@ fn an_entry_of_the_journal_may_hold_anything() {
                 format!("applied {shape:?} {}", gap.is_some())
             }
         }
-    });
+    }
+}
+
+#[test]
+fn an_entry_of_the_journal_may_hold_anything() {
+    let whole = entry().to_document().unwrap();
+    let small = JournalEntry::without_counts(EntryId { writer: 1, number: 1 }).to_document().unwrap();
+    let mut apply = applying();
+    fuzz("journal entries", &[&json(&whole), &json(&small)], &words(), |text| apply(document(text)));
+    let mut apply = applying();
+    fuzz("raw journal entries", &[&raw(&whole), &raw(&small)], &raw_words(), |bytes| apply(raw_document(bytes)));
+}
+
+/// How the head and the totals of a base are read.
+fn read_base(document: Option<Document>) -> String {
+    let Some(document) = document else { return "no document".to_owned() };
+    let position = BaseHead::from_document(&document).map(|head| head.position());
+    match (position, totals_of(&document)) {
+        (Ok(position), Ok(totals)) => format!("{} writers, {}", position.iter().count().min(4), shape(&totals)),
+        (Err(error), _) | (_, Err(error)) => kind_of(&error.to_string()),
+    }
 }
 
 #[test]
@@ -105,41 +151,40 @@ fn a_base_of_the_journal_may_hold_anything() {
     totals.add(&entry().families, &entry().reports, 1_700_000_000);
     let position = vec![WriterPosition { writer: 7, number: 2, at: 3 }];
     let head = BaseHead { form: FORM, stamp: 7, epoch: 1, position };
-    let base = json(&head.with_totals(totals.to_series(), totals.reports()).unwrap());
-    fuzz("journal bases", &[&base], &words(), |text| {
-        let Some(document) = document(text) else { return "no document".to_owned() };
-        let position = BaseHead::from_document(&document).map(|head| head.position());
-        match (position, totals_of(&document)) {
-            (Ok(position), Ok(totals)) => format!("{} writers, {}", position.iter().count().min(4), shape(&totals)),
-            (Err(error), _) | (_, Err(error)) => kind_of(&error.to_string()),
+    let base = head.with_totals(totals.to_series(), totals.reports()).unwrap();
+    fuzz("journal bases", &[&json(&base)], &words(), |text| read_base(document(text)));
+    fuzz("raw journal bases", &[&raw(&base)], &raw_words(), |bytes| read_base(raw_document(bytes)));
+}
+
+/// Shows what a base has as its totals, and says what that is.
+fn show_totals(unpacked: &[u8]) -> String {
+    let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(unpacked).unwrap();
+    let bytes = packed.finish().unwrap();
+    let base = doc! { "totals": Binary { subtype: BinarySubtype::Generic, bytes } };
+    match totals_of(&base) {
+        Err(error) => kind_of(&error.to_string()),
+        Ok(totals) => {
+            let shape = shape(&totals);
+            let live = Live::new();
+            live.show(totals);
+            let _ = (live.gather(), live.totals());
+            shape
         }
-    });
+    }
 }
 
 #[test]
 fn the_totals_of_a_base_may_hold_anything() {
-    let state = doc! { "families": [], "reports": [] };
+    let empty = doc! { "families": [], "reports": [] };
     let mut totals = Totals::default();
     totals.add(&entry().families, &entry().reports, 1_700_000_000);
     let full = doc! {
         "families": mongodb::bson::serialize_to_bson(&totals.to_series()).unwrap(),
         "reports": mongodb::bson::serialize_to_bson(&totals.reports()).unwrap(),
     };
-    fuzz("totals of a base", &[&json(&state), &json(&full)], &words(), |text| {
-        let Some(document) = document(text) else { return "no document".to_owned() };
-        let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
-        packed.write_all(&serialize_to_vec(&document).unwrap()).unwrap();
-        let bytes = packed.finish().unwrap();
-        let base = doc! { "totals": Binary { subtype: BinarySubtype::Generic, bytes } };
-        match totals_of(&base) {
-            Err(error) => kind_of(&error.to_string()),
-            Ok(totals) => {
-                let shape = shape(&totals);
-                let live = Live::new();
-                live.show(totals);
-                let _ = (live.gather(), live.totals());
-                shape
-            }
-        }
+    fuzz("totals of a base", &[&json(&empty), &json(&full)], &words(), |text| {
+        document(text).map(|document| show_totals(&serialize_to_vec(&document).unwrap()))
     });
+    fuzz("raw totals of a base", &[&raw(&empty), &raw(&full)], &raw_words(), |bytes| show_totals(&bson_of(bytes)));
 }

@@ -1,7 +1,7 @@
 //! Fuzz target: label and sample values out of raw documents.
 
 use mongodb::bson::{Bson, RawDocument, doc, oid::ObjectId, serialize_to_vec};
-use playarr_fuzz::fuzz;
+use playarr_fuzz::{RAW_BSON, bson_of, elements_of, fuzz};
 
 use super::{UNKNOWN, label_value, sample_value};
 
@@ -12,11 +12,9 @@ fn a_field_of_a_document_may_hold_any_bytes() {
         "h": ObjectId::from_bytes([7; 12]), "i": [1, "x"], "j": { "k": -0.0 }, "l": "x".repeat(1_100) + "é",
     };
     let raw = serialize_to_vec(&values).unwrap();
-    let words = ["a\0", "\x02", "\x01", "\x10", "\x12", "\x13", "\x0e", "\x0f", "\x0c", "\u{10ffff}", "\0\0\0\0"];
-    fuzz("label and sample values", &[&raw[4..raw.len() - 1]], &words, |elements| {
-        // A document begins with its length, and ends with a zero.
-        let length = i32::try_from(elements.len() + 5).ok()?;
-        let bytes = [&length.to_le_bytes(), elements, &[0]].concat();
+    let words = [&["a\0", "\x0c", "\x0f"], RAW_BSON].concat();
+    fuzz("label and sample values", &[elements_of(&raw)], &words, |elements| {
+        let bytes = bson_of(elements);
         let document = RawDocument::from_bytes(&bytes).ok()?;
         let mut outcomes = Vec::new();
         for element in document {

@@ -94,6 +94,47 @@ pub const EXTENDED_JSON: &[&str] = &[
     "{\"$date\":{\"$numberLong\":\"-9\"}}",
 ];
 
+/// Bytes between which documents of BSON branch: types of elements (<https://bsonspec.org/spec.html>), and numbers.
+pub const RAW_BSON: &[&str] = &[
+    "\x01",
+    "\x02",
+    "\x03",
+    "\x04",
+    "\x05",
+    "\x08",
+    "\x09",
+    "\x0a",
+    "\x0e",
+    "\x10",
+    "\x11",
+    "\x12",
+    "\x13",
+    "\x7f",
+    "\0",
+    "\0\0\0\0",
+    "\x01\0\0\0\0\0\0\0",
+    "\u{10ffff}",
+];
+
+/// A document of BSON with these elements: before them it has its length, and after them a zero.
+///
+/// # Panics
+/// Beyond 2 GiB, which no input reaches.
+#[must_use]
+pub fn bson_of(elements: &[u8]) -> Vec<u8> {
+    let length = i32::try_from(elements.len() + 5).expect("an input is short");
+    [&length.to_le_bytes(), elements, &[0]].concat()
+}
+
+/// The elements of a document of BSON, to be mutated.
+///
+/// # Panics
+/// If it is shorter than any document.
+#[must_use]
+pub fn elements_of(bson: &[u8]) -> &[u8] {
+    &bson[4..bson.len() - 1]
+}
+
 /// The words of a message without what it quotes and counts, so that messages of one kind are one outcome.
 #[must_use]
 pub fn kind_of(message: &str) -> String {
