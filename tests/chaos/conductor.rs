@@ -1,4 +1,5 @@
-//! Lets the faults of instances, of MongoDB and of what admins and Playarr write happen, and changes the library meanwhile.
+//! Lets the faults of instances, of MongoDB and of what admins and Playarr write happen, and changes the library
+//! meanwhile.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

@@ -60,7 +60,8 @@ pub(super) async fn define(shared: &Shared, step: &Step) {
     let number = shared.definitions.send();
     shared.findings.fault(Fault::Define, &format!("with number {number} at instance {instance}"));
     let definition = json!({
-        "name": DEFINED, "help": "Channels by provider.", "collection": "channels", "labels": ["definition", "provider"],
+        "name": DEFINED, "help": "Channels by provider.", "collection": "channels",
+        "labels": ["definition", "provider"],
         "pipeline": [
             // Not by `provider_id` itself, which an array would match whose texts lie on both sides.
             { "$match": { "$expr": { "$and": [
