@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use mongodb::bson::{Document, doc};
+use playarr_sandbox::Mongod;
 use reqwest::header::ORIGIN;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
@@ -94,6 +95,53 @@ async fn an_admin_defines_a_gauge_and_the_next_scrape_shows_it() {
     assert_eq!(ask(&service, Method::GET, &format!("{API}/{NAME}"), None).await.0, StatusCode::NOT_FOUND);
     assert_eq!(ask(&service, Method::POST, &undo, None).await.0, StatusCode::OK);
     until_shown(&service, NAME, true).await;
+}
+
+/// What a server says in an election, or when it is too slow, is not the fault of whoever defines a metric.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_outage_keeps_from_being_checked_is_not_called_invalid() {
+    let mongod = Mongod::builder().arguments(&["--setParameter", "enableTestCommands=1"]).start().await.unwrap();
+    // After such a code the driver asks nothing before the server's next sign of life.
+    let uri = format!("{}&heartbeatFrequencyMS=2000", mongod.uri());
+    let service = Service::with(fixtures()).server(&uri).ready().await;
+    let admin = service.database.client().database("admin");
+    let fail = async |mode: &str, commands: &[&str], code: i32| {
+        let data = doc! { "failCommands": commands.to_vec(), "errorCode": code };
+        let point = doc! { "configureFailPoint": "failCommand", "mode": mode, "data": data };
+        until("the server can be told", Duration::from_secs(20), || async {
+            admin.run_command(point.clone()).await.is_ok()
+        })
+        .await;
+    };
+    let metric = users(by_role());
+    let preview = || ask(&service, Method::POST, "/api/metrics/custom/preview", Some(&metric));
+    // A step-down, its end, a shutdown, a lost connection between servers.
+    for code in [13435, 10107, 11602, 91, 9001] {
+        fail("alwaysOn", &["listCollections", "aggregate"], code).await;
+        let (saved, shown) = (put(&service, &metric).await, preview().await);
+        assert_eq!(
+            (saved.0, shown.0),
+            (StatusCode::SERVICE_UNAVAILABLE, StatusCode::SERVICE_UNAVAILABLE),
+            "{code}: {saved:?} {shown:?}"
+        );
+        fail("off", &["listCollections", "aggregate"], code).await;
+    }
+    const MAX_TIME_MS_EXPIRED: i32 = 50;
+    fail("alwaysOn", &["listCollections"], MAX_TIME_MS_EXPIRED).await;
+    let (status, saved) = put(&service, &metric).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{saved}");
+    fail("off", &["listCollections"], MAX_TIME_MS_EXPIRED).await;
+
+    // A refusal of the pipeline is told as one.
+    const BAD_VALUE: i32 = 2;
+    fail("alwaysOn", &["aggregate"], BAD_VALUE).await;
+    until("the pipeline is refused", Duration::from_secs(20), || async {
+        preview().await.0 == StatusCode::BAD_REQUEST
+    })
+    .await;
+    fail("off", &["aggregate"], BAD_VALUE).await;
+    until("it can be saved", Duration::from_secs(20), || async { put(&service, &metric).await.0.is_success() }).await;
+    service.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

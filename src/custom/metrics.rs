@@ -84,7 +84,7 @@ pub(crate) enum ChangeError {
     /// MongoDB does not answer, or refuses.
     #[error("the custom metrics could not be read or written: {0}")]
     Database(#[from] DatabaseError),
-    /// MongoDB gave no answer about the collections.
+    /// MongoDB gave no answer about the metric.
     #[error("the metric could not be checked: {0}")]
     Unchecked(String),
     /// Another instance counts.

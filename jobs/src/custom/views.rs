@@ -14,13 +14,14 @@ use crate::collect::{Reading, Source, SourceError};
 pub struct RunError {
     /// What is wrong and what to do.
     pub message: String,
-    /// Whether MongoDB gave no answer, so that nothing is known of the metric.
+    /// Whether MongoDB gave no answer, or none of the metric: in an election, say. Then nothing is known of it.
     pub is_unknown: bool,
 }
 
 impl From<SourceError> for RunError {
     fn from(error: SourceError) -> Self {
-        let is_unknown = error.database_error().is_some_and(|error| error.is_away()) && !error.is_timeout();
+        let is_outage = error.database_error().is_some_and(|error| error.may_be_an_outage());
+        let is_unknown = is_outage || error.is_timeout();
         Self { message: error.to_string(), is_unknown }
     }
 }

@@ -127,6 +127,8 @@ fn refusal(code: i32, message: &str, error: &Error) -> DatabaseError {
         13 | 8000 => DatabaseError::NotAuthorized(driver_messages::not_authorized(&message)),
         10107 | 13435 | 10058 | 11600 | 11602 | 13436 | 189 | 91 => DatabaseError::NotWritable(message),
         64 | 79 | 100 => DatabaseError::NoMajority(message),
+        // What the driver retries as well: a router, or a server that asked another one, lost the connection.
+        6 | 7 | 89 | 9001 => DatabaseError::Away(format!("a MongoDB server does not reach another one: {message}")),
         _ => DatabaseError::Refused { code, message },
     }
 }

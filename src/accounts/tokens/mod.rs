@@ -210,7 +210,9 @@ impl Tokens {
         let source = if memory.record.is_none() { ReadFrom::Anywhere } else { ReadFrom::Primary };
         let both = tokio::try_join!(self.records.read(kind, source), self.settings.read(kind, source));
         let (stored, setting) = both.map_err(|error: DatabaseError| {
-            self.cannot_accept(kind, if error.is_away() { Unknown::NotRead } else { Unknown::NotReadable });
+            // A server that is no primary any more says nothing about the token either.
+            let says_nothing = error.is_away() || matches!(error, DatabaseError::NotWritable(_));
+            self.cannot_accept(kind, if says_nothing { Unknown::NotRead } else { Unknown::NotReadable });
             self.note(kind, Some(Problem::Reading(error.clone())));
             TokenError::NotRead(kind, error)
         })?;
