@@ -190,8 +190,9 @@ fn what_grows_is_told_from_what_stays_level() {
     assert_eq!(thirds(&[3.0; 90]), (3.0, 3.0));
 }
 
-/// A curve below the other, each from 0 to its maximum.
+/// A curve below the other, each from 0 to its maximum. Of long runs a point shows the largest of some samples.
 fn picture(samples: &[Sample]) -> String {
+    const POINTS: usize = 800;
     const WIDTH: f64 = 800.0;
     const HEIGHT: f64 = 120.0;
     let total = HEIGHT * CURVES.len() as f64;
@@ -202,11 +203,13 @@ fn picture(samples: &[Sample]) -> String {
     for (number, (name, curve)) in CURVES.iter().enumerate() {
         let bottom = HEIGHT * (number + 1) as f64 - 10.0;
         let most = samples.iter().map(curve).fold(1.0, f64::max);
-        let point = |(second, sample): (usize, &Sample)| {
-            let x = WIDTH * second as f64 / samples.len() as f64;
-            format!("{x:.1},{:.1}", bottom - (HEIGHT - 40.0) * curve(sample) / most)
+        let together = samples.len().div_ceil(POINTS).max(1);
+        let point = |(number, samples_together): (usize, &[Sample])| {
+            let x = WIDTH * (number * together) as f64 / samples.len() as f64;
+            let largest = samples_together.iter().map(curve).fold(0.0, f64::max);
+            format!("{x:.1},{:.1}", bottom - (HEIGHT - 40.0) * largest / most)
         };
-        let points: Vec<_> = samples.iter().enumerate().map(point).collect();
+        let points: Vec<_> = samples.chunks(together).enumerate().map(point).collect();
         let _ = writeln!(
             svg,
             "<text x=\"4\" y=\"{:.1}\">{name}, at most {most:.1}, over {} s</text>\n\
