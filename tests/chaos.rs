@@ -110,7 +110,7 @@ async fn play(round: Round, findings: Arc<Findings>) -> Arc<Shared> {
 
 /// Waits until every instance shows what is in the ledger and in the library, and accepts the right token only.
 async fn compare(shared: &Shared) {
-    let library = read(&shared.database).await.unwrap();
+    let library = library(shared).await;
     let expected = oracle::gauges(&library, Detail::Title);
     for instance in 0..shared.addresses.len() {
         let began = Instant::now();
@@ -142,6 +142,18 @@ async fn compare(shared: &Shared) {
             if answer != StatusCode::UNAUTHORIZED {
                 shared.findings.wrong(format!("instance {instance} answers {answer} to a token that was replaced"));
             }
+        }
+    }
+}
+
+/// The library. On a busy machine the servers may elect another primary once more.
+async fn library(shared: &Shared) -> Library {
+    let began = Instant::now();
+    loop {
+        match read(&shared.database).await {
+            Ok(library) => return library,
+            Err(error) if began.elapsed() > PATIENCE => panic!("the library cannot be read: {error}"),
+            Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
         }
     }
 }
