@@ -265,9 +265,17 @@ where
 
 /// Shows what is remembered in the metrics, for ever.
 async fn show_history(app: &Arc<App>) {
-    let mut history = app.remembered.subscribe();
-    while history.changed().await.is_ok() {
-        app.telemetry.history().show(&history.borrow_and_update().clone());
+    let (mut history, mut own) = (app.remembered.subscribe(), app.job.watch_own());
+    loop {
+        let (known, is_own) = (history.borrow_and_update().clone(), *own.borrow_and_update());
+        app.telemetry.history().show(&known, !is_own);
+        let changed = tokio::select! {
+            changed = history.changed() => changed,
+            changed = own.changed() => changed,
+        };
+        if changed.is_err() {
+            return;
+        }
     }
 }
 

@@ -69,6 +69,10 @@ async fn until_noticing_changes(running: &Running) {
     .await;
 }
 
+async fn is_remembered(running: &Running) -> bool {
+    value(&running.series().await, "playarr_metrics_snapshot_remembered", &[]) == Some(1.0)
+}
+
 async fn until_said(running: &Running, message: &str) {
     until(message, SOON, || async {
         let said = |line: &serde_json::Value| line["message"].as_str().is_some_and(|text| text.starts_with(message));
@@ -110,8 +114,28 @@ async fn what_an_outage_keeps_from_being_stored_waits_for_that_but_not_for_ever(
     until_said(&running, "what was counted is thrown away").await;
     assert!((users(&running).await - before).abs() < f64::EPSILON, "a process that starts now would not show it");
     until("it shows all the same", SOON, || async { users(&running).await > before }).await;
+    assert!(!is_remembered(&running).await, "and a process that starts now would not show it");
     fail(&database, "off", "insert", "playarr_metrics_snapshots", NO_MAJORITY).await;
     until("others can show it", SOON, || async { stored(&database).await >= given(&database).await }).await;
+    until("it says that they can", SOON, || is_remembered(&running)).await;
+    running.end("TERM").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_instance_that_gets_no_lease_says_that_nobody_else_would_show_what_it_shows() {
+    let (mongod, database) = mongod().await;
+    let running = Running::start_at(mongod.uri(), database.name(), &SETTINGS).await;
+    until_noticing_changes(&running).await;
+    until("the first snapshot is remembered", SOON, || is_remembered(&running)).await;
+    let before = users(&running).await;
+
+    fail(&database, "alwaysOn", "findAndModify", "playarr_metrics", NO_MAJORITY).await;
+    add_user(&database, "alone").await;
+    until("the lease is over, and the change shows", SOON, || async { users(&running).await > before }).await;
+    assert!(!is_remembered(&running).await, "snapshots could be stored, but this one has no number for all");
+    fail(&database, "off", "findAndModify", "playarr_metrics", NO_MAJORITY).await;
+    until("it is handed on", SOON, || is_remembered(&running)).await;
+    assert!(stored(&database).await >= given(&database).await, "it is in the database");
     running.end("TERM").await;
 }
 

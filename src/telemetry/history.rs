@@ -27,7 +27,8 @@ static REMEMBERED: Spec = Spec::new(
     Kind::Gauge,
     "playarr_metrics_snapshot_remembered",
     "1 or 0",
-    "Whether the last attempt to remember a snapshot in MongoDB succeeded; 1 before the first.",
+    "Whether the snapshot that is shown is in MongoDB, for other instances and the next process, and snapshots can be \
+     remembered.",
 );
 
 /// Shows what is remembered.
@@ -46,11 +47,11 @@ impl HistoryMetrics {
         Ok(Self { bytes, snapshots, remembered })
     }
 
-    /// Shows what is known of the history.
+    /// Shows what is known of the history, and whether the present snapshot has been handed on.
     #[expect(clippy::cast_precision_loss, reason = "no history has 2^53 bytes")]
-    pub(crate) fn show(&self, history: &History) {
+    pub(crate) fn show(&self, history: &History, is_handed_on: bool) {
         self.bytes.set(history.bytes as f64);
         self.snapshots.set(history.heads.len() as f64);
-        self.remembered.set(if history.problem.is_none() { 1.0 } else { 0.0 });
+        self.remembered.set(if history.problem.is_none() && is_handed_on { 1.0 } else { 0.0 });
     }
 }

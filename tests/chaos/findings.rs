@@ -18,6 +18,8 @@ pub(super) struct Findings {
 #[derive(Default)]
 struct Scrapes {
     good: u64,
+    /// Those of a snapshot that the next process would not have found.
+    unremembered: u64,
     failed: BTreeMap<String, u64>,
     longest_gap: Duration,
 }
@@ -44,6 +46,10 @@ impl Findings {
 
     pub(super) fn good_scrape(&self) {
         self.scrapes.lock().unwrap().good += 1;
+    }
+
+    pub(super) fn unremembered_scrape(&self) {
+        self.scrapes.lock().unwrap().unremembered += 1;
     }
 
     pub(super) fn failed_scrape(&self, reason: &str) {
@@ -83,11 +89,12 @@ impl Display for Findings {
         let scrapes = self.scrapes.lock().unwrap();
         write!(
             to,
-            "{:.0} s, faults {:?}, {} good scrapes, failed {:?}, \
+            "{:.0} s, faults {:?}, {} good scrapes, {} of what was not remembered, failed {:?}, \
              longest time without a good one while MongoDB answered {:.1} s",
             self.began.elapsed().as_secs_f64(),
             self.by_kind(),
             scrapes.good,
+            scrapes.unremembered,
             scrapes.failed,
             scrapes.longest_gap.as_secs_f64(),
         )

@@ -30,6 +30,7 @@ struct Seen {
     counters: BTreeMap<(String, Labels), f64>,
     /// Families that the present process has shown.
     families: BTreeSet<String>,
+    /// The highest that was shown and remembered. One that an outage kept from being stored may be lost.
     generation: u64,
     /// The number of the condition of the process, when it last answered.
     process: Option<u64>,
@@ -53,10 +54,13 @@ pub(super) async fn watch(shared: Arc<Shared>, instance: usize) {
         let scraped = scrape(&shared, instance, number).await;
         let is_one_process = process.is_multiple_of(2) && process == shared.processes[instance].number();
         match scraped {
-            Ok((text, generation)) => {
+            Ok((text, showing)) => {
                 shared.findings.good_scrape();
+                if !showing.is_remembered {
+                    shared.findings.unremembered_scrape();
+                }
                 if is_one_process {
-                    let compared = AssertUnwindSafe(|| seen.compare(&text, number, generation, process));
+                    let compared = AssertUnwindSafe(|| seen.compare(&text, number, &showing, process));
                     // The parser panics where a line is malformed.
                     let wrong = std::panic::catch_unwind(compared).unwrap_or_else(|_| Some("malformed".to_owned()));
                     if let Some(wrong) = wrong {
@@ -85,6 +89,13 @@ pub(super) async fn watch(shared: Arc<Shared>, instance: usize) {
     }
 }
 
+/// The snapshot that an instance shows.
+struct Showing {
+    generation: u64,
+    /// Whether another process would find it.
+    is_remembered: bool,
+}
+
 struct Failure {
     reason: String,
     text: String,
@@ -109,8 +120,8 @@ fn has_selector(number: u64) -> bool {
     number.is_multiple_of(5)
 }
 
-/// A scrape and the generation that the instance shows. Every third one is gzip.
-async fn scrape(shared: &Shared, instance: usize, number: u64) -> Result<(String, u64), Failure> {
+/// A scrape and the snapshot that the instance shows. Every third one is gzip.
+async fn scrape(shared: &Shared, instance: usize, number: u64) -> Result<(String, Showing), Failure> {
     let no_answer = |error: reqwest::Error| {
         let reason = if error.is_timeout() { "no answer in time" } else { "no connection" };
         Failure { reason: reason.to_owned(), text: error.to_string() }
@@ -131,21 +142,24 @@ async fn scrape(shared: &Shared, instance: usize, number: u64) -> Result<(String
     if status != StatusCode::OK || read.is_err() {
         return Err(Failure { reason: status.to_string(), text });
     }
-    let url = format!("http://{address}/api/metrics/series?limit=1&match[]=playarr_active_users");
+    let url = format!("http://{address}/api/metrics/series?limit=1&match[]=playarr_metrics_snapshot_remembered");
     let series = shared.client.get(url).bearer_auth(&token).send().await.map_err(no_answer)?;
     let status = series.status();
     let series: Value = serde_json::from_str(&series.text().await.map_err(no_answer)?).unwrap_or_default();
     match series["generation"].as_u64() {
         // A process that has just started, and is not ready.
         Some(0) => Err(Failure { reason: "no snapshot yet".to_owned(), text }),
-        Some(generation) => Ok((text, generation)),
+        Some(generation) => {
+            let is_remembered = series["series"][0]["value"].as_f64() == Some(1.0);
+            Ok((text, Showing { generation, is_remembered }))
+        }
         None => Err(Failure { reason: format!("{status} for series"), text: series.to_string() }),
     }
 }
 
 impl Seen {
     /// Compares a scrape with those before, and says what is wrong.
-    fn compare(&mut self, text: &str, number: u64, generation: u64, process: u64) -> Option<String> {
+    fn compare(&mut self, text: &str, number: u64, showing: &Showing, process: u64) -> Option<String> {
         if is_openmetrics(number) && !text.ends_with("# EOF\n") {
             return Some("an exposition without end".to_owned());
         }
@@ -155,10 +169,12 @@ impl Seen {
             self.families.clear();
             self.counters.retain(|(name, _), _| is_live(name));
         }
-        if generation < self.generation {
-            return Some(format!("generation {generation} after {}", self.generation));
+        if showing.generation < self.generation {
+            return Some(format!("generation {} after {}", showing.generation, self.generation));
         }
-        self.generation = generation;
+        if showing.is_remembered {
+            self.generation = showing.generation;
+        }
         let families = families(text);
         // A selector chooses no family without series.
         if !has_selector(number) {

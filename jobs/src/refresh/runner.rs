@@ -5,7 +5,7 @@ mod restore;
 
 use std::collections::BTreeSet;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -13,7 +13,7 @@ use futures_util::StreamExt;
 use mongodb::Database;
 use mongodb::bson::Timestamp;
 use parking_lot::Mutex;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 
 use super::group::{Collected, Group, Run, Selection};
 use super::handing_on::HandingOn;
@@ -56,7 +56,7 @@ pub(super) struct Runner<P> {
     /// The highest number from the lease whose snapshot was shown; 0 before the first.
     pub(super) given: AtomicU64,
     /// Whether what is shown has not been handed on: there was no number for it, or it could not be stored.
-    pub(super) is_own: AtomicBool,
+    pub(super) is_own: watch::Sender<bool>,
     /// When a snapshot that could not be stored is handed on once more.
     pub(super) handing_on: Mutex<HandingOn>,
     /// The highest number that was met in the database.

@@ -4,7 +4,7 @@
 //! after the other, and are published as they come. One that takes long delays none of the others.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use mongodb::Database;
@@ -116,7 +116,7 @@ impl<P: Send + Sync + 'static> UpdateMetricsJob<P> {
             bonds: OnceLock::new(),
             publishing: tokio::sync::Mutex::new(()),
             given: AtomicU64::new(0),
-            is_own: AtomicBool::new(false),
+            is_own: watch::Sender::new(false),
             handing_on: Mutex::new(HandingOn::new()),
             highest: AtomicU64::new(0),
             last_report: Mutex::default(),
@@ -159,10 +159,16 @@ impl<P: Send + Sync + 'static> UpdateMetricsJob<P> {
         self.inner.runner.store.load().snapshot.generation
     }
 
+    /// Follows whether what is shown has not been handed on: no other instance shows it, nor would the next process.
+    #[must_use]
+    pub fn watch_own(&self) -> watch::Receiver<bool> {
+        self.inner.runner.is_own.subscribe()
+    }
+
     /// Publishes what is shown once more, for all instances, if it is this instance's own.
     pub async fn hand_on(&self) {
         let runner = &self.inner.runner;
-        let is_due = runner.is_own.load(Ordering::Relaxed) && runner.handing_on.lock().is_due();
+        let is_due = *runner.is_own.borrow() && runner.handing_on.lock().is_due();
         if is_due && runner.store.load().snapshot.is_taken() {
             runner.publish(Vec::new(), None, false, |_, _| None).await;
         }

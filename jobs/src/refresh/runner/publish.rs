@@ -104,8 +104,12 @@ impl<P: Send + Sync + 'static> Runner<P> {
                 }
             }
         }
+        // Nobody may take what is shown for handed on, not even for a moment.
+        if is_own {
+            self.is_own.send_replace(true);
+        }
         self.store.publish(published);
-        self.is_own.store(is_own, Ordering::Relaxed);
+        self.is_own.send_if_modified(|before| std::mem::replace(before, is_own) != is_own);
         if is_given {
             self.given.store(generation, Ordering::Relaxed);
         }

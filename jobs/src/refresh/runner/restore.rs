@@ -56,7 +56,7 @@ impl<P: Send + Sync + 'static> Runner<P> {
         }
         let is_shown = self.show(snapshot, moment).await;
         if is_shown {
-            self.is_own.store(false, Ordering::Relaxed);
+            self.is_own.send_replace(false);
             self.given.store(generation, Ordering::Relaxed);
             self.progress(&Progress::Adopted(report));
         }
