@@ -1,12 +1,14 @@
-//! Fuzz targets: sessions and the addresses that proxies claim.
+//! Fuzz targets: sessions, the addresses that proxies claim, and the documents of users.
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use playarr_fuzz::fuzz;
+use mongodb::bson::{RawDocumentBuf, doc};
+use playarr_fuzz::{RAW_BSON, bson_of, elements_of, fuzz};
 
 use super::client::Client;
+use super::password::COSTS;
 use super::sessions::Sessions;
-use super::users::Role;
+use super::users::{Role, cost, user};
 use crate::config::Config;
 
 #[test]
@@ -33,5 +35,23 @@ fn a_proxy_may_claim_anything() {
         let text = String::from_utf8_lossy(text);
         let client = Client::of(IpAddr::V4(Ipv4Addr::LOCALHOST), Some(&text));
         (client.address.is_ipv6(), client.address.is_loopback(), client.proxy.is_some())
+    });
+}
+
+#[test]
+fn the_document_of_a_user_may_hold_anything() {
+    let hash = "$2b$10$C6UzMDM.H6dfI/f/IKcEeO7ZtIkjWZ6YDqk0cXTVQeJ5hkF5a6H2e";
+    let admin = doc! { "username": "alice", "role": "admin", "status": "active", "password_hash": hash };
+    let raw = RawDocumentBuf::try_from(&admin).unwrap();
+    let words = ["username\0", "role\0", "status\0", "password_hash\0", "admin", "active", "$2b$31$", "\u{e9}"];
+    fuzz("users", &[elements_of(raw.as_bytes())], &[&words, RAW_BSON].concat(), |elements| {
+        let document = RawDocumentBuf::from_bytes(bson_of(elements)).ok()?;
+        let cost = cost(&document);
+        assert!(cost.is_none_or(|cost| COSTS.contains(&cost)));
+        let user = user(&document)?;
+        let says = |field, text| document.get_str(field).is_ok_and(|found| found == text);
+        let is_said = says("role", "admin") && says("status", "active");
+        assert_eq!(user.is_admin(), is_said, "{document:?}");
+        Some((user.role.as_str(), user.is_active, user.username.len().min(8), user.password_hash.is_some(), cost))
     });
 }

@@ -126,13 +126,13 @@ fn unavailable(error: &DatabaseError) -> Unavailable {
 }
 
 /// The cost of a user's hash, if the hash can be checked.
-fn cost(user: &RawDocument) -> Option<u32> {
+pub(super) fn cost(user: &RawDocument) -> Option<u32> {
     let cost = user.get_str("password_hash").ok()?.get(4..6)?.parse().ok()?;
     password::COSTS.contains(&cost).then_some(cost)
 }
 
 /// A field that cannot be read counts as missing.
-fn user(document: &RawDocument) -> Option<User> {
+pub(super) fn user(document: &RawDocument) -> Option<User> {
     let text = |field| document.get_str(field).ok();
     Some(User {
         username: text("username")?.to_owned(),

@@ -58,7 +58,7 @@ impl CustomRecord {
 
     /// The record after a change; `None` deletes the metric.
     pub(super) fn changed(mut self, metric: Option<CustomMetric>, author: &str) -> Self {
-        let number = self.current.number + 1;
+        let number = self.current.number.saturating_add(1);
         let next = Revision { number, metric, author: author.to_owned(), time: DateTime::now() };
         self.history.push(std::mem::replace(&mut self.current, next));
         if self.history.len() > MAX_HISTORY {
@@ -70,7 +70,7 @@ impl CustomRecord {
     /// The record with the revision before the present one, which is forgotten. `None` if there is none.
     pub(super) fn undone(mut self, author: &str) -> Option<Self> {
         let before = self.history.pop()?;
-        let number = self.current.number + 1;
+        let number = self.current.number.saturating_add(1);
         self.current = Revision { number, metric: before.metric, author: author.to_owned(), time: DateTime::now() };
         Some(self)
     }
@@ -162,6 +162,15 @@ mod tests {
         let first = back.undone("root").unwrap();
         assert_eq!(first.current.metric, Some(metric("One.")));
         assert!(first.undone("root").is_none());
+    }
+
+    #[test]
+    fn the_highest_revision_there_is_stays() {
+        let mut document = CustomRecord::first("x", metric("One."), "admin").to_document().unwrap();
+        document.insert("revision", i64::MAX);
+        let changed = CustomRecord::from_document(&document).unwrap().changed(None, "root");
+        assert_eq!(changed.current.number, i64::MAX);
+        assert_eq!(changed.undone("root").unwrap().current.metric, Some(metric("One.")));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Fuzz targets: the journal's documents as MongoDB returns them.
+//! Fuzz targets: the journal's documents, and those of the first version, as MongoDB returns them.
 //!
 //! They are mutated as extended JSON, so that they stay documents, and as BSON, so that elements have any type.
 
@@ -9,6 +9,7 @@ use mongodb::bson::{Binary, Document, deserialize_from_slice, doc, serialize_to_
 use playarr_fuzz::{EXTENDED_JSON, RAW_BSON, bson_of, elements_of, fuzz, kind_of};
 
 use super::document::{BaseHead, EntryId, FORM, JournalEntry, totals_of};
+use super::migration::{families, recent_batches};
 use super::position::WriterPosition;
 use super::state::State;
 use crate::live::{ConnectionReport, FamilySeries, Live, Series, Totals};
@@ -187,4 +188,42 @@ fn the_totals_of_a_base_may_hold_anything() {
         document(text).map(|document| show_totals(&serialize_to_vec(&document).unwrap()))
     });
     fuzz("raw totals of a base", &[&raw(&empty), &raw(&full)], &raw_words(), |bytes| show_totals(&bson_of(bytes)));
+}
+
+/// Takes over what a document of the first version has, and shows it.
+fn take_over(checkpoint: &Document) -> String {
+    let batches = recent_batches(checkpoint).len().min(4);
+    let Some(families) = families(checkpoint) else { return format!("damaged, {batches} batches") };
+    let mut totals = Totals::default();
+    totals.add(&families, &[], 1_700_000_000);
+    let shape = shape(&totals);
+    let live = Live::new();
+    live.show(totals);
+    let _ = (live.gather(), live.totals());
+    format!("{shape}, {batches} batches")
+}
+
+fn checkpoint(totals: &[u8]) -> Document {
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(totals).unwrap();
+    let binary = |bytes| Binary { subtype: BinarySubtype::Generic, bytes };
+    let (totals, batches) = (binary(packed.finish().unwrap()), binary(vec![0; 4 + 2 * 14]));
+    doc! { "_id": "metrics_checkpoint", "value": { "totals": totals, "batches": batches } }
+}
+
+#[test]
+fn what_the_first_version_left_may_hold_anything() {
+    let totals = br#"{"version":1,"series":[
+        {"family":"playarr_stream_requests_total","labels":["alice"],"counts":[2]},
+        {"family":"playarr_stream_request_duration_seconds","labels":["live"],"bounds":[0.1,0.5,1,2,5,10,30],
+        "counts":[1,0,0,1,0,0,0,0],"nanoseconds":1550000000}],"folded":{"playarr_stream_requests_total":3}}"#;
+    let whole = checkpoint(totals);
+    assert!(take_over(&whole).contains("playarr_stream_request_duration_seconds"), "the example is taken over");
+    let words = ["\"version\":", "\"family\":", "\"labels\":", "\"bounds\":", "\"counts\":", "\"folded\":"];
+    let words = [&words, WORDS, &["18446744073709551615", "1e308", "-1", "340282366920938463463374607431768211455"]];
+    fuzz("totals of the first version", &[totals], &words.concat(), |text| take_over(&checkpoint(text)));
+    let words = [&["value\0", "totals\0", "batches\0", "_id\0"], RAW_BSON].concat();
+    fuzz("raw checkpoints", &[&raw(&whole)], &words, |elements| {
+        raw_document(elements).as_ref().map_or_else(|| "no document".to_owned(), take_over)
+    });
 }

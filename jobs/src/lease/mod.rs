@@ -6,6 +6,8 @@
 //! each once. A snapshot is stored only over one with a lower number, so the number is the fence of that write.
 
 mod document;
+#[cfg(test)]
+mod fuzz;
 mod handle;
 mod role;
 mod store;

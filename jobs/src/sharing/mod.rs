@@ -4,6 +4,8 @@
 //! The others look at the lease every second. The number in it tells them that there is, or soon will be, a later
 //! snapshot.
 
+#[cfg(test)]
+mod fuzz;
 mod handle;
 mod requests;
 mod state;

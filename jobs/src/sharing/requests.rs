@@ -176,14 +176,14 @@ impl StepsSoFar {
 
 /// Tells the steps of a refresh elsewhere, each once.
 #[derive(Default)]
-struct Relay {
+pub(super) struct Relay {
     has_started: bool,
     told: BTreeSet<String>,
 }
 
 impl Relay {
     /// Tells what the holder has noted.
-    fn pass(&mut self, progress: &Document, steps: &dyn Fn(&Progress)) {
+    pub(super) fn pass(&mut self, progress: &Document, steps: &dyn Fn(&Progress)) {
         let number = |name| progress.get_i64(name).ok().and_then(|number| u64::try_from(number).ok());
         let (Some(generation), Some(collectors)) = (number("generation"), number("collectors")) else { return };
         self.start(generation, usize::try_from(collectors).unwrap_or(usize::MAX), steps);

@@ -8,6 +8,8 @@
 
 mod check;
 mod decision;
+#[cfg(test)]
+mod fuzz;
 mod kind;
 mod memory;
 mod problem_log;

@@ -94,7 +94,13 @@ impl Record {
         system_time(self.updated)
     }
 
-    fn document(&self, id: &str) -> Document {
+    /// The revision with which another record takes the place of this one.
+    pub(super) fn next_revision(&self, next: &Self) -> i64 {
+        // A number that somebody has set to the highest stays there.
+        self.revision.max(next.revision).saturating_add(1)
+    }
+
+    pub(super) fn document(&self, id: &str) -> Document {
         let revoked = self.revoked.iter().map(|revoked| {
             let digest = Binary { subtype: BinarySubtype::Generic, bytes: revoked.digest.to_vec() };
             doc! { "digest": digest, "at": revoked.at }
@@ -111,7 +117,7 @@ impl Record {
     }
 
     /// The record in a document of this form; `None` where it is damaged.
-    fn of(document: &RawDocument) -> Option<Self> {
+    pub(super) fn of(document: &RawDocument) -> Option<Self> {
         let value = document.get_str("value").ok().filter(|value| !value.is_empty())?;
         let date = |field| document.get_datetime(field).unwrap_or_else(|_| DateTime::from_millis(0));
         let revoked = document.get_array("revoked").ok().into_iter().flatten().filter_map(|entry| {
@@ -183,7 +189,7 @@ impl Records {
                 written => written.map(|_| Some(next)),
             };
         };
-        next.revision = read.revision.max(next.revision) + 1;
+        next.revision = read.next_revision(&next);
         let filter = doc! { "_id": id, "form": FORM, "revision": read.revision };
         let written = ask(ASK_TIME, collection.replace_one(filter, next.document(id))).await?;
         Ok((written.matched_count > 0).then_some(next))
@@ -199,7 +205,7 @@ impl Records {
         let collection = database.collection_with_options::<Document>(COLLECTION, options);
         let id = kind.record();
         // Later than the failed write, whose revision follows that of the record read.
-        let revision = read.map_or(0, |read| read.revision).max(failed.revision) + 2;
+        let revision = read.map_or(0, |read| read.revision).max(failed.revision).saturating_add(2);
         let mut before = Record { revision, ..before.clone() };
         before.revoke(failed.value.reveal());
         let filter = doc! { "_id": id, "form": FORM, "value": failed.value.reveal() };

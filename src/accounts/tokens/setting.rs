@@ -40,7 +40,7 @@ impl TokenSetting {
         }
     }
 
-    fn of(document: &RawDocumentBuf) -> Self {
+    pub(super) fn of(document: &RawDocumentBuf) -> Self {
         match document.get("value") {
             Ok(Some(RawBsonRef::String(raw))) => {
                 let token = raw.trim();
