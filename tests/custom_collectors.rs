@@ -110,6 +110,29 @@ async fn what_a_replaced_definition_has_counted_is_not_shown_for_the_new_one() {
     assert_eq!((family.columns.len(), family.len()), (0, 1), "{family:?}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_fails_keeps_its_values_but_not_those_of_the_definition_it_has_replaced() {
+    let (app, database, _own) = app().await;
+    app.job.refresh(Trigger::Startup).await.unwrap();
+    app.job.replace_custom(vec![like("playarr_channels_count", "playarr_custom_a")]);
+    until("it is counted", Duration::from_secs(20), || async { series(&app, "playarr_custom_a").is_some() }).await;
+    app.job.idle().await;
+    let before = series(&app, "playarr_custom_a");
+
+    // Counting channels fails from here on.
+    database.collection::<Document>("channels").drop().await.unwrap();
+    let broken = doc! { "$project": { "provider_id": { "$divide": ["$username", 1] } } };
+    database.create_collection("channels").view_on("users").pipeline([broken]).await.unwrap();
+    let has_failed = || app.snapshots.load().snapshot.collector("playarr_custom_a").unwrap().error.is_some();
+    app.job.refresh(Trigger::Manual).await.unwrap();
+    until("the same definition fails", Duration::from_secs(20), || async { has_failed() }).await;
+    assert_eq!(series(&app, "playarr_custom_a"), before);
+
+    app.job.replace_custom(vec![like("playarr_channels_count", "playarr_custom_a").within(2)]);
+    until_series(&app, "playarr_custom_a", Some(0)).await;
+    assert!(has_failed(), "it says so");
+}
+
 /// Whether MongoDB runs a query of this collector.
 async fn is_read(database: &Database, collector: &str) -> bool {
     let queries = [

@@ -128,7 +128,9 @@ async fn a_table_survives_pythons_csv_and_runs_nothing_in_a_spreadsheet() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_export_of_everything_is_the_exposition() {
     let service = Service::with(fixtures()).ready().await;
-    service.text().await;
+    // The refresh at the start reports itself as a job when it has ended, which is after its snapshot shows.
+    let first_run = [("job_type", "UpdateMetricsJob"), ("status", "success")];
+    service.until_value("playarr_job_executions_total", &first_run, 1.0).await;
     let everything =
         service.get(&format!("{PATH}?format=text")).bearer_auth(service.token().await).send().await.unwrap();
     let everything = parse(&everything.text().await.unwrap());

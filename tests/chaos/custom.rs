@@ -22,7 +22,7 @@ metrics:
 ";
 
 /// What the admin defines: channels of the providers that come and go, with the number of the definition.
-const DEFINED: &str = "playarr_custom_channels";
+pub(super) const DEFINED: &str = "playarr_custom_channels";
 
 /// The definitions that the admin has sent.
 #[derive(Default)]

@@ -11,6 +11,7 @@ use reqwest::StatusCode;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING};
 use serde_json::Value;
 
+use super::custom::DEFINED;
 use super::installation::Shared;
 use super::instance::PATIENCE;
 use crate::support::exposition::parse;
@@ -178,7 +179,9 @@ impl Seen {
         let families = families(text);
         // A selector chooses no family without series.
         if !has_selector(number) {
-            let gone: Vec<_> = self.families.iter().filter(|family| !families.contains_key(&***family)).collect();
+            let gone = self.families.iter().filter(|family| !families.contains_key(&***family));
+            // One that an admin defines anew shows nothing if it cannot be counted by the new definition.
+            let gone: Vec<_> = gone.filter(|&family| family != DEFINED).collect();
             if !gone.is_empty() {
                 return Some(format!("families that were shown before are gone: {gone:?}"));
             }

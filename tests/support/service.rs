@@ -233,7 +233,7 @@ impl Service {
     pub(crate) async fn until_value(&self, name: &str, labels: &[(&str, &str)], expected: f64) {
         let (started, mut found) = (Instant::now(), None);
         while found != Some(expected) {
-            assert!(started.elapsed() < Duration::from_secs(10), "{name}{labels:?}: {found:?}, not {expected}");
+            assert!(started.elapsed() < Duration::from_secs(60), "{name}{labels:?}: {found:?}, not {expected}");
             found = exposition::value(&self.series().await, name, labels);
         }
     }
