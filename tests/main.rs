@@ -21,6 +21,7 @@ mod custom_collectors;
 mod custom_commands;
 mod custom_examples;
 mod custom_service;
+mod damaged;
 mod database_up;
 mod docs;
 mod doctor;

@@ -86,13 +86,15 @@ impl Users {
     }
 
     async fn find(&self, field: &str, text: &str) -> Result<Option<User>, Unavailable> {
-        let fields = doc! { "_id": 0, "username": 1, "role": 1, "status": 1, "password_hash": 1 };
+        let fields = doc! { "_id": 0, "username": 1, "role": 1, "status": 1, "password_hash": 1, field: 1 };
         // The first condition uses the index, but also finds arrays that hold the text; the second does not.
         let is_equal = doc! { "$eq": [format!("${field}"), { "$literal": text }] };
         let filter = doc! { field: { "$eq": text }, "$expr": is_equal };
         let found =
             ask(PATIENCE, self.raw().find_one(filter).projection(fields)).await.map_err(|error| unavailable(&error))?;
-        Ok(found.as_deref().and_then(user))
+        // A collection may compare texts without their case.
+        let is_exact = |found: &&RawDocument| found.get_str(field).is_ok_and(|found| found == text);
+        Ok(found.as_deref().filter(is_exact).and_then(user))
     }
 
     /// The highest cost among the hashes that can be checked. So much work is each login, else its time would tell

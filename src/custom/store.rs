@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::TryStreamExt;
 use mongodb::bson::{Document, doc};
 use mongodb::{Collection, Database};
-use playarr_jobs::database::{DatabaseError, ask, durable_options};
+use playarr_jobs::database::{DatabaseError, StoredDocument, ask, durable_options};
 
 use super::record::{CustomRecord, CustomRecordError};
 
@@ -31,9 +31,10 @@ impl CustomStore {
 
     /// Every custom metric, deleted ones and those that cannot be read included.
     pub(super) async fn all(&self) -> Result<Vec<Result<CustomRecord, CustomRecordError>>, DatabaseError> {
-        let find = self.metrics.find(doc! { "_id": { "$gte": KEY, "$lt": BEHIND } }).sort(doc! { "_id": 1 });
+        let stored = self.metrics.clone_with_type::<StoredDocument>();
+        let find = stored.find(doc! { "_id": { "$gte": KEY, "$lt": BEHIND } }).sort(doc! { "_id": 1 });
         let documents: Vec<_> = ask(PATIENCE, async { find.await?.try_collect().await }).await?;
-        Ok(documents.iter().map(CustomRecord::from_document).collect())
+        Ok(documents.into_iter().map(|document| CustomRecord::from_document(&document.into_inner())).collect())
     }
 
     /// The one of this name.
@@ -41,8 +42,9 @@ impl CustomStore {
         &self,
         name: &str,
     ) -> Result<Option<Result<CustomRecord, CustomRecordError>>, DatabaseError> {
-        let document = ask(PATIENCE, self.metrics.find_one(doc! { "_id": id(name) })).await?;
-        Ok(document.as_ref().map(CustomRecord::from_document))
+        let stored = self.metrics.clone_with_type::<StoredDocument>();
+        let document = ask(PATIENCE, stored.find_one(doc! { "_id": id(name) })).await?;
+        Ok(document.map(|document| CustomRecord::from_document(&document.into_inner())))
     }
 
     /// Writes a record where the present revision is the expected one; `None` where there must be none. False if

@@ -18,7 +18,7 @@ use crate::live::{ConnectionReport, FamilySeries, Totals};
 pub(super) const FORM: i32 = 1;
 
 /// The most that a base may hold when it is unpacked, in bytes. Far beyond what the budgets of series allow.
-const MAX_STATE: u64 = 1 << 30;
+const MAX_STATE: u64 = 64 << 20;
 
 /// What one writer counted between two of its commits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,5 +1,6 @@
 //! Reads what other instances write, and writes the base.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use mongodb::bson::Document;
@@ -58,14 +59,16 @@ pub(super) struct Follower {
     restores: Backoff,
     /// Whether the journal has its indexes, as far as is known.
     has_indexes: bool,
+    /// The forms of later versions that were met, and said.
+    later_forms: BTreeSet<i32>,
 }
 
 impl Follower {
     pub(super) fn new(store: Store, state: State, writer: WriterId) -> Self {
-        let (base, heads) = Default::default();
+        let (base, heads, later_forms) = Default::default();
         let (gap, was_lost, has_indexes, is_standalone) = (None, false, true, true);
         let restores = Backoff::new(RESTORE_PAUSE, LONGEST_RESTORE_PAUSE);
-        Self { store, state, base, is_standalone, writer, heads, gap, was_lost, restores, has_indexes }
+        Self { store, state, base, is_standalone, writer, heads, gap, was_lost, restores, has_indexes, later_forms }
     }
 
     /// The collections.
@@ -127,6 +130,11 @@ impl Follower {
             self.restore().await?;
             self.restores.fail();
         }
+        Ok(())
+    }
+
+    /// Makes the indexes where they may have gone.
+    pub(super) async fn ensure_indexes(&mut self) -> Result<(), JournalError> {
         if !self.has_indexes {
             self.store.ensure_indexes().await?;
             self.has_indexes = true;
@@ -223,7 +231,8 @@ impl Follower {
             if before >= last {
                 return Ok(None);
             }
-            let gap = self.state.apply(&self.durable_after(writer, before).await?);
+            let entries = self.durable_after(writer, before).await?;
+            let gap = self.state.apply(&entries);
             if gap.is_some() || self.state.position.last(writer) == before {
                 return Ok(gap);
             }
@@ -231,11 +240,40 @@ impl Follower {
     }
 
     /// The next documents of a writer that will not be undone by a crash: it might then send others of these numbers.
-    async fn durable_after(&self, writer: WriterId, number: i64) -> Result<Vec<JournalEntry>, JournalError> {
-        let entries = entries(self.store.after(writer, number).await?);
+    async fn durable_after(&mut self, writer: WriterId, number: i64) -> Result<Vec<JournalEntry>, JournalError> {
+        let entries = self.entries(self.store.after(writer, number).await?);
         let Some(last) = entries.last() else { return Ok(entries) };
         let are_durable = !self.is_standalone || self.store.confirm(writer, last.id.number).await?;
         Ok(if are_durable { entries } else { Vec::new() })
+    }
+
+    /// The documents that can be used, up to the first one of a later version. A damaged one counts nothing.
+    fn entries(&mut self, documents: Vec<Document>) -> Vec<JournalEntry> {
+        let mut entries = Vec::with_capacity(documents.len());
+        for document in documents {
+            let id = EntryId::of(&document);
+            let number = id.as_ref().map(|id| id.number);
+            match JournalEntry::from_document(document) {
+                Ok(entry) => entries.push(entry),
+                Err(error @ FormError::Form(form)) => {
+                    if self.later_forms.insert(form) {
+                        let writer = id.as_ref().map(|id| id.writer);
+                        tracing::warn!(
+                            %error, writer, number,
+                            "a document of playarr_metrics_journal, and those after it of its writer, are not counted \
+                             here until then"
+                        );
+                    }
+                    break;
+                }
+                Err(error) => {
+                    let writer = id.as_ref().map(|id| id.writer);
+                    tracing::error!(%error, writer, number, "a document of playarr_metrics_journal is not counted");
+                    entries.extend(id.map(JournalEntry::without_counts));
+                }
+            }
+        }
+        entries
     }
 
     /// A gap that stays and that the base does not close: the missing documents are nowhere.
@@ -343,24 +381,4 @@ fn add_next(totals: &mut Totals, position: &mut Position, entry: &JournalEntry) 
         position.advance(entry.id.writer, entry.id.number, entry.at);
     }
     is_next
-}
-
-/// The documents that can be used, up to the first one of a later version. A damaged one counts nothing.
-fn entries(documents: Vec<Document>) -> Vec<JournalEntry> {
-    let mut entries = Vec::with_capacity(documents.len());
-    for document in documents {
-        let id = EntryId::of(&document);
-        match JournalEntry::from_document(document) {
-            Ok(entry) => entries.push(entry),
-            Err(error @ FormError::Form(_)) => {
-                tracing::debug!(%error, "the rest of this writer waits");
-                break;
-            }
-            Err(error) => {
-                tracing::error!(%error, "it is not counted");
-                entries.extend(id.map(JournalEntry::without_counts));
-            }
-        }
-    }
-    entries
 }

@@ -24,7 +24,7 @@ const CHECKSUM_BYTES: usize = 4;
 const MEMORY: u32 = 10 * 60;
 
 /// The most that old totals may hold when they are unpacked, in bytes.
-const MAX_TOTALS: u64 = 1 << 28;
+const MAX_TOTALS: u64 = 64 << 20;
 
 const SECOND: u128 = 1_000_000_000;
 

@@ -8,7 +8,7 @@ use mongodb::bson::{Document, doc};
 use mongodb::error::{Error, ErrorKind};
 use mongodb::options::IndexOptions;
 use mongodb::{Collection, Database, IndexModel};
-use playarr_jobs::database::{DatabaseError, ask, durable_options};
+use playarr_jobs::database::{DatabaseError, StoredDocument, ask, durable_options};
 
 use super::position::{Position, WriterId};
 
@@ -26,6 +26,9 @@ const OLD_CHECKPOINTS: &str = "^metrics_live_checkpoint(_[0-9]+)?$";
 
 /// How many documents may have to forget their batches before the indexes are made at the next look.
 const MAX_REPEATED: usize = 100;
+
+/// The codes with which the server says that there is an index of these keys, or of this name, with other options.
+const CONFLICTS: std::ops::RangeInclusive<i32> = 85..=86;
 
 /// The documents read at once. A large one has a megabyte.
 const READ_AT_ONCE: i64 = 100;
@@ -86,6 +89,13 @@ impl Store {
                 Err(DatabaseError::DuplicateKey(key)) if key.contains_key("batches") => {
                     self.forget_batches(key).await?;
                 }
+                Err(DatabaseError::Refused { code, message }) if CONFLICTS.contains(&code) => {
+                    let message = format!(
+                        "somebody has made an index of the collection {JOURNAL} that is like one the service needs, \
+                         with other options; drop it, and it is made as it should be: {message}"
+                    );
+                    return Err(DatabaseError::Refused { code, message });
+                }
                 made => return made.map(|_| ()),
             }
         }
@@ -145,9 +155,11 @@ impl Store {
 
     /// The next documents of a writer, in order.
     pub(super) async fn after(&self, writer: WriterId, number: i64) -> Result<Vec<Document>, DatabaseError> {
-        let find = self.journal.find(doc! { "_id.w": writer, "_id.n": { "$gt": number } });
+        let journal = self.journal.clone_with_type::<StoredDocument>();
+        let find = journal.find(doc! { "_id.w": writer, "_id.n": { "$gt": number } });
         let find = find.sort(doc! { "_id.w": 1, "_id.n": 1 }).limit(READ_AT_ONCE);
-        ask(PATIENCE, async { find.await?.try_collect().await }).await
+        let documents: Vec<StoredDocument> = ask(PATIENCE, async { find.await?.try_collect().await }).await?;
+        Ok(documents.into_iter().map(StoredDocument::into_inner).collect())
     }
 
     /// How many documents of a writer there are after one of them and up to another.
@@ -165,13 +177,16 @@ impl Store {
 
     /// The base.
     pub(super) async fn base(&self) -> Result<Option<Document>, DatabaseError> {
-        ask(PATIENCE, self.base.find_one(doc! { "_id": BASE })).await
+        let base = self.base.clone_with_type::<StoredDocument>();
+        let found = ask(PATIENCE, base.find_one(doc! { "_id": BASE })).await?;
+        Ok(found.map(StoredDocument::into_inner))
     }
 
     /// The base without its totals: small, to see whether it changed.
     pub(super) async fn base_head(&self) -> Result<Option<Document>, DatabaseError> {
-        let head = self.base.find_one(doc! { "_id": BASE }).projection(doc! { "totals": 0 });
-        ask(PATIENCE, head).await
+        let base = self.base.clone_with_type::<StoredDocument>();
+        let head = base.find_one(doc! { "_id": BASE }).projection(doc! { "totals": 0 });
+        Ok(ask(PATIENCE, head).await?.map(StoredDocument::into_inner))
     }
 
     /// Replaces the base that has this stamp, or the one that is not there. False if another one is there by now.
@@ -192,8 +207,10 @@ impl Store {
 
     /// What the first version kept in Playarr's settings.
     pub(super) async fn old_checkpoints(&self) -> Result<Vec<Document>, DatabaseError> {
-        let find = self.settings.find(doc! { "_id": { "$regex": OLD_CHECKPOINTS } });
-        ask(PATIENCE, async { find.await?.try_collect().await }).await
+        let settings = self.settings.clone_with_type::<StoredDocument>();
+        let find = settings.find(doc! { "_id": { "$regex": OLD_CHECKPOINTS } });
+        let documents: Vec<StoredDocument> = ask(PATIENCE, async { find.await?.try_collect().await }).await?;
+        Ok(documents.into_iter().map(StoredDocument::into_inner).collect())
     }
 
     /// Removes these documents from Playarr's settings.

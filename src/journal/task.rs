@@ -69,6 +69,7 @@ pub(super) struct Task {
     /// What was last said to be wrong with each kind of work.
     committing: Complaint,
     pub(super) following: Complaint,
+    indexing: Complaint,
     pub(super) folding: Complaint,
 }
 
@@ -98,6 +99,7 @@ impl Task {
             reported: None,
             committing: Complaint::new("live metrics wait until they can be kept", health),
             following: Complaint::new("live metrics of other instances cannot be read", health),
+            indexing: Complaint::new("an index of the journal of live metrics cannot be made", health),
             folding: Complaint::new("documents of live metrics cannot be put together or removed", health),
         }
     }
@@ -298,7 +300,8 @@ impl Task {
     }
 
     async fn follow(&mut self) -> Result<(), String> {
-        match self.follower.poll(self.writes.is_over()).await {
+        let may_write = self.writes.is_over();
+        match self.follower.poll(may_write).await {
             Ok(()) => {
                 if self.following.is_over() {
                     tracing::info!("the live metrics of other instances are read again");
@@ -307,6 +310,17 @@ impl Task {
             Err(error) => {
                 self.refused(&error);
                 self.following.say(&error);
+                return Ok(());
+            }
+        }
+        if may_write {
+            match self.follower.ensure_indexes().await {
+                Ok(()) if self.indexing.is_over() => tracing::info!("the journal has its indexes again"),
+                Ok(()) => {}
+                Err(error) => {
+                    self.refused(&error);
+                    self.indexing.say(&error);
+                }
             }
         }
         Ok(())

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use mongodb::Database;
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{RawDocumentBuf, doc};
 use playarr_metrics::config::Config;
 use playarr_metrics::database;
 use playarr_metrics::serve;
@@ -127,7 +127,7 @@ pub(crate) async fn ingest_token(database: &Database) -> String {
 }
 
 async fn value(database: &Database, collection: &str, id: &str) -> String {
-    let documents = database.collection::<Document>(collection);
+    let documents = database.collection::<RawDocumentBuf>(collection);
     awaited("a token", || async {
         let document = documents.find_one(doc! { "_id": id }).await.unwrap()?;
         Some(document.get_str("value").ok()?.to_owned())

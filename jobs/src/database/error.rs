@@ -10,7 +10,7 @@ use super::driver_messages;
 /// Why the database gave no answer, or refused.
 ///
 /// The messages hold neither the driver's description of its topology nor the command, which may hold a secret.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DatabaseError {
     /// No server was reached, or none that can do this (no primary, say).

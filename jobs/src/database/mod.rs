@@ -6,9 +6,11 @@ mod contents;
 mod driver_messages;
 mod error;
 mod health;
+mod stored;
 
 pub use ask::{ask, durable, durable_options};
 pub use backoff::Backoff;
 pub use contents::Contents;
 pub use error::{DatabaseError, is_duplicate_key, plain_message};
 pub use health::{Health, HealthState, Outage};
+pub use stored::StoredDocument;

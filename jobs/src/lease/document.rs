@@ -4,11 +4,17 @@ use std::time::Duration;
 
 use mongodb::bson::Document;
 
+use super::error::LeaseError;
+
 /// The `_id` of the document.
 pub(super) const ID: &str = "refresh_lease";
 
 /// The version of its form. A change that an earlier version cannot read takes the next number.
 pub(super) const FORM: i32 = 1;
+
+/// The highest fence and the highest number of a snapshot. With a thousand a second they are reached after 285,000
+/// years, and the server still adds to them exactly.
+const MAX_NUMBER: i64 = 1 << 53;
 
 /// How long the lease lasts.
 pub(super) const LEASE_TIME: Duration = Duration::from_secs(10);
@@ -50,14 +56,25 @@ pub struct RefreshRequests {
 }
 
 impl LeaseView {
-    /// What a document says; `None` if it is of another form.
-    pub(super) fn of(document: &Document) -> Option<Self> {
-        document.get_i32("form").ok().filter(|&form| form == FORM)?;
-        Some(Self {
-            holder: document.get_str("holder").ok()?.to_owned(),
-            fence: document.get_i64("fence").ok()?,
+    /// What a document says.
+    ///
+    /// # Errors
+    /// When it is of another form, or damaged.
+    pub(super) fn of(document: &Document) -> Result<Self, LeaseError> {
+        match document.get_i32("form") {
+            Ok(FORM) => {}
+            Ok(_) => return Err(LeaseError::UnknownForm),
+            Err(_) => return Err(LeaseError::Damaged("form")),
+        }
+        let number = |name| {
+            let number = document.get_i64(name).ok().filter(|number| (0..=MAX_NUMBER).contains(number));
+            number.ok_or(LeaseError::Damaged(name))
+        };
+        Ok(Self {
+            holder: document.get_str("holder").map_err(|_| LeaseError::Damaged("holder"))?.to_owned(),
+            fence: number("fence")?,
             is_over: document.get_bool("is_over").unwrap_or(false),
-            generation: document.get_i64("generation").ok().and_then(|number| u64::try_from(number).ok())?,
+            generation: number("generation")?.cast_unsigned(),
             requests: document.get_document("requests").map(RefreshRequests::of).unwrap_or_default(),
             facts: document.get_document("facts").cloned().unwrap_or_default(),
         })
@@ -89,7 +106,7 @@ impl RefreshRequests {
 
 #[cfg(test)]
 mod tests {
-    use mongodb::bson::doc;
+    use mongodb::bson::{Bson, doc};
 
     use super::*;
 
@@ -100,7 +117,24 @@ mod tests {
         assert_eq!((&*view.holder, view.fence, view.generation, view.is_over), ("a", 3, 7, true));
         assert_eq!(view.requests, RefreshRequests::default());
         document.insert("form", FORM + 1);
-        assert_eq!(LeaseView::of(&document), None);
+        assert_eq!(LeaseView::of(&document), Err(LeaseError::UnknownForm));
+    }
+
+    #[test]
+    fn what_nobody_writes_is_damaged_and_named() {
+        let whole = doc! { "form": FORM, "holder": "a", "fence": 3_i64, "generation": 7_i64 };
+        let damage = |name: &'static str, value: Bson| {
+            let mut document = whole.clone();
+            document.insert(name, value);
+            assert_eq!(LeaseView::of(&document), Err(LeaseError::Damaged(name)));
+        };
+        // What the server makes of a sum beyond 64 bits is a double.
+        for number in [Bson::Int64(i64::MAX), Bson::Int64(-1), Bson::Double(9.3e18), Bson::Null] {
+            damage("fence", number.clone());
+            damage("generation", number);
+        }
+        damage("holder", Bson::Int32(1));
+        damage("form", Bson::Null);
     }
 
     #[test]

@@ -13,7 +13,10 @@ const LEASE: &[u8] = br#"{"_id":"refresh_lease","form":1,"holder":"a","fence":{"
 /// What an instance makes of the document.
 fn read(document: Option<Document>) -> String {
     let Some(document) = document else { return "no document".to_owned() };
-    let Some(view) = LeaseView::of(&document) else { return "of another form".to_owned() };
+    let view = match LeaseView::of(&document) {
+        Ok(view) => view,
+        Err(error) => return error.to_string(),
+    };
     let is_pending = [view.requests.is_pending(view.fence), view.requests.is_pending(i64::MIN)];
     let parts = [&view.facts, &view.requests.progress, &view.requests.report].map(|part| part.len().min(3));
     format!("{} {} {is_pending:?} {parts:?}", view.is_over, view.requests.is_full)

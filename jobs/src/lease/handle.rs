@@ -10,8 +10,9 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::document::{LEASE_TIME, LeaseView};
+use super::error::LeaseError;
 use super::role::InstanceRole;
-use super::store::{LeaseClaim, LeaseError, LeaseStore};
+use super::store::{LeaseClaim, LeaseStore};
 use crate::database::{Backoff, DatabaseError, Health};
 
 /// How often an instance looks at the lease.
@@ -275,7 +276,7 @@ impl LeaseState {
                 turn.held = None;
                 let reason = error.to_string();
                 match error {
-                    LeaseError::UnknownForm => Some(InstanceRole::Alone { reason }),
+                    LeaseError::UnknownForm | LeaseError::Damaged(_) => Some(InstanceRole::Alone { reason }),
                     LeaseError::Database(error) if is_readable || is_refused(error) => {
                         Some(InstanceRole::Alone { reason })
                     }
@@ -326,7 +327,7 @@ impl LeaseState {
             InstanceRole::Alone { reason } if !is_same => {
                 let outage = error.and_then(|error| match error {
                     LeaseError::Database(error) => Some(error.clone()),
-                    LeaseError::UnknownForm => None,
+                    LeaseError::UnknownForm | LeaseError::Damaged(_) => None,
                 });
                 let health = self.health.clone();
                 // Whether an outage explains it may take some seconds to know.

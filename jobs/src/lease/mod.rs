@@ -6,6 +6,7 @@
 //! each once. A snapshot is stored only over one with a lower number, so the number is the fence of that write.
 
 mod document;
+mod error;
 #[cfg(test)]
 mod fuzz;
 mod handle;
@@ -13,6 +14,6 @@ mod role;
 mod store;
 
 pub use document::{LeaseView, RefreshRequests};
+pub use error::LeaseError;
 pub use handle::{LOOK_INTERVAL, Lease, Reservation};
 pub use role::InstanceRole;
-pub use store::LeaseError;

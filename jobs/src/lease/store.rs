@@ -8,27 +8,14 @@ use mongodb::options::{Acknowledgment, ReadConcern, ReadPreference, ReturnDocume
 use mongodb::{Collection, Database};
 
 use super::document::{FORM, ID, LEASE_TIME, LeaseView};
-use crate::database::{DatabaseError, ask, durable_options};
+use super::error::LeaseError;
+use crate::database::{DatabaseError, StoredDocument, ask, durable_options};
 
 /// The time that one exchange with the database may take.
 const PATIENCE: Duration = Duration::from_secs(4);
 
 /// How long a majority may take to confirm a write; less than [`PATIENCE`], so that the server's own answer arrives.
 const WRITE_TIME: Duration = Duration::from_secs(3);
-
-/// The lease cannot be read or written.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum LeaseError {
-    /// The database does not answer or refuses.
-    #[error(transparent)]
-    Database(#[from] DatabaseError),
-    /// It was written by another version.
-    #[error(
-        "the document {{_id: \"refresh_lease\"}} in playarr_metrics has a form that this version does not know, and is \
-         left alone; run the same version in all instances, or delete the document"
-    )]
-    UnknownForm,
-}
 
 /// What an instance brings along when it takes the lease.
 pub(super) struct LeaseClaim {
@@ -42,8 +29,8 @@ pub(super) struct LeaseClaim {
 
 /// The document of the lease.
 pub(super) struct LeaseStore {
-    documents: Collection<Document>,
-    looks: Collection<Document>,
+    documents: Collection<StoredDocument>,
+    looks: Collection<StoredDocument>,
 }
 
 impl LeaseStore {
@@ -67,11 +54,9 @@ impl LeaseStore {
 
     /// Reads the document.
     pub(super) async fn look(&self) -> Result<Option<LeaseView>, LeaseError> {
-        let is_over = doc! { "is_over": { "$lte": ["$expires", "$$NOW"] } };
-        let pipeline = [doc! { "$match": { "_id": ID } }, doc! { "$set": is_over }];
-        let found = async { self.looks.aggregate(pipeline).await?.try_next().await };
-        let Some(document) = ask(PATIENCE, found).await? else { return Ok(None) };
-        LeaseView::of(&document).map(Some).ok_or(LeaseError::UnknownForm)
+        let pipeline = [doc! { "$match": { "_id": ID } }, doc! { "$set": { "is_over": is_over() } }];
+        let found = async { self.looks.aggregate(pipeline).with_type::<StoredDocument>().await?.try_next().await };
+        ask(PATIENCE, found).await?.map(StoredDocument::into_inner).as_ref().map(LeaseView::of).transpose()
     }
 
     /// Takes the lease for `own`, or renews it, unless somebody else holds it. Returns what the document says then.
@@ -86,19 +71,19 @@ impl LeaseStore {
             "generation": { "$max": ["$generation", signed(claim.generation)] },
             "facts": { "$literal": &claim.facts },
         } }];
-        let free = doc! { "$expr": { "$lte": ["$expires", "$$NOW"] } };
+        let free = doc! { "$expr": is_over() };
         let found = doc! { "_id": ID, "form": FORM, "$or": [{ "holder": own }, free] };
-        let take = self.documents.find_one_and_update(found, set.clone());
+        let take = self.documents.find_one_and_update(found, set.clone()).projection(answer());
         if let Some(taken) = ask(PATIENCE, take.return_document(ReturnDocument::After)).await? {
-            return LeaseView::of(&taken).ok_or(LeaseError::UnknownForm);
+            return LeaseView::of(&taken.into_inner());
         }
         if let Some(view) = self.look().await? {
             return Ok(view);
         }
         let none = doc! { "_id": ID, "form": FORM, "holder": { "$exists": false } };
-        let make = self.documents.find_one_and_update(none, set).upsert(true);
+        let make = self.documents.find_one_and_update(none, set).projection(answer()).upsert(true);
         match ask(PATIENCE, make.return_document(ReturnDocument::After)).await {
-            Ok(made) => made.as_ref().and_then(LeaseView::of).ok_or(LeaseError::UnknownForm),
+            Ok(made) => made.map_or(Err(LeaseError::UnknownForm), |made| LeaseView::of(&made.into_inner())),
             // Somebody else was faster.
             Err(error) if error.is_duplicate_key() => self.look().await?.ok_or(error.into()),
             Err(error) => Err(error.into()),
@@ -106,12 +91,12 @@ impl LeaseStore {
     }
 
     /// Renews the lease and gives out the next number above `generation`; `None` if the lease was lost.
-    pub(super) async fn reserve(&self, own: &str, fence: i64, generation: u64) -> Result<Option<u64>, DatabaseError> {
+    pub(super) async fn reserve(&self, own: &str, fence: i64, generation: u64) -> Result<Option<u64>, LeaseError> {
         let highest = doc! { "$max": ["$generation", signed(generation)] };
         let set = doc! { "$set": { "expires": expires(), "generation": { "$add": [highest, 1_i64] } } };
-        let reserve = self.documents.find_one_and_update(held(own, fence), vec![set]);
+        let reserve = self.documents.find_one_and_update(held(own, fence), vec![set]).projection(answer());
         let reserved = ask(PATIENCE, reserve.return_document(ReturnDocument::After)).await?;
-        Ok(reserved.as_ref().and_then(LeaseView::of).map(|view| view.generation))
+        reserved.map(|reserved| Ok(LeaseView::of(&reserved.into_inner())?.generation)).transpose()
     }
 
     /// Ends the lease now.
@@ -129,9 +114,10 @@ impl LeaseStore {
             "requests.asked": { "$add": [number("asked"), 1_i64] },
             "requests.full": full,
         } };
-        let asking = self.documents.find_one_and_update(doc! { "_id": ID, "form": FORM }, vec![set]);
+        let asking =
+            self.documents.find_one_and_update(doc! { "_id": ID, "form": FORM }, vec![set]).projection(answer());
         let asked = ask(PATIENCE, asking.return_document(ReturnDocument::After)).await?;
-        Ok(asked.as_ref().and_then(LeaseView::of).map(|view| view.requests.asked))
+        Ok(asked.and_then(|asked| LeaseView::of(&asked.into_inner()).ok()).map(|view| view.requests.asked))
     }
 
     /// Notes something about the requests, if the lease still holds. Returns whether it does.
@@ -145,13 +131,34 @@ impl LeaseStore {
     }
 }
 
+/// What is to be answered after a change: nothing that may hold a text from elsewhere. The driver takes no answer whose
+/// texts are not UTF-8.
+fn answer() -> Document {
+    let requests = doc! { "asked": 1, "full": 1, "begun": 1, "begun_by": 1, "done": 1 };
+    doc! { "form": 1, "holder": 1, "fence": 1, "generation": 1, "requests": requests }
+}
+
 /// The filter of what only the holder writes.
 fn held(own: &str, fence: i64) -> Document {
     doc! { "_id": ID, "form": FORM, "holder": own, "fence": fence }
 }
 
 fn expires() -> Bson {
-    doc! { "$add": ["$$NOW", i64::try_from(LEASE_TIME.as_millis()).unwrap_or(i64::MAX)] }.into()
+    after(LEASE_TIME)
+}
+
+/// Whether the time of the lease is over. One that ends later than any lease lasts was written by a server whose clock
+/// is ahead, or by nobody who refreshes; it would keep everybody waiting.
+fn is_over() -> Document {
+    let is_date = doc! { "$eq": [{ "$type": "$expires" }, "date"] };
+    let is_ahead = doc! { "$gt": ["$expires", "$$NOW"] };
+    let is_likely = doc! { "$lte": ["$expires", after(2 * LEASE_TIME)] };
+    doc! { "$not": { "$and": [is_date, is_ahead, is_likely] } }
+}
+
+/// So long after now, by the clock of the server.
+fn after(time: Duration) -> Bson {
+    doc! { "$add": ["$$NOW", i64::try_from(time.as_millis()).unwrap_or(i64::MAX)] }.into()
 }
 
 fn signed(generation: u64) -> i64 {

@@ -13,8 +13,11 @@ use crate::refresh::Snapshot;
 /// The bytes of a chunk. A document of MongoDB may have 16 MiB.
 pub(super) const CHUNK_BYTES: usize = 8 << 20;
 
-/// The most bytes that a body may unpack to: far beyond a million series.
-const MAX_UNPACKED: u64 = 1 << 30;
+/// The most bytes that a body may have: far more than that of a million series.
+pub(super) const MAX_PACKED: usize = 64 << 20;
+
+/// The most bytes that a body may unpack to: those of some million series.
+const MAX_UNPACKED: u64 = 256 << 20;
 
 /// A body that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -29,9 +32,15 @@ pub enum BodyError {
 
 /// Packs a snapshot. Takes some tens of milliseconds for 100,000 series.
 pub(super) fn pack(snapshot: &Snapshot) -> Result<Vec<u8>, std::io::Error> {
+    let bytes = encode(snapshot);
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(&encode(snapshot))?;
-    encoder.finish()
+    encoder.write_all(&bytes)?;
+    let packed = encoder.finish()?;
+    // Nothing is written that could not be read.
+    if bytes.len() as u64 > MAX_UNPACKED || packed.len() > MAX_PACKED {
+        return Err(std::io::Error::other("it is too large; lower SERIES_BUDGET"));
+    }
+    Ok(packed)
 }
 
 /// Unpacks a snapshot that was packed `elapsed` ago.

@@ -12,6 +12,9 @@ use crate::refresh::{Lag, ReadReport, Report};
 /// The `_id` of the head of the last snapshot.
 pub(super) const LAST: &str = "last";
 
+/// The highest number of a snapshot, as in the lease that gives them out.
+const MAX_GENERATION: u64 = 1 << 53;
+
 /// For which span of time a snapshot of the history stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Period {
@@ -182,7 +185,7 @@ impl Head {
         Some(Self {
             id: id.to_owned(),
             period: Period::ALL.into_iter().find(|period| id.split(':').next() == Some(period.as_str())),
-            generation: document.get_i64("generation").ok()?.cast_unsigned(),
+            generation: number("generation").filter(|&generation| generation <= MAX_GENERATION)?,
             taken_at: written_at.checked_sub(Duration::from_millis(number("age_ms")?))?,
             written_at,
             lag: Duration::from_millis(number("lag_ms")?),

@@ -183,6 +183,7 @@ impl RememberedState {
             return Ok(None);
         }
         let mut snapshot = unpacked(self.store.body(&head).await?, elapsed).await?;
+        snapshot.generation = head.generation;
         snapshot.read = head.run.read_report();
         let report = Report::from_document(&head.run.report, elapsed).map(Arc::new);
         Ok(Some(SharedSnapshot { snapshot, report, moment: head.run.moment }))
@@ -289,7 +290,7 @@ impl RememberedState {
             run,
         };
         let replaced = self.store.replace_last(&draft).await.inspect_err(|_| self.unused(&[body]))?;
-        self.unused(&replaced.iter().map(|head| head.body).collect::<Vec<_>>());
+        self.unused(replaced.as_slice());
         Ok(())
     }
 

@@ -9,14 +9,15 @@ use std::time::Duration;
 use futures_util::TryStreamExt;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::spec::BinarySubtype;
-use mongodb::bson::{Binary, Bson, Document, doc};
+use mongodb::bson::{Binary, Bson, Document, RawDocumentBuf, doc};
+use mongodb::error::Error;
 use mongodb::options::{ReadPreference, ReturnDocument, SelectionCriteria};
 use mongodb::{Collection, Database};
 
-use super::body::{BodyError, CHUNK_BYTES};
+use super::body::{BodyError, CHUNK_BYTES, MAX_PACKED};
 use super::form::FORM;
 use super::head::{Draft, Head, LAST};
-use crate::database::{DatabaseError, ask, durable_options};
+use crate::database::{DatabaseError, StoredDocument, ask, durable_options};
 
 /// The time that one exchange with the database may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -63,6 +64,8 @@ pub(super) struct Listing {
 #[derive(Clone)]
 pub(super) struct SnapshotCollection {
     documents: Collection<Document>,
+    /// The same, to be read: anybody may have written there.
+    stored: Collection<StoredDocument>,
 }
 
 impl SnapshotCollection {
@@ -71,14 +74,15 @@ impl SnapshotCollection {
         let primary_preferred = SelectionCriteria::ReadPreference(ReadPreference::PrimaryPreferred { options: None });
         let mut options = durable_options(PATIENCE);
         options.selection_criteria = Some(primary_preferred);
-        Self { documents: database.collection_with_options("playarr_metrics_snapshots", options) }
+        let documents = database.collection_with_options("playarr_metrics_snapshots", options);
+        Self { stored: documents.clone_with_type(), documents }
     }
 
     /// Waits until a primary answers, for as long as an outage may be why none does.
     pub(super) async fn until_primary(&self) {
         let primary = SelectionCriteria::ReadPreference(ReadPreference::Primary);
         loop {
-            let find = self.documents.find_one(doc! { "_id": LAST }).projection(doc! { "_id": 1 });
+            let find = self.stored.find_one(doc! { "_id": LAST }).projection(doc! { "_id": 1 });
             match ask(PATIENCE, find.selection_criteria(primary.clone())).await {
                 Err(error) if error.may_be_an_outage() => tokio::time::sleep(PRIMARY_INTERVAL).await,
                 _ => return,
@@ -96,16 +100,18 @@ impl SnapshotCollection {
         Ok(bytes.chunks(CHUNK_BYTES).len())
     }
 
-    /// Puts a head in the place of the last one, if that has a lower number, and returns the one it replaces.
-    pub(super) async fn replace_last(&self, draft: &Draft) -> Result<Option<Head>, RememberError> {
+    /// Puts a head in the place of the last one, if that has a lower number, and returns the body of that.
+    pub(super) async fn replace_last(&self, draft: &Draft) -> Result<Option<ObjectId>, RememberError> {
         let head = doc! { "$mergeObjects": [{ "$literal": draft.document() }, { "written_at": "$$NOW" }] };
         let earlier = doc! { "_id": LAST, "form": FORM, "generation": { "$lt": draft.generation.cast_signed() } };
-        let replace = self.documents.find_one_and_update(earlier, vec![doc! { "$replaceWith": head }]).upsert(true);
+        let replace = self.stored.find_one_and_update(earlier, vec![doc! { "$replaceWith": head }]).upsert(true);
+        // The driver takes no answer whose texts are not UTF-8.
+        let replace = replace.projection(doc! { "body": 1 });
         match ask(PATIENCE, replace.return_document(ReturnDocument::Before)).await {
-            Ok(replaced) => Ok(replaced.as_ref().and_then(Head::of)),
+            Ok(replaced) => Ok(replaced.and_then(|replaced| replaced.into_inner().get_object_id("body").ok())),
             Err(error) if error.is_duplicate_key() => {
-                let last = ask(PATIENCE, self.documents.find_one(doc! { "_id": LAST })).await?;
-                match last.as_ref().map(Head::of) {
+                let last = ask(PATIENCE, self.stored.find_one(doc! { "_id": LAST })).await?;
+                match last.map(|last| Head::of(&last.into_inner())) {
                     Some(Some(last)) if last.generation >= draft.generation => {
                         Err(RememberError::Superseded { generation: last.generation })
                     }
@@ -120,9 +126,10 @@ impl SnapshotCollection {
 
     /// Puts the last snapshot into the history as well, under this `_id`, unless one is there.
     pub(super) async fn insert_copy_of_last(&self, id: &str, last: ObjectId) -> Result<(), DatabaseError> {
-        let find = self.documents.find_one(doc! { "_id": LAST, "body": last });
+        let find = self.stored.find_one(doc! { "_id": LAST, "body": last });
         // If it is not there any more, another process puts its own into the history.
-        let Some(mut head) = ask(PATIENCE, find).await? else { return Ok(()) };
+        let Some(head) = ask(PATIENCE, find).await? else { return Ok(()) };
+        let mut head = head.into_inner();
         head.insert("_id", id);
         // Of the past, the values suffice.
         head.remove("run");
@@ -135,18 +142,20 @@ impl SnapshotCollection {
     /// All heads.
     pub(super) async fn heads(&self) -> Result<Listing, DatabaseError> {
         // A range of texts holds only those `_id`s that are texts.
-        let find = self.documents.find(doc! { "_id": { "$gte": "" } });
-        let documents: Vec<Document> = ask(PATIENCE, async { find.await?.try_collect().await }).await?;
-        let heads: Vec<_> = documents.iter().filter_map(Head::of).collect();
-        Ok(Listing { unknown: documents.len() - heads.len(), heads })
+        let find = self.stored.find(doc! { "_id": { "$gte": "" } });
+        let documents: Vec<StoredDocument> = ask(PATIENCE, async { find.await?.try_collect().await }).await?;
+        let count = documents.len();
+        let heads = documents.into_iter().filter_map(|document| Head::of(&document.into_inner()));
+        let heads: Vec<_> = heads.collect();
+        Ok(Listing { unknown: count - heads.len(), heads })
     }
 
     /// The last head, and how long ago it was written by the clock of the server.
     pub(super) async fn last(&self) -> Result<Option<(Head, Duration)>, RememberError> {
         let age = doc! { "elapsed_ms": { "$subtract": ["$$NOW", "$written_at"] } };
         let pipeline = [doc! { "$match": { "_id": LAST } }, doc! { "$set": age }];
-        let last = async { self.documents.aggregate(pipeline).await?.try_next().await };
-        let Some(document) = ask(PATIENCE, last).await? else { return Ok(None) };
+        let last = async { self.documents.aggregate(pipeline).with_type::<StoredDocument>().await?.try_next().await };
+        let Some(document) = ask(PATIENCE, last).await?.map(StoredDocument::into_inner) else { return Ok(None) };
         let head = Head::of(&document).ok_or(RememberError::UnknownForm)?;
         // The clock of the server may have been set back.
         let elapsed = document.get_i64("elapsed_ms").ok().and_then(|elapsed| u64::try_from(elapsed).ok());
@@ -156,17 +165,25 @@ impl SnapshotCollection {
 
     /// The body of a head.
     pub(super) async fn body(&self, head: &Head) -> Result<Vec<u8>, RememberError> {
-        let ids: Vec<_> = (0..head.chunks).map(|number| doc! { "body": head.body, "n": number }).collect();
-        let find = self.documents.find(doc! { "_id": { "$in": ids } }).sort(doc! { "_id": 1 });
-        let chunks: Vec<Document> = ask(PATIENCE, async { find.await?.try_collect().await }).await?;
-        if i32::try_from(chunks.len()) != Ok(head.chunks) {
-            return Err(RememberError::Incomplete);
-        }
-        let mut bytes = Vec::new();
-        for chunk in &chunks {
-            bytes.extend_from_slice(chunk.get_binary_generic("data").map_err(|_| RememberError::Incomplete)?);
-        }
-        Ok(bytes)
+        let first_to_last =
+            doc! { "$gte": { "body": head.body, "n": 0 }, "$lt": { "body": head.body, "n": head.chunks } };
+        let stored = self.documents.clone_with_type::<RawDocumentBuf>();
+        let find = stored.find(doc! { "_id": first_to_last }).sort(doc! { "_id": 1 });
+        let read = async {
+            let (mut chunks, mut count, mut bytes) = (find.await?, 0, Vec::new());
+            while let Some(chunk) = chunks.try_next().await? {
+                // A head may say anything of its body. What is longer than any is not read.
+                if let Ok(data) = chunk.get_binary("data")
+                    && bytes.len() + data.bytes.len() <= MAX_PACKED
+                {
+                    bytes.extend_from_slice(data.bytes);
+                    count += 1;
+                }
+            }
+            Ok::<_, Error>((count, bytes))
+        };
+        let (count, bytes) = ask(PATIENCE, read).await?;
+        if count == head.chunks { Ok(bytes) } else { Err(RememberError::Incomplete) }
     }
 
     /// Removes heads of the history.
@@ -177,8 +194,9 @@ impl SnapshotCollection {
 
     /// The numbers of all bodies.
     pub(super) async fn bodies(&self) -> Result<HashSet<ObjectId>, DatabaseError> {
-        let find = self.documents.find(doc! { "_id": { "$gte": {} } }).projection(doc! { "_id": 1 });
-        let chunks: Vec<Document> = ask(PATIENCE, async { find.await?.try_collect().await }).await?;
+        let stored = self.documents.clone_with_type::<RawDocumentBuf>();
+        let find = stored.find(doc! { "_id": { "$gte": {} } }).projection(doc! { "_id": 1 });
+        let chunks: Vec<RawDocumentBuf> = ask(PATIENCE, async { find.await?.try_collect().await }).await?;
         let bodies = chunks.iter().filter_map(|chunk| chunk.get_document("_id").ok()?.get_object_id("body").ok());
         Ok(bodies.collect())
     }

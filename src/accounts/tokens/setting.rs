@@ -8,11 +8,14 @@ use super::kind::{METRICS_SETTING, TokenKind};
 use super::read::{ASK_TIME, ReadFrom, WRITE_TIME, read};
 use super::record::Record;
 
+/// The longest token, in bytes: it has to fit into the headers of a request beside all others.
+const MAX_TOKEN: usize = 4096;
+
 /// What `settings` holds of a token.
 #[derive(Clone, Debug)]
 pub(super) enum TokenSetting {
     Absent,
-    /// A document without a token in it: no text, or an empty one.
+    /// A document without a token in it: no text, an empty one, or one that no request can carry.
     Blank(Blank),
     Token {
         /// Without white space around it.
@@ -44,7 +47,7 @@ impl TokenSetting {
         match document.get("value") {
             Ok(Some(RawBsonRef::String(raw))) => {
                 let token = raw.trim();
-                if token.is_empty() {
+                if token.is_empty() || token.len() > MAX_TOKEN || token.contains(char::is_control) {
                     return Self::Blank(Blank::Text(raw.to_owned()));
                 }
                 let last_updated = document.get_datetime("lastUpdated").ok();

@@ -1,7 +1,7 @@
 //! What the user of `MONGODB_URI` may do, against the roles of the package.
 
 use mongodb::Database;
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{Document, RawDocumentBuf, doc};
 use playarr_jobs::database::{DatabaseError, ask};
 
 use super::patience::PATIENCE;
@@ -50,7 +50,7 @@ pub(super) async fn of(config: &Config, database: &Database) -> Result<Rights, D
     let has_user = info.get_array("authenticatedUsers").is_ok_and(|users| !users.is_empty());
     if !has_user {
         // Without access control anybody may do anything; with it, this is refused and says so.
-        ask(PATIENCE, database.collection::<Document>("titles").find_one(doc! {})).await?;
+        ask(PATIENCE, database.collection::<RawDocumentBuf>("titles").find_one(doc! {})).await?;
         return Ok(Rights { reads_only: false, missing: Vec::new() });
     }
     let held = documents(&info, "authenticatedUserPrivileges");
