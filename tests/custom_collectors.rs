@@ -7,7 +7,7 @@ use std::time::Duration;
 use mongodb::Database;
 use mongodb::bson::{Document, doc};
 use playarr_jobs::gauges::{self, Definition, EpisodesDetail};
-use playarr_jobs::refresh::{Collector, Trigger};
+use playarr_jobs::refresh::{Collector, Trigger, watch_changes};
 use playarr_metrics::app::App;
 use playarr_metrics::config::Config;
 use playarr_metrics::database::{self, Connection};
@@ -88,6 +88,35 @@ async fn one_that_is_paused_keeps_its_values_and_runs_when_it_is_asked_for() {
     let report = app.job.refresh_custom(names(&["playarr_custom_users"])).await.unwrap();
     assert_eq!(report.collectors.len(), 1);
     assert_eq!(series(&app, "playarr_custom_users"), before.map(|before| before + 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_is_paused_does_not_run_for_a_change() {
+    let (app, database, _own) = app().await;
+    let (job, (noticed, is_noticed)) = (app.job.clone(), tokio::sync::watch::channel(false));
+    let notice = move |are_noticed| _ = noticed.send(are_noticed);
+    let watching = tokio::spawn(async move { watch_changes(job, notice).await });
+    // It begins after a refresh.
+    until("changes are noticed", Duration::from_secs(20), || async {
+        app.job.refresh(Trigger::Startup).await.unwrap();
+        *is_noticed.borrow()
+    })
+    .await;
+    let running = like("playarr_watchlist_channels_count", "playarr_custom_running");
+    let paused = like("playarr_watchlist_channels_count", "playarr_custom_paused");
+    app.job.replace_custom(vec![running, paused]);
+    until("both are counted", Duration::from_secs(20), || async { series(&app, "playarr_custom_paused").is_some() })
+        .await;
+    app.job.idle().await;
+    let before = series(&app, "playarr_custom_running");
+    assert_eq!(series(&app, "playarr_custom_paused"), before);
+    app.job.pause_custom(names(&["playarr_custom_paused"]));
+
+    database.collection::<Document>("users").insert_one(doc! { "username": "new" }).await.unwrap();
+    until_series(&app, "playarr_custom_running", before.map(|before| before + 1)).await;
+    app.job.idle().await;
+    assert_eq!(series(&app, "playarr_custom_paused"), before, "it would have run with the other one");
+    watching.abort();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

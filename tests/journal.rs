@@ -83,6 +83,31 @@ async fn what_was_acknowledged_shows_at_once_and_survives_a_kill() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_that_is_written_after_nobody_waits_for_it_counts_once_and_in_no_other_ones_place() {
+    let mongod = Mongod::builder().arguments(&["--setParameter", "enableTestCommands=1"]).start().await.unwrap();
+    let running = Running::start_at(mongod.uri(), "playarr", &[]).await;
+    assert_eq!(post(&running, "1", 1).await, json!({ "accepted": 1 }));
+    let journal = running.database.collection::<Document>("playarr_metrics_journal");
+    let has_late = || async { journal.count_documents(doc! { "events": 2 }).await.unwrap() > 0 };
+
+    // Longer than the service waits for an answer.
+    let data = doc! {
+        "failCommands": ["insert"], "namespace": "playarr.playarr_metrics_journal",
+        "blockConnection": true, "blockTimeMS": 7_000,
+    };
+    let point = doc! { "configureFailPoint": "failCommand", "mode": { "times": 1 }, "data": data };
+    running.database.client().database("admin").run_command(point).await.unwrap();
+    assert_eq!(post(&running, "2", 2).await.get("accepted"), None, "nobody knows");
+    until("it is written", Duration::from_secs(60), has_late).await;
+
+    let next = || async { post(&running, "3", 30).await == json!({ "accepted": 30 }) };
+    until("the next one is taken", Duration::from_secs(60), next).await;
+    assert_eq!(post(&running, "2", 2).await, json!({ "accepted": 2 }), "sent again");
+    until_hits(&running, 33.0).await;
+    assert!(running.end("TERM").await.success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_services_own_requests_and_jobs_go_on_after_a_restart() {
     let database = database().await;
     let running = Running::start_on(&database, &[]).await;
