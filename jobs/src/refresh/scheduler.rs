@@ -129,7 +129,7 @@ async fn plan<P: Send + Sync + 'static>(
                 }
                 let report = ended.borrow_and_update().clone();
                 let outcome = RefreshOutcome::of(report.as_deref());
-                failures = if outcome == RefreshOutcome::Success { 0 } else { failures.saturating_add(1) };
+                failures = outcome.failures_in_a_row(failures);
                 if outcome != RefreshOutcome::TotalFailure {
                     trigger = Trigger::Schedule;
                 }
@@ -223,6 +223,11 @@ impl RefreshOutcome {
             _ => Self::TotalFailure,
         }
     }
+
+    /// How many have failed in a row with this one, where so many had before it.
+    fn failures_in_a_row(self, before: u32) -> u32 {
+        if self == Self::Success { 0 } else { before.saturating_add(1) }
+    }
 }
 
 /// How long to wait for the next refresh after this many failed ones in a row; `random` is a number from 0 to 1.
@@ -254,6 +259,17 @@ mod tests {
     fn while_the_database_is_away_it_is_asked_every_half_a_minute() {
         assert_eq!(pauses(RefreshOutcome::TotalFailure), [2, 4, 8, 16, 30, 30, 30, 30, 30, 30]);
         assert_eq!(pause(MIN_INTERVAL, RefreshOutcome::TotalFailure, u32::MAX, 0.5).as_secs(), 30);
+    }
+
+    #[test]
+    fn after_a_success_pauses_are_short_again() {
+        let outcomes = [RefreshOutcome::SomeFailed, RefreshOutcome::TotalFailure, RefreshOutcome::Success];
+        let mut failures = 0;
+        let counts = outcomes.into_iter().cycle().take(5).map(|outcome| {
+            failures = outcome.failures_in_a_row(failures);
+            failures
+        });
+        assert_eq!(counts.collect::<Vec<_>>(), [1, 2, 0, 1, 2]);
     }
 
     #[test]

@@ -127,7 +127,7 @@ mod tests {
         let first = Record::new(tokens[0].to_owned().into());
         tokens[1..].iter().fold(first, |record, token| {
             let mut next = record.replaced_by((*token).to_owned().into());
-            next.revision = next.revision.saturating_add(1);
+            next.revision += 1;
             next
         })
     }

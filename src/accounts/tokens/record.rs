@@ -17,6 +17,8 @@ use crate::config::Secret;
 const COLLECTION: &str = "playarr_metrics";
 /// The layout of the documents. A later version may know others.
 const FORM: i64 = 1;
+/// The highest revision. It takes 285,000 years of a thousand changes a second; a higher one could not grow.
+const MAX_REVISION: i64 = 1 << 53;
 /// How many revoked tokens are remembered, the latest ones.
 const MAX_REVOKED: usize = 1000;
 /// How long taking a failed write back may take.
@@ -96,8 +98,7 @@ impl Record {
 
     /// The revision with which another record takes the place of this one.
     pub(super) fn next_revision(&self, next: &Self) -> i64 {
-        // A number that somebody has set to the highest stays there.
-        self.revision.max(next.revision).saturating_add(1)
+        self.revision.max(next.revision) + 1
     }
 
     pub(super) fn document(&self, id: &str) -> Document {
@@ -127,7 +128,7 @@ impl Record {
         });
         Some(Self {
             value: value.to_owned().into(),
-            revision: whole(document.get("revision").ok()??)?,
+            revision: whole(document.get("revision").ok()??).filter(|number| (0..=MAX_REVISION).contains(number))?,
             created: date("createdAt"),
             updated: date("lastUpdated"),
             revoked: revoked.collect(),
@@ -157,13 +158,14 @@ impl Records {
         };
         let Some(document) = found else { return Ok(Stored::Absent) };
         let form = document.get("form").ok().flatten().and_then(whole);
-        if form != Some(FORM) {
+        if form.is_some_and(|form| form != FORM) {
             return Ok(Stored::Unusable(format!(
                 "the document {id} in {COLLECTION} is of a form that this version does not know (known: {FORM}); \
                  a later version of the service wrote it"
             )));
         }
-        Ok(Record::of(&document).map_or_else(
+        let record = form.and_then(|_| Record::of(&document));
+        Ok(record.map_or_else(
             || {
                 Stored::Unusable(format!(
                     "the document {id} in {COLLECTION} is damaged; delete it, and it is written anew"
@@ -205,7 +207,7 @@ impl Records {
         let collection = database.collection_with_options::<Document>(COLLECTION, options);
         let id = kind.record();
         // Later than the failed write, whose revision follows that of the record read.
-        let revision = read.map_or(0, |read| read.revision).max(failed.revision).saturating_add(2);
+        let revision = read.map_or(0, |read| read.revision).max(failed.revision) + 2;
         let mut before = Record { revision, ..before.clone() };
         before.revoke(failed.value.reveal());
         let filter = doc! { "_id": id, "form": FORM, "value": failed.value.reveal() };
@@ -248,6 +250,15 @@ mod tests {
         assert_eq!(Record::of(&raw), Some(record.clone()));
         assert!(record.has_revoked("one") && !record.has_revoked("two"));
         assert!(!record.document("x").to_string().contains("one"), "a digest is no token");
+    }
+
+    #[test]
+    fn a_revision_that_could_not_grow_is_damage() {
+        let mut document = Record::new("one".to_owned().into()).document("metrics_token");
+        for revision in [MAX_REVISION + 1, i64::MAX, -1] {
+            document.insert("revision", revision);
+            assert_eq!(Record::of(&RawDocumentBuf::try_from(&document).unwrap()), None, "{revision}");
+        }
     }
 
     #[test]
