@@ -279,6 +279,16 @@ mod tests {
     }
 
     #[test]
+    fn one_failure_a_minute_is_forgotten_however_often_somebody_looks() {
+        let start = Instant::now();
+        let mut debt = Debt { failures: 5, as_of: start, next_slot: start };
+        for seconds in (0..=150).step_by(10) {
+            debt.forget(start + Duration::from_secs(seconds));
+        }
+        assert_eq!(debt.failures, 3, "after two minutes and a half");
+    }
+
+    #[test]
     fn who_tries_many_names_is_limited_for_all_of_them() {
         let (limiter, now) = (Limiter::default(), Instant::now());
         for n in 0..NAMES * LIMIT {

@@ -104,3 +104,22 @@ fn documents(document: &Document, field: &str) -> Vec<Document> {
     let found = document.get_array(field).into_iter().flatten();
     found.filter_map(|one| one.as_document().cloned()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_right_to_make_an_admin_is_needed_by_who_asks_for_one() {
+        let needed = |password: Option<&str>| {
+            let config = Config::read(|name| match name {
+                "MONGODB_URI" => Some("mongodb://127.0.0.1:1".to_owned()),
+                "DEFAULT_ADMIN_PASSWORD" => password.map(str::to_owned),
+                _ => None,
+            });
+            role(ROLE, &config.unwrap()).contains(&("users".to_owned(), "insert".to_owned()))
+        };
+        assert!(!needed(None));
+        assert!(needed(Some("a password that is long enough")));
+    }
+}
