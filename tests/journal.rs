@@ -108,6 +108,41 @@ async fn a_batch_that_is_written_after_nobody_waits_for_it_counts_once_and_in_no
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn series_that_nothing_has_moved_for_long_leave_unless_they_are_to_stay() {
+    let database = database().await;
+    let of =
+        |user: &'static str| move |series: &Gauges| value(series, "playarr_stream_requests_total", &[("user", user)]);
+    let running = Running::start_on(&database, &[]).await;
+    let event =
+        |user: &str| format!(r#"{{"type":"stream_request","user":"{user}","media_type":"live","duration_seconds":1}}"#);
+    assert_eq!(running.post_lines(event("today")).await, json!({ "accepted": 1 }));
+    let now = running.database.run_command(doc! { "hello": 1 }).await.unwrap();
+    let forty_days_ago = now.get_datetime("localTime").unwrap().timestamp_millis() / 1_000 - 40 * 24 * 60 * 60;
+    let series = doc! {
+        "labels": ["before"], "counts": [2_i64], "seconds": 0_i64, "nanoseconds": 0_i64, "moved": forty_days_ago,
+    };
+    let family = doc! { "name": "playarr_stream_requests_total", "bounds": [], "folded": 0_i64, "series": [series] };
+    let entry = doc! {
+        "_id": { "w": 7_i64, "n": 1_i64 }, "form": 1, "at": forty_days_ago, "families": [family], "batches": [],
+        "events": [], "reports": [],
+    };
+    running.database.collection::<Document>("playarr_metrics_journal").insert_one(entry).await.unwrap();
+    until("both show", SOON, || async { of("before")(&running.series().await) == Some(2.0) }).await;
+    running.end("TERM").await;
+
+    // What is to leave does so at the start, and each hour.
+    let running = Running::start_on(&database, &[("LIVE_SERIES_EXPIRY", "0")]).await;
+    assert_eq!(running.post_lines(event("today")).await, json!({ "accepted": 1 }));
+    assert_eq!(of("before")(&running.series().await), Some(2.0));
+    running.end("TERM").await;
+
+    let running = Running::start_on(&database, &[]).await;
+    until("one has left", SOON, || async { of("before")(&running.series().await).is_none() }).await;
+    assert_eq!(of("today")(&running.series().await), Some(2.0));
+    running.end("TERM").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_services_own_requests_and_jobs_go_on_after_a_restart() {
     let database = database().await;
     let running = Running::start_on(&database, &[]).await;
