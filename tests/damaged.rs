@@ -250,7 +250,7 @@ async fn a_token_that_no_request_can_carry_does_not_take_the_place_of_one_that_w
     let (own, database) = library().await;
     let running = Running::start_on(&own, &SETTINGS).await;
     let token = running.metrics_token().to_owned();
-    for unusable in ["x\ny".to_owned(), "x\u{7f}".to_owned(), "x".repeat(100_000)] {
+    for unusable in ["x\ny".to_owned(), "x y".to_owned(), "\u{e9}".repeat(20), "x".repeat(100_000)] {
         set(&database, "settings", doc! { "_id": "metrics_token" }, doc! { "value": unusable }).await;
         let written = || async {
             let settings = database.collection::<Document>("settings");
@@ -266,5 +266,58 @@ async fn a_token_that_no_request_can_carry_does_not_take_the_place_of_one_that_w
         until("the token is there again", SOON, || async { written().await == token }).await;
         running.series().await;
     }
+    end(running).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn entries_of_the_journal_with_an_odd_id_or_odd_numbers_of_events_stop_no_others() {
+    let (own, database) = library().await;
+    let running = Running::start_on(&own, &SETTINGS).await;
+    let batch = json!({ "batch_id": "one", "events": [{ "type": "cache_operation", "operation": "hit" }] });
+    let post = async |running: &Running| running.events().json(&batch).send().await.unwrap().status();
+    assert_eq!(post(&running).await, StatusCode::OK);
+    end(running).await;
+
+    let journal = database.collection::<Document>("playarr_metrics_journal");
+    let mut deep = doc! {};
+    for _ in 0..150 {
+        deep = doc! { "a": deep };
+    }
+    for id in [doc! { "w": &deep, "n": 1_i64 }, doc! { "w": 7_i64, "n": &deep }, doc! { "w": "text", "n": Bson::Null }]
+    {
+        journal.insert_one(doc! { "_id": id, "form": 1 }).await.unwrap();
+    }
+    let has_batches = doc! { "batches.0": { "$exists": true } };
+    set(&database, "playarr_metrics_journal", has_batches, doc! { "events": [deep] }).await;
+    let running = Running::start_on(&own, &SETTINGS).await;
+    until("the batch is known", SOON, || async { post(&running).await == StatusCode::OK }).await;
+    assert_eq!(count_a_hit(&running).await, StatusCode::OK);
+    until("the new one counts", SOON, || async { hits(&running).await > 0.5 }).await;
+    end(running).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_packed_in_the_base_may_lie_as_deep_as_it_fits() {
+    let (own, database) = library().await;
+    let running = Running::start_on(&own, &SETTINGS).await;
+    assert_eq!(count_a_hit(&running).await, StatusCode::OK);
+    end(running).await;
+
+    // Documents in documents by hand: their lengths, from the inside out.
+    let mut deep = vec![5, 0, 0, 0, 0];
+    for _ in 0..20_000 {
+        let length = i32::try_from(deep.len() + 8).unwrap();
+        deep = [&length.to_le_bytes()[..], b"\x03a\0", &deep, b"\0"].concat();
+    }
+    let (families, end_of) = (b"\x04families\0\x05\0\0\0\0\x04reports\0\x05\0\0\0\0\x03x\0", b"\0");
+    let length = i32::try_from(4 + families.len() + deep.len() + 1).unwrap();
+    let totals = [&length.to_le_bytes()[..], families, &deep, end_of].concat();
+    let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut packed, &totals).unwrap();
+    let bytes = packed.finish().unwrap();
+    let totals = mongodb::bson::Binary { subtype: mongodb::bson::spec::BinarySubtype::Generic, bytes };
+    set(&database, "playarr_metrics", doc! { "_id": "live_base" }, doc! { "totals": totals }).await;
+    let running = Running::start_on(&own, &SETTINGS).await;
+    until("events are taken", SOON, || async { count_a_hit(&running).await == StatusCode::OK }).await;
     end(running).await;
 }

@@ -9,6 +9,7 @@ use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{
     Binary, Document, deserialize_from_document, deserialize_from_slice, serialize_to_document, serialize_to_vec,
 };
+use playarr_jobs::database::StoredDocument;
 use serde::{Deserialize, Serialize};
 
 use super::position::{Position, WriterId, WriterPosition};
@@ -163,7 +164,9 @@ pub(super) fn totals_of(base: &Document) -> Result<Totals, FormError> {
     let mut unpacked = Vec::new();
     // The format carries a checksum.
     ZlibDecoder::new(&packed[..]).take(MAX_STATE).read_to_end(&mut unpacked).map_err(damaged)?;
-    let state: StoredTotals = deserialize_from_slice(&unpacked).map_err(damaged)?;
+    // MongoDB has not looked at what is packed: its parts may lie in each other as deep as there is room.
+    let state: StoredDocument = deserialize_from_slice(&unpacked).map_err(damaged)?;
+    let state: StoredTotals = deserialize_from_document(state.into_inner()).map_err(damaged)?;
     if state.families.iter().any(FamilySeries::has_negative) {
         return Err(FormError::Damaged("a count or a duration is negative".to_owned()));
     }

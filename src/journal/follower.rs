@@ -176,7 +176,9 @@ impl Follower {
         if removed == 0 {
             return Ok(Some(0));
         }
-        if !self.state.position.holds(&self.base.position) || !self.write_base(self.base.epoch + 1, &totals).await? {
+        if !self.state.position.holds(&self.base.position)
+            || !self.write_base(self.base.epoch.saturating_add(1), &totals).await?
+        {
             return Ok(None);
         }
         let position = self.state.position.clone();

@@ -1,6 +1,7 @@
 //! The journal's collections: the only file of this room that talks to MongoDB.
 
 use std::collections::HashMap;
+use std::iter::repeat;
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
@@ -131,9 +132,11 @@ impl Store {
         // Whoever inserted them may still wait for them to be durable; this write waits as well.
         let confirm = self.journal.update_many(with_any.clone(), doc! { "$inc": { "confirmed": 1 } });
         ask(PATIENCE, confirm).await?;
-        let find = self.journal.find(with_any).projection(doc! { "batches": 1, "events": 1 });
+        let journal = self.journal.clone_with_type::<StoredDocument>();
+        let find = journal.find(with_any).projection(doc! { "batches": 1, "events": 1 });
         let documents: Vec<_> = ask(PATIENCE, async { find.await?.try_collect().await }).await?;
-        Ok(documents.iter().flat_map(batches).filter(|(digest, _)| digests.contains(digest)).collect())
+        let batches = documents.into_iter().flat_map(|document| batches(&document.into_inner()));
+        Ok(batches.filter(|(digest, _)| digests.contains(digest)).collect())
     }
 
     /// The last document of each writer that has any in the journal. Reads one index key for each writer.
@@ -142,10 +145,12 @@ impl Store {
             doc! { "$sort": { "_id.w": -1, "_id.n": -1 } },
             doc! { "$group": { "_id": "$_id.w", "n": { "$first": "$_id.n" } } },
         ];
-        let heads = async { self.journal.aggregate(pipeline).await?.try_collect::<Vec<_>>().await };
-        let heads: Vec<Document> = ask(PATIENCE, heads).await?;
+        let heads = async {
+            self.journal.aggregate(pipeline).with_type::<StoredDocument>().await?.try_collect::<Vec<_>>().await
+        };
+        let heads = ask(PATIENCE, heads).await?;
         let mut position = Position::default();
-        for head in heads {
+        for head in heads.into_iter().map(StoredDocument::into_inner) {
             if let (Ok(writer), Ok(number)) = (head.get_i64("_id"), head.get_i64("n")) {
                 position.advance(writer, number, 0);
             }
@@ -220,13 +225,12 @@ impl Store {
     }
 }
 
-/// The digests of the batches in a document, with the number of events of each.
+/// The digests of the batches in a document, with the number of events of each: 0 where that is damaged, since the batch
+/// is there all the same.
 fn batches(document: &Document) -> Vec<(i64, i32)> {
-    let (Ok(digests), Ok(events)) = (document.get_array("batches"), document.get_array("events")) else {
-        return Vec::new();
-    };
-    let pairs = digests.iter().zip(events);
-    pairs.filter_map(|(digest, events)| Some((digest.as_i64()?, events.as_i32()?))).collect()
+    let array = |name| document.get_array(name).map(Vec::as_slice).unwrap_or_default();
+    let events = array("events").iter().map(|events| events.as_i32().unwrap_or_default()).chain(repeat(0));
+    array("batches").iter().zip(events).filter_map(|(digest, events)| Some((digest.as_i64()?, events))).collect()
 }
 
 impl InsertError {

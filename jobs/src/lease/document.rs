@@ -14,7 +14,7 @@ pub(super) const FORM: i32 = 1;
 
 /// The highest fence and the highest number of a snapshot. With a thousand a second they are reached after 285,000
 /// years, and the server still adds to them exactly.
-const MAX_NUMBER: i64 = 1 << 53;
+pub(super) const MAX_NUMBER: i64 = 1 << 53;
 
 /// How long the lease lasts.
 pub(super) const LEASE_TIME: Duration = Duration::from_secs(10);

@@ -7,7 +7,7 @@ use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::{Acknowledgment, ReadConcern, ReadPreference, ReturnDocument, SelectionCriteria, WriteConcern};
 use mongodb::{Collection, Database};
 
-use super::document::{FORM, ID, LEASE_TIME, LeaseView};
+use super::document::{FORM, ID, LEASE_TIME, LeaseView, MAX_NUMBER};
 use super::error::LeaseError;
 use crate::database::{DatabaseError, StoredDocument, ask, durable_options};
 
@@ -61,7 +61,7 @@ impl LeaseStore {
 
     /// Takes the lease for `own`, or renews it, unless somebody else holds it. Returns what the document says then.
     pub(super) async fn take(&self, own: &str, claim: &LeaseClaim) -> Result<LeaseView, LeaseError> {
-        let fence = doc! { "$max": ["$fence", claim.fence] };
+        let fence = doc! { "$max": ["$fence", likely(claim.fence)] };
         let next = doc! { "$add": [&fence, 1_i64] };
         let set = vec![doc! { "$set": {
             "form": FORM,
@@ -107,15 +107,19 @@ impl LeaseStore {
 
     /// Asks the holder for a refresh. Returns the number of the request; `None` if there is no lease.
     pub(super) async fn request(&self, is_full: bool) -> Result<Option<i64>, DatabaseError> {
-        let number = |name: &str| doc! { "$ifNull": [format!("$requests.{name}"), 0_i64] };
+        let number = |name: &str| {
+            let number = format!("$requests.{name}");
+            doc! { "$cond": [{ "$eq": [{ "$type": &number }, "long"] }, &number, 0_i64] }
+        };
         let waits = doc! { "$gt": [number("asked"), number("begun")] };
         let full = doc! { "$or": [is_full, { "$and": [waits, { "$ifNull": ["$requests.full", false] }] }] };
         let set = doc! { "$set": {
             "requests.asked": { "$add": [number("asked"), 1_i64] },
             "requests.full": full,
         } };
-        let asking =
-            self.documents.find_one_and_update(doc! { "_id": ID, "form": FORM }, vec![set]).projection(answer());
+        let mut answer = answer();
+        answer.insert("requests.asked", 1);
+        let asking = self.documents.find_one_and_update(doc! { "_id": ID, "form": FORM }, vec![set]).projection(answer);
         let asked = ask(PATIENCE, asking.return_document(ReturnDocument::After)).await?;
         Ok(asked.and_then(|asked| LeaseView::of(&asked.into_inner()).ok()).map(|view| view.requests.asked))
     }
@@ -134,8 +138,7 @@ impl LeaseStore {
 /// What is to be answered after a change: nothing that may hold a text from elsewhere. The driver takes no answer whose
 /// texts are not UTF-8.
 fn answer() -> Document {
-    let requests = doc! { "asked": 1, "full": 1, "begun": 1, "begun_by": 1, "done": 1 };
-    doc! { "form": 1, "holder": 1, "fence": 1, "generation": 1, "requests": requests }
+    doc! { "form": 1, "holder": 1, "fence": 1, "generation": 1 }
 }
 
 /// The filter of what only the holder writes.
@@ -162,5 +165,10 @@ fn after(time: Duration) -> Bson {
 }
 
 fn signed(generation: u64) -> i64 {
-    i64::try_from(generation).unwrap_or(i64::MAX)
+    likely(i64::try_from(generation).unwrap_or(i64::MAX))
+}
+
+/// The number, if it can have been given out. What a damaged document had is not carried into the next one.
+fn likely(number: i64) -> i64 {
+    if number < MAX_NUMBER / 2 { number } else { 0 }
 }

@@ -13,6 +13,10 @@ use crate::refresh::{Collector, Moment, Snapshot};
 /// The version of this form. A change that an earlier version cannot read takes the next number.
 pub(super) const FORM: i32 = 1;
 
+/// The most collectors, and the most columns of a family: many times as many as there can be.
+const MAX_COLLECTORS: usize = 1_000;
+const MAX_COLUMNS: usize = 100;
+
 /// Whole numbers below this are exact as doubles.
 const MAX_WHOLE: f64 = 9_007_199_254_740_992.0;
 
@@ -50,7 +54,11 @@ pub(super) fn decode(bytes: &[u8], elapsed: Duration) -> Result<Snapshot, Snapsh
     let generation = bytes.number()?;
     let taken_at = bytes.age()?;
     let mut collectors = Vec::new();
-    for _ in 0..bytes.count()? {
+    let count = bytes.count()?;
+    if count > MAX_COLLECTORS {
+        return Err(SnapshotFormError("it has too many collectors"));
+    }
+    for _ in 0..count {
         collectors.push(Collector {
             name: bytes.text()?,
             folded: bytes.count()?,
@@ -209,6 +217,9 @@ impl FormReader<'_> {
         // Each row takes at least a byte, so a length that is made up does not allocate more than the bytes there are.
         if length > self.rest.len() {
             return Err(SnapshotFormError("a family has more rows than bytes"));
+        }
+        if width > MAX_COLUMNS {
+            return Err(SnapshotFormError("a family has too many columns"));
         }
         let mut columns = Vec::new();
         for _ in 0..width {

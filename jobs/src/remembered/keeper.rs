@@ -70,6 +70,8 @@ struct RememberedState {
     said_unknown: Mutex<bool>,
     /// The number of the last snapshot that this process wrote; held while it writes one.
     written: tokio::sync::Mutex<u64>,
+    /// Held while a snapshot of the history is read: each may take a large part of the memory.
+    recalling: Arc<tokio::sync::Mutex<()>>,
     /// Bodies that no head had, and since when; `None` for those that this process replaced.
     unused: Mutex<HashMap<ObjectId, Option<Instant>>>,
 }
@@ -82,7 +84,8 @@ impl Remembered {
         let history = watch::Sender::new(Arc::new(History { max_bytes, ..History::default() }));
         let (said_unknown, written, unused) = (Mutex::default(), tokio::sync::Mutex::default(), Mutex::default());
         let store = SnapshotCollection::new(database);
-        Self { inner: Arc::new(RememberedState { store, health, history, said_unknown, written, unused }) }
+        let recalling = Arc::default();
+        Self { inner: Arc::new(RememberedState { store, health, history, said_unknown, written, recalling, unused }) }
     }
 
     /// What is known of the history. Empty before it was read.
@@ -145,8 +148,14 @@ impl Remembered {
     /// # Errors
     /// When it is not there any more, or cannot be read.
     pub async fn recall(&self, head: &Head) -> Result<Snapshot, RememberError> {
+        // One at a time, until it is unpacked, even if nobody waits for it any more.
+        let turn = self.inner.recalling.clone().lock_owned().await;
         let packed = self.inner.store.body(head).await?;
-        unpacked(packed, Duration::ZERO).await
+        let unpacking = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            unpack(&packed, Duration::ZERO)
+        });
+        Ok(unpacking.await.map_err(|error| RememberError::Pack(error.to_string()))??)
     }
 
     /// Puts the last snapshot into the history whenever a refresh has ended, and keeps that within its limits. Writes

@@ -59,3 +59,11 @@ impl fmt::Display for TokenKind {
         f.write_str(self.as_str())
     }
 }
+
+/// The longest token, in bytes: it has to fit into the headers of a request beside all others.
+const MAX_TOKEN: usize = 4096;
+
+/// Whether a request can carry this as its token.
+pub(super) fn is_usable(token: &str) -> bool {
+    (1..=MAX_TOKEN).contains(&token.len()) && token.bytes().all(|byte| byte.is_ascii_graphic())
+}

@@ -9,7 +9,7 @@ use mongodb::{Collection, Database};
 use playarr_jobs::database::{DatabaseError, ask, durable_options};
 use sha2::{Digest, Sha256};
 
-use super::kind::TokenKind;
+use super::kind::{TokenKind, is_usable};
 use super::read::{ASK_TIME, ReadFrom, WRITE_TIME, read};
 use crate::config::Secret;
 
@@ -119,7 +119,7 @@ impl Record {
 
     /// The record in a document of this form; `None` where it is damaged.
     pub(super) fn of(document: &RawDocument) -> Option<Self> {
-        let value = document.get_str("value").ok().filter(|value| !value.is_empty())?;
+        let value = document.get_str("value").ok().filter(|value| is_usable(value))?;
         let date = |field| document.get_datetime(field).unwrap_or_else(|_| DateTime::from_millis(0));
         let revoked = document.get_array("revoked").ok().into_iter().flatten().filter_map(|entry| {
             let entry = entry.ok()?.as_document()?;

@@ -4,12 +4,9 @@ use mongodb::bson::{DateTime, Document, RawBsonRef, RawDocumentBuf, doc};
 use mongodb::{Collection, Database};
 use playarr_jobs::database::{DatabaseError, ask, durable_options};
 
-use super::kind::{METRICS_SETTING, TokenKind};
+use super::kind::{METRICS_SETTING, TokenKind, is_usable};
 use super::read::{ASK_TIME, ReadFrom, WRITE_TIME, read};
 use super::record::Record;
-
-/// The longest token, in bytes: it has to fit into the headers of a request beside all others.
-const MAX_TOKEN: usize = 4096;
 
 /// What `settings` holds of a token.
 #[derive(Clone, Debug)]
@@ -47,7 +44,7 @@ impl TokenSetting {
         match document.get("value") {
             Ok(Some(RawBsonRef::String(raw))) => {
                 let token = raw.trim();
-                if token.is_empty() || token.len() > MAX_TOKEN || token.contains(char::is_control) {
+                if !is_usable(token) {
                     return Self::Blank(Blank::Text(raw.to_owned()));
                 }
                 let last_updated = document.get_datetime("lastUpdated").ok();
