@@ -89,6 +89,9 @@ async fn an_instance_that_stops_hands_over_at_once_and_numbers_go_on() {
     let last = generation(&first).await;
     let metrics = first.database.collection::<Document>("playarr_metrics");
     let _database = first.stop_before_the_database().await;
+    let lease = metrics.find_one(doc! { "_id": "refresh_lease" }).await.unwrap().unwrap();
+    let is_over = *lease.get_datetime("expires").unwrap() <= mongodb::bson::DateTime::now();
+    assert!(is_over || lease.get_i64("fence").unwrap() == 2, "it was given back: {lease}");
     until_role(&second, "refreshes").await;
     second.until_value("playarr_metrics_refresh_leader", &[], 1.0).await;
     until("its own refresh", PATIENCE, || async { refreshes(&second).await > 0.0 }).await;

@@ -225,8 +225,8 @@ impl Store {
     }
 }
 
-/// The digests of the batches in a document, with the number of events of each: 0 where that is damaged, since the batch
-/// is there all the same.
+/// The digests of the batches in a document, with the number of events of each: 0 where that is damaged, since the
+/// batch is there all the same.
 fn batches(document: &Document) -> Vec<(i64, i32)> {
     let array = |name| document.get_array(name).map(Vec::as_slice).unwrap_or_default();
     let events = array("events").iter().map(|events| events.as_i32().unwrap_or_default()).chain(repeat(0));

@@ -87,3 +87,17 @@ pub(crate) fn activity(live: &Live, directory: &Directory) -> Activity {
 fn gauges(snapshot: &Snapshot) -> Families<'_> {
     Families::new(snapshot.collectors.iter().filter_map(|collector| collector.family.as_deref()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_library_is_added_up_once_for_each_generation() {
+        let data = OverviewData::default();
+        let library = |generation| data.library(&Snapshot { generation, ..Snapshot::default() });
+        let first = library(1);
+        assert!(Arc::ptr_eq(&first, &library(1)));
+        assert!(!Arc::ptr_eq(&first, &library(2)));
+    }
+}

@@ -9,6 +9,7 @@ mod form;
 #[cfg(test)]
 mod fuzz;
 mod head;
+mod history;
 mod keeper;
 #[cfg(test)]
 mod old_forms;
@@ -17,6 +18,7 @@ mod store;
 mod sums;
 
 pub use head::{Head, Period};
-pub use keeper::{History, Remembered};
+pub use history::History;
+pub use keeper::Remembered;
 pub use store::RememberError;
 pub use sums::FamilySums;
