@@ -24,7 +24,7 @@ use crate::support::service::{Service, is_ready};
 use crate::support::until;
 
 const HIT: &str = r#"{"type":"cache_operation","operation":"hit"}"#;
-const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(30);
 
 async fn database() -> TestDatabase {
     playarr_sandbox::mongodb().await.unwrap().database()
