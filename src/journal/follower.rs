@@ -254,12 +254,11 @@ impl Follower {
         let mut entries = Vec::with_capacity(documents.len());
         for document in documents {
             let id = EntryId::of(&document);
-            let number = id.as_ref().map(|id| id.number);
+            let (writer, number) = id.as_ref().map(|id| (id.writer, id.number)).unzip();
             match JournalEntry::from_document(document) {
                 Ok(entry) => entries.push(entry),
                 Err(error @ FormError::Form(form)) => {
                     if self.later_forms.insert(form) {
-                        let writer = id.as_ref().map(|id| id.writer);
                         tracing::warn!(
                             %error, writer, number,
                             "a document of playarr_metrics_journal, and those after it of its writer, are not counted \
@@ -269,7 +268,6 @@ impl Follower {
                     break;
                 }
                 Err(error) => {
-                    let writer = id.as_ref().map(|id| id.writer);
                     tracing::error!(%error, writer, number, "a document of playarr_metrics_journal is not counted");
                     entries.extend(id.map(JournalEntry::without_counts));
                 }
